@@ -1,0 +1,113 @@
+# quantbench: the only build file. `make help` lists the targets.
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+BUILD ?= build
+Q := $(if $(V),,@)    # `make V=1` shows the commands
+
+# One reason for each is in README.md.
+PKGS := yaml-0.1 sqlite3 openblas zlib jansson
+DEPS := gcc g++ make pkg-config libyaml-dev libsqlite3-dev libopenblas-pthread-dev zlib1g-dev \
+	libjansson-dev libcriterion-dev clang-format
+
+# No contraction to FMA and never -ffast-math: a result must not depend on what the
+# compiler likes (core/simd/README.md). Nobody reads the errno of sqrt().
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
+	-Wvla -Wwrite-strings -Wformat=2 -Werror
+NUMERIC := -ffp-contract=off -fno-math-errno
+ALL_CFLAGS := -std=c11 -O3 -g $(NUMERIC) $(WARNINGS) $(CFLAGS)
+CORE_CFLAGS = $(ALL_CFLAGS) -D_GNU_SOURCE -fopenmp -Icore -Icore/include -I$(BUILD)/gen \
+	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PLUGIN_CFLAGS := $(ALL_CFLAGS) -fPIC -fvisibility=hidden -Icore/include
+LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lm -fopenmp
+
+CORE := $(wildcard core/*/*.c)
+OBJECTS := $(CORE:%.c=$(BUILD)/%.o)
+LIBRARY := $(filter-out $(BUILD)/core/cli/main.o,$(OBJECTS))
+PLUGINS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard plugins/*/*.c))
+TEST_FOLDERS := unit kernels plugins cli
+TESTS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
+FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c))
+SOURCES = $(wildcard core/*/*.[ch] core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.c)
+
+.PHONY: all deps demo test check-layers check-format format clean help
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/quantbench $(PLUGINS)    ## build the program and the plugins
+
+$(BUILD)/quantbench: $(OBJECTS)
+	@echo "  link  $@"
+	$(Q)$(CC) -o $@ $^ $(LIBS)
+
+$(BUILD)/core/%.o: core/%.c
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	$(Q)$(CC) $(CORE_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/plugins/%.so: plugins/%.c
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	$(Q)$(CC) $(PLUGIN_CFLAGS) -MMD -MP -shared -o $@ $< -lm
+
+$(BUILD)/tests/fixtures/%.so: tests/fixtures/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(PLUGIN_CFLAGS) -MMD -MP -shared -o $@ $< -lm
+
+# The database schema as C strings, one for each line.
+$(BUILD)/core/store/store.o: $(BUILD)/gen/store/schema.sql.inc
+$(BUILD)/gen/store/schema.sql.inc: core/store/schema.sql
+	@mkdir -p $(@D)
+	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n",/' $< > $@
+
+# The commit that the program says it was built from; rewritten only when it changes.
+$(BUILD)/core/run/environment.o: $(BUILD)/gen/commit.h
+$(BUILD)/gen/commit.h: FORCE
+	@mkdir -p $(@D)
+	@commit=$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown); \
+	echo "#define GIT_COMMIT \"$$commit\"" > $@.new; \
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+FORCE:
+
+# A test folder is one program.
+define test_program
+$(BUILD)/tests/test_$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/$(1)/*.c tests/support/*.c)) $(LIBRARY)
+	@echo "  link  $$@"
+	$$(Q)$$(CC) -o $$@ $$^ $$(LIBS) -lcriterion
+endef
+$(foreach folder,$(TEST_FOLDERS),$(eval $(call test_program,$(folder))))
+
+$(BUILD)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	$(Q)$(CC) $(CORE_CFLAGS) -Itests -MMD -MP -c -o $@ $<
+
+-include $(OBJECTS:.o=.d) $(PLUGINS:.so=.d) $(FIXTURES:.so=.d) $(wildcard $(BUILD)/tests/*/*.d)
+
+deps:    ## install what is missing (Debian, Ubuntu)
+	@sh tests/tools/deps.sh $(DEPS)
+
+demo: deps    ## build, train a float and a bitnet158 network on the embedded digits, print the table
+	@$(MAKE) --no-print-directory all
+	$(BUILD)/quantbench run experiments/glyphs_float.yaml
+	$(BUILD)/quantbench run experiments/glyphs_bitnet158.yaml
+	$(BUILD)/quantbench ls
+
+test: deps    ## everything that a commit must pass; the last line is the count
+	@$(MAKE) --no-print-directory all $(TESTS) $(FIXTURES)
+	@sh tests/tools/run.sh $(BUILD) $(TEST_FOLDERS)
+
+check-layers:    ## who may include whom (core/README.md), and every header compiles alone
+	@sh tests/tools/check_layers.sh "$(CC)" "$(CORE_CFLAGS)"
+
+check-format:    ## the sources are as clang-format writes them
+	@clang-format --dry-run -Werror $(SOURCES) && echo "check-format: $(words $(SOURCES)) files are fine"
+
+format:    ## write them that way
+	clang-format -i $(SOURCES)
+
+clean:    ## remove what was built
+	rm -rf $(BUILD)
+
+help:    ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*##  *\(.*\)/  \1@\2/p' Makefile | awk -F@ '{printf "  %-14s %s\n", $$1, $$2}'

@@ -1,0 +1,184 @@
+#include "data/dataset.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/idx.h"
+#include "util/files.h"
+#include "util/hash.h"
+#include "util/mem.h"
+#include "util/parallel.h"
+#include "util/str.h"
+
+static status allocate(dataset *a, const char *what, diags *d) {
+    int64_t floats;
+    if (size_mul(a->n, a->features, &floats) && floats < INT64_MAX / 8) {
+        a->x = mem_try_aligned((size_t)floats * sizeof *a->x);
+        a->y = mem_try_aligned((size_t)a->n * sizeof *a->y);
+    }
+    if (a->x != NULL && a->y != NULL) return OK;
+    dataset_free(a);
+    return diag_error(d, ERR_RESOURCE, "%s: no memory for %" PRId64 " samples", what, a->n);
+}
+
+static int64_t limited(int64_t n, int64_t limit) { return limit > 0 && limit < n ? limit : n; }
+
+/* ---- glyphs ---- */
+
+typedef struct draw_job {
+    const data_source *s;
+    dataset *a;
+} draw_job;
+
+static void draw(int64_t i, void *arg) {
+    const draw_job *j = arg;
+    float *x = j->a->x + i * GLYPH_PIXELS;
+    j->a->y[i] = glyph_draw(j->s->seed, j->s->split, i, x);
+    for (int k = 0; k < GLYPH_PIXELS; k++) x[k] = (float)(((double)x[k] - j->s->mean) / j->s->std);
+}
+
+static status load_glyphs(const data_source *s, diags *d, dataset *a) {
+    *a =
+        (dataset){.n = limited(s->n, s->limit), .features = GLYPH_PIXELS, .classes = GLYPH_CLASSES};
+    status bad = allocate(a, "glyphs", d);
+    if (bad) return bad;
+    draw_job j = {s, a};
+    parallel_for(a->n, draw, &j);
+    return OK;
+}
+
+/* ---- idx ---- */
+
+static status check_pair(const data_source *s, const idx_array *images, const idx_array *labels,
+                         diags *d) {
+    if (images->n_dims < 2) {
+        diag_error(d, ERR_INPUT, "%s: images have 2 to 4 dimensions, this has 1", s->images);
+        diag_hint(d, "is this the labels file?");
+        return ERR_INPUT;
+    }
+    if (labels->n_dims != 1) {
+        diag_error(d, ERR_INPUT, "%s: labels have 1 dimension, this has %d", s->labels,
+                   labels->n_dims);
+        diag_hint(d, "is this the images file?");
+        return ERR_INPUT;
+    }
+    if (images->shape[0] == labels->shape[0]) return OK;
+    return diag_error(d, ERR_INPUT, "%s has %" PRId64 " images, %s has %" PRId64 " labels",
+                      s->images, images->shape[0], s->labels, labels->shape[0]);
+}
+
+typedef struct convert_job {
+    const uint8_t *pixel;
+    dataset *a;
+    float value[256]; /* of a pixel byte, normalized */
+} convert_job;
+
+static void convert(int64_t i, void *arg) {
+    const convert_job *j = arg;
+    int64_t from = i * j->a->features;
+    for (int64_t k = from; k < from + j->a->features; k++) j->a->x[k] = j->value[j->pixel[k]];
+}
+
+/* Classes of the whole file: a limit does not change them. */
+static int count_classes(const idx_array *labels) {
+    int classes = 0;
+    for (int64_t i = 0; i < labels->n; i++)
+        if (labels->data[i] >= classes) classes = labels->data[i] + 1;
+    return classes;
+}
+
+static status fill_from_idx(const data_source *s, const idx_array *images, const idx_array *labels,
+                            diags *d, dataset *a) {
+    *a = (dataset){.n = limited(images->shape[0], s->limit),
+                   .features = images->n / images->shape[0],
+                   .classes = count_classes(labels)};
+    status bad = allocate(a, s->images, d);
+    if (bad) return bad;
+    convert_job j = {.pixel = images->data, .a = a};
+    for (int k = 0; k < 256; k++) j.value[k] = (float)((k / 255.0 - s->mean) / s->std);
+    parallel_for(a->n, convert, &j);
+    for (int64_t i = 0; i < a->n; i++) a->y[i] = labels->data[i];
+    return OK;
+}
+
+static status load_idx(const data_source *s, diags *d, dataset *a) {
+    idx_array images, labels = {0};
+    status bad = idx_read(s->images, d, &images);
+    if (bad) return bad;
+    bad = idx_read(s->labels, d, &labels);
+    if (!bad) bad = check_pair(s, &images, &labels, d);
+    if (!bad) bad = fill_from_idx(s, &images, &labels, d, a);
+    idx_free(&images);
+    idx_free(&labels);
+    return bad;
+}
+
+/* ---- the interface ---- */
+
+status dataset_load(const data_source *s, diags *d, dataset *out) {
+    *out = (dataset){0};
+    return s->format == DATA_GLYPHS ? load_glyphs(s, d, out) : load_idx(s, d, out);
+}
+
+void dataset_free(dataset *a) {
+    free(a->x);
+    free(a->y);
+    a->x = NULL, a->y = NULL;
+}
+
+enum { GATHER_ROWS = 16 };
+
+typedef struct gather_job {
+    const dataset *a;
+    const int64_t *order;
+    int64_t n;
+    float *x;
+    int32_t *y;
+} gather_job;
+
+static void gather(int64_t task, void *arg) {
+    const gather_job *j = arg;
+    int64_t features = j->a->features, end = (task + 1) * GATHER_ROWS;
+    for (int64_t i = task * GATHER_ROWS; i < end && i < j->n; i++) {
+        const float *from = j->a->x + j->order[i] * features;
+        memcpy(j->x + i * features, from, (size_t)features * sizeof *from);
+        j->y[i] = j->a->y[j->order[i]];
+    }
+}
+
+void dataset_gather(const dataset *a, const int64_t *order, int64_t n, float *x, int32_t *y) {
+    gather_job j = {.a = a, .order = order, .n = n, .x = x, .y = y};
+    parallel_for((n + GATHER_ROWS - 1) / GATHER_ROWS, gather, &j);
+}
+
+status dataset_shape(const data_source *s, diags *d, dataset_size *size) {
+    if (s->format == DATA_GLYPHS) {
+        *size = (dataset_size){limited(s->n, s->limit), GLYPH_PIXELS, GLYPH_CLASSES};
+        return OK;
+    }
+    idx_array images, labels;
+    status bad = idx_read_shape(s->images, d, &images);
+    if (!bad) bad = idx_read(s->labels, d, &labels);
+    if (bad) return bad;
+    bad = check_pair(s, &images, &labels, d);
+    *size = (dataset_size){limited(images.shape[0], s->limit), images.n / images.shape[0],
+                           count_classes(&labels)};
+    idx_free(&labels);
+    return bad;
+}
+
+status dataset_hash(const data_source *s, diags *d, char hex[65]) {
+    if (s->format == DATA_GLYPHS) {
+        char *text = str_format("glyphs 1 seed %" PRIu64 " split %d n %" PRId64, s->seed,
+                                (int)s->split, s->n);
+        hash_bytes(text, strlen(text), hex);
+        free(text);
+        return OK;
+    }
+    char both[130];
+    status bad = file_hash(s->images, ERR_INPUT, d, both);
+    if (!bad) bad = file_hash(s->labels, ERR_INPUT, d, both + 64);
+    if (!bad) hash_bytes(both, 128, hex);
+    return bad;
+}

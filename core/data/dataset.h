@@ -1,0 +1,52 @@
+/*
+ * data/dataset.h - labelled samples in memory, ready for training.
+ */
+#ifndef DATA_DATASET_H
+#define DATA_DATASET_H
+
+#include <stdint.h>
+
+#include "data/glyphs.h"
+#include "util/err.h"
+
+typedef enum data_format { DATA_GLYPHS = 0, DATA_IDX } data_format;
+
+/* Where the samples of a split come from. Strings are borrowed. */
+typedef struct data_source {
+    data_format format;
+    glyph_split split;  /* glyphs: which range of sample numbers */
+    uint64_t seed;      /* glyphs                                */
+    int64_t n;          /* glyphs: how many                      */
+    const char *images; /* idx: paths that exist                 */
+    const char *labels;
+    int64_t limit;    /* the first so many samples; 0: all     */
+    double mean, std; /* x = (pixel - mean) / std, pixel in [0, 1] */
+} data_source;
+
+typedef struct dataset {
+    int64_t n, features;
+    int classes;
+    float *x;   /* (n, features) */
+    int32_t *y; /* (n) in [0, classes) */
+} dataset;
+
+/* Errors are ERR_INPUT. dataset_free() */
+status dataset_load(const data_source *s, diags *d, dataset *out);
+void dataset_free(dataset *a);
+
+/* Rows order[0..n-1] of the set: x (n, features), y (n). */
+void dataset_gather(const dataset *a, const int64_t *order, int64_t n, float *x, int32_t *y);
+
+typedef struct dataset_size {
+    int64_t n, features;
+    int classes;
+} dataset_size;
+
+/* What loading would give, without loading the samples. */
+status dataset_shape(const data_source *s, diags *d, dataset_size *size);
+
+/* SHA-256 of what the samples depend on: of the files, or of the generator's
+ * settings. Not of normalization and limit, which the spec hashes itself. */
+status dataset_hash(const data_source *s, diags *d, char hex[65]);
+
+#endif

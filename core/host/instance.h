@@ -1,0 +1,37 @@
+/*
+ * host/instance.h - a plugin at work: its instance struct, filled from a choice,
+ * and the qb_host that it calls.
+ *
+ * Opened and closed on the main thread. Between, functions that take a const
+ * self may run on many threads.
+ */
+#ifndef HOST_INSTANCE_H
+#define HOST_INSTANCE_H
+
+#include "host/params.h"
+
+typedef struct instance {
+    plugin_choice choice; /* after opening: with the values that init() chose */
+    const char *site;     /* for messages; borrowed */
+    void *self;           /* 64-byte aligned */
+    qb_host host;
+    char *message;        /* what host->fail() said last */
+    size_t scratch_bytes; /* of each thread */
+    char *scratch;
+} instance;
+
+/* Create the instance and call init(). A refusal is the user's error: status
+ * `st` at place `at` (may be NULL), with the plugin's message. */
+status instance_open_scheme(instance *in, const plugin_choice *c, const qb_site *site,
+                            qb_scheme_info *info, status st, const place *at, diags *d);
+status instance_open_packer(instance *in, const plugin_choice *c, int32_t n_levels,
+                            int32_t zero_code, qb_packer_info *info, status st, const place *at,
+                            diags *d);
+status instance_open_ste(instance *in, const plugin_choice *c, const qb_site *site,
+                         qb_ste_info *info, status st, const place *at, diags *d);
+void instance_close(instance *in); /* a zeroed one is closed */
+
+/* The kernels that plugins get (host/services.c). */
+const qb_kernels *services_kernels(void);
+
+#endif

@@ -1,0 +1,147 @@
+#include "host/plugin_file.h"
+
+#include <ctype.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/elf.h"
+#include "host/params.h"
+#include "util/files.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+enum { FILE_LIMIT = 256 << 20, LARGEST_INSTANCE = 64 << 20 };
+
+const char *plugin_kind_name(qb_kind kind) {
+    static const char *const name[] = {NULL, "scheme", "packer", "ste"};
+    return kind >= QB_SCHEME && kind <= QB_STE ? name[kind] : NULL;
+}
+
+static bool is_name(const char *s) {
+    if (s == NULL || *s < 'a' || *s > 'z' || strlen(s) > PLUGIN_MAX_NAME) return false;
+    return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(s);
+}
+
+/* MAJOR.MINOR.PATCH */
+static bool is_version(const char *s) {
+    if (s == NULL || strlen(s) > 32) return false;
+    for (int part = 0; part < 3; part++) {
+        if (!isdigit((unsigned char)*s)) return false;
+        while (isdigit((unsigned char)*s)) s++;
+        if (part < 2 && *s++ != '.') return false;
+    }
+    return *s == '\0';
+}
+
+/* What is wrong with the entry, before anything behind its pointers is used. */
+static char *check_entry(const qb_plugin *e) {
+    if (e->magic != QB_ABI_MAGIC) return str_format("qb_plugin_entry is not a plugin's: bad magic");
+    if (e->abi_major != QB_ABI_MAJOR || e->abi_minor > QB_ABI_MINOR_LATEST)
+        return str_format("plugin ABI %d.%d, this program has %d.%d; build it with the header of "
+                          "this program",
+                          e->abi_major, e->abi_minor, QB_ABI_MAJOR, QB_ABI_MINOR_LATEST);
+    if (plugin_kind_name(e->kind) == NULL) return str_format("unknown kind of plugin %d", e->kind);
+    if (e->size < offsetof(qb_plugin, example))
+        return str_format("its entry has only %u bytes", e->size);
+    if (!is_name(e->name))
+        return str_format("its name is not [a-z][a-z0-9_]* of at most 32 letters");
+    if (!is_version(e->version)) return str_format("its version is not MAJOR.MINOR.PATCH");
+    if (e->summary == NULL || *e->summary == '\0') return str_format("it has no summary");
+    if (e->table == NULL) return str_format("it has no function table");
+    if (e->instance_size == 0 || e->instance_size > LARGEST_INSTANCE)
+        return str_format("its instance has %u bytes", e->instance_size);
+    if (e->n_params > PLUGIN_MAX_PARAMS)
+        return str_format("it has %u parameters, at most %d are allowed", e->n_params,
+                          PLUGIN_MAX_PARAMS);
+    if (e->n_params > 0 && (e->params == NULL || e->param_size < offsetof(qb_param, dflt_str)))
+        return str_format("its parameter table cannot be read");
+    return NULL;
+}
+
+/* The plugin's table may be shorter than ours (older) or longer (newer). */
+static void copy_sized(void *to, size_t to_bytes, const void *from) {
+    uint32_t size;
+    memcpy(&size, from, sizeof size);
+    memcpy(to, from, size < to_bytes ? size : to_bytes);
+}
+
+static char *copy_table(plugin *p) {
+    switch (p->entry.kind) {
+    case QB_SCHEME:
+        copy_sized(&p->scheme, sizeof p->scheme, p->entry.table);
+        if (p->scheme.init == NULL || p->scheme.fit == NULL)
+            return str_format("a scheme needs init() and fit()");
+        if ((p->scheme.encode == NULL) != (p->scheme.decode == NULL))
+            return str_format("encode() and decode() come together or not at all");
+        return NULL;
+    case QB_PACKER:
+        copy_sized(&p->packer, sizeof p->packer, p->entry.table);
+        if (!p->packer.init || !p->packer.bound || !p->packer.pack || !p->packer.unpack)
+            return str_format("a packer needs init(), bound(), pack() and unpack()");
+        return NULL;
+    default:
+        copy_sized(&p->ste, sizeof p->ste, p->entry.table);
+        if (p->ste.init == NULL || p->ste.backward == NULL)
+            return str_format("a straight-through estimator needs init() and backward()");
+        return NULL;
+    }
+}
+
+static char *copy_params(plugin *p) {
+    const char *from = (const char *)p->entry.params;
+    size_t stride = p->entry.param_size;
+    p->n_params = (int)p->entry.n_params;
+    for (int i = 0; i < p->n_params; i++) {
+        size_t bytes = stride < sizeof(qb_param) ? stride : sizeof(qb_param);
+        memcpy(&p->params[i], from + (size_t)i * stride, bytes);
+        char *why = params_check_declaration(p, i);
+        if (why != NULL) return why;
+    }
+    return NULL;
+}
+
+static char *read_entry(void *handle, plugin *p) {
+    const qb_plugin *entry = dlsym(handle, "qb_plugin_entry");
+    if (entry == NULL)
+        return str_format("no symbol qb_plugin_entry (use QB_SCHEME_PLUGIN, QB_PACKER_PLUGIN or "
+                          "QB_STE_PLUGIN)");
+    size_t bytes = entry->size < sizeof p->entry ? entry->size : sizeof p->entry;
+    if (bytes < offsetof(qb_plugin, instance_size)) bytes = offsetof(qb_plugin, instance_size);
+    memcpy(&p->entry, entry, bytes);
+    char *why = check_entry(&p->entry);
+    if (why == NULL) why = copy_table(p);
+    if (why == NULL) why = copy_params(p);
+    return why;
+}
+
+static char *open_and_read(const char *path, plugin *p) {
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (handle == NULL) {
+        const char *why = dlerror();
+        return str_format("%s", why != NULL ? why : "dlopen failed");
+    }
+    return read_entry(handle, p); /* the code stays loaded: a refused plugin is not called again */
+}
+
+status plugin_load(const char *path, diags *d, plugin **out) {
+    char *bytes;
+    size_t n;
+    status bad = file_read(path, FILE_LIMIT, ERR_PLUGIN, d, &bytes, &n);
+    if (bad) return bad;
+    plugin *p = mem_calloc(1, sizeof *p);
+    p->path = mem_strdup(path);
+    hash_bytes(bytes, n, p->sha256);
+    const char *not_elf = elf_check(bytes, n);
+    free(bytes);
+    char *why = not_elf != NULL ? mem_strdup(not_elf) : open_and_read(path, p);
+    if (why == NULL) {
+        *out = p;
+        return OK;
+    }
+    diag_error(d, ERR_PLUGIN, "%s: %s", path, why);
+    free(why);
+    free(p->path);
+    free(p);
+    return ERR_PLUGIN;
+}

@@ -1,0 +1,35 @@
+/*
+ * host/plugin_file.h - one loaded plugin: the checked copy of what its file
+ * exports. Loading runs no plugin function.
+ */
+#ifndef HOST_PLUGIN_FILE_H
+#define HOST_PLUGIN_FILE_H
+
+#include <quantbench/plugin.h>
+
+#include "util/err.h"
+#include "util/hash.h"
+
+enum { PLUGIN_MAX_PARAMS = 32, PLUGIN_MAX_NAME = 32 };
+
+typedef struct plugin {
+    qb_plugin entry; /* fields beyond the plugin's size are 0; strings are the file's */
+    qb_param params[PLUGIN_MAX_PARAMS];
+    int n_params;
+    union { /* by entry.kind; functions beyond the plugin's table are NULL */
+        qb_scheme scheme;
+        qb_packer packer;
+        qb_ste ste;
+    };
+    char *path;
+    char sha256[HASH_HEX];
+} plugin;
+
+/* "scheme", "packer", "ste"; NULL for another number. */
+const char *plugin_kind_name(qb_kind kind);
+
+/* Loads the file for the life of the process. Errors are ERR_PLUGIN and say the
+ * path. The caller frees *p with free(), never the code behind it. */
+status plugin_load(const char *path, diags *d, plugin **p);
+
+#endif

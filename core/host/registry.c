@@ -1,0 +1,129 @@
+#include "host/registry.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/files.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+static void add_dir(registry *r, char *dir) { /* takes dir */
+    char *real = realpath(dir, NULL);
+    free(dir);
+    if (real == NULL) return; /* a folder of the list need not exist */
+    for (int i = 0; i < r->n_dirs; i++)
+        if (strcmp(r->dirs[i], real) == 0) {
+            free(real);
+            return;
+        }
+    r->dirs = mem_realloc(r->dirs, (size_t)(r->n_dirs + 1) * sizeof *r->dirs);
+    r->dirs[r->n_dirs++] = real;
+}
+
+static void add_root(registry *r, char *root) { /* takes root */
+    static const char *const kinds[] = {"schemes", "packers", "ste"};
+    for (int i = 0; i < 3; i++) add_dir(r, path_join(root, kinds[i]));
+    add_dir(r, root);
+}
+
+static void find_dirs(registry *r) {
+    const char *path = getenv("QUANTBENCH_PLUGIN_PATH");
+    while (path != NULL && *path != '\0') {
+        size_t n = strcspn(path, ":");
+        if (n > 0) add_root(r, mem_strndup(path, n));
+        path += n + (path[n] == ':');
+    }
+    char *program = path_of_program();
+    add_root(r, path_join(program, "plugins"));
+    add_root(r, path_join(program, "../lib/quantbench/plugins"));
+    free(program);
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    if (data != NULL && *data == '/')
+        add_root(r, path_join(data, "quantbench/plugins"));
+    else if (home != NULL)
+        add_root(r, path_join(home, ".local/share/quantbench/plugins"));
+}
+
+static int same_kind_and_name(const plugin *a, const plugin *b) {
+    return a->entry.kind == b->entry.kind && strcmp(a->entry.name, b->entry.name) == 0;
+}
+
+static void add_plugin(registry *r, plugin *p) {
+    for (int i = 0; i < r->n; i++) {
+        if (!same_kind_and_name(r->plugins[i], p)) continue;
+        diag_error(&r->failures, ERR_PLUGIN, "%s: the %s '%s' is already loaded from %s", p->path,
+                   plugin_kind_name(p->entry.kind), p->entry.name, r->plugins[i]->path);
+        free(p->path);
+        free(p);
+        return;
+    }
+    r->plugins = mem_realloc(r->plugins, (size_t)(r->n + 1) * sizeof *r->plugins);
+    r->plugins[r->n++] = p;
+}
+
+static int is_shared_object(const struct dirent *e) { return path_has_suffix(e->d_name, ".so"); }
+
+static void scan_dir(registry *r, const char *dir) {
+    struct dirent **entries;
+    int n = scandir(dir, &entries, is_shared_object, alphasort);
+    for (int i = 0; i < n; i++) {
+        char *path = path_join(dir, entries[i]->d_name);
+        plugin *p;
+        if (plugin_load(path, &r->failures, &p) == OK) add_plugin(r, p);
+        free(path);
+        free(entries[i]);
+    }
+    if (n >= 0) free(entries);
+}
+
+static int by_kind_and_name(const void *a, const void *b) {
+    const plugin *x = *(plugin *const *)a, *y = *(plugin *const *)b;
+    if (x->entry.kind != y->entry.kind) return x->entry.kind - y->entry.kind;
+    return strcmp(x->entry.name, y->entry.name);
+}
+
+void registry_scan(registry *r) {
+    *r = (registry){0};
+    diags_init(&r->failures);
+    find_dirs(r);
+    for (int i = 0; i < r->n_dirs; i++) scan_dir(r, r->dirs[i]);
+    if (r->n > 1) qsort(r->plugins, (size_t)r->n, sizeof *r->plugins, by_kind_and_name);
+}
+
+void registry_fini(registry *r) {
+    for (int i = 0; i < r->n; i++) {
+        free(r->plugins[i]->path);
+        free(r->plugins[i]);
+    }
+    for (int i = 0; i < r->n_dirs; i++) free(r->dirs[i]);
+    free(r->plugins);
+    free(r->dirs);
+    diags_fini(&r->failures);
+    *r = (registry){0};
+}
+
+const plugin *registry_find(const registry *r, qb_kind kind, const char *name) {
+    for (int i = 0; i < r->n; i++)
+        if (r->plugins[i]->entry.kind == kind && strcmp(r->plugins[i]->entry.name, name) == 0)
+            return r->plugins[i];
+    return NULL;
+}
+
+const char *registry_failure(const registry *r, const char *name) {
+    char *file = str_format("/%s.so: ", name);
+    const char *found = NULL;
+    for (int i = 0; i < r->failures.n && found == NULL; i++)
+        if (strstr(r->failures.list[i].message, file) != NULL) found = r->failures.list[i].message;
+    free(file);
+    return found;
+}
+
+const char **registry_names(const registry *r, qb_kind kind, int *n) {
+    const char **names = mem_calloc((size_t)r->n + 1, sizeof *names);
+    *n = 0;
+    for (int i = 0; i < r->n; i++)
+        if (r->plugins[i]->entry.kind == kind) names[(*n)++] = r->plugins[i]->entry.name;
+    return names;
+}

@@ -1,0 +1,167 @@
+/*
+ * host/services.c - the kernels as plugins see them: those of core/simd, where a
+ * large reduction is spread over the threads. The order of the additions is the
+ * kernels' own (blocks in index order), so the bits are the same.
+ */
+#include "host/instance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "simd/kernels.h"
+#include "util/mem.h"
+#include "util/parallel.h"
+
+enum { SPREAD_FROM = 4 * KERNEL_BLOCK }; /* elements; below, a parallel region costs more */
+
+static int64_t blocks_of(int64_t n) { return (n + KERNEL_BLOCK - 1) / KERNEL_BLOCK; }
+
+/* ---- sums: block by block on any thread, added in index order ---- */
+
+typedef struct sum_job {
+    void (*kernel)(const float *x, int64_t groups, int64_t n, double *out);
+    const float *x;
+    int64_t n, blocks;
+    double *part; /* [groups][blocks] */
+} sum_job;
+
+static void sum_block(int64_t i, void *arg) {
+    const sum_job *j = arg;
+    int64_t g = i / j->blocks, at = i % j->blocks * KERNEL_BLOCK;
+    int64_t n = j->n - at < KERNEL_BLOCK ? j->n - at : KERNEL_BLOCK;
+    j->kernel(j->x + g * j->n + at, 1, n, &j->part[i]);
+}
+
+static void sum_spread(void (*kernel)(const float *x, int64_t groups, int64_t n, double *out),
+                       const float *x, int64_t groups, int64_t n, double *out) {
+    if (groups * n < SPREAD_FROM) {
+        kernel(x, groups, n, out);
+        return;
+    }
+    sum_job j = {.kernel = kernel, .x = x, .n = n, .blocks = blocks_of(n)};
+    j.part = mem_calloc((size_t)(groups * j.blocks), sizeof *j.part);
+    parallel_for(groups * j.blocks, sum_block, &j);
+    for (int64_t g = 0; g < groups; g++) {
+        out[g] = 0;
+        for (int64_t b = 0; b < j.blocks; b++) out[g] += j.part[g * j.blocks + b];
+    }
+    free(j.part);
+}
+
+static void service_sum(const float *x, int64_t groups, int64_t n, double *out) {
+    sum_spread(simd_kernels()->sum, x, groups, n, out);
+}
+
+static void service_sum_abs(const float *x, int64_t groups, int64_t n, double *out) {
+    sum_spread(simd_kernels()->sum_abs, x, groups, n, out);
+}
+
+static void service_sum_sq(const float *x, int64_t groups, int64_t n, double *out) {
+    sum_spread(simd_kernels()->sum_sq, x, groups, n, out);
+}
+
+static void service_sum_abs_above(const float *x, int64_t groups, int64_t n, const float *t,
+                                  double *sum, int64_t *count) {
+    simd_kernels()->sum_abs_above(x, groups, n, t, sum, count);
+}
+
+/* ---- extremes: of blocks, then of the blocks' extremes ---- */
+
+typedef struct extreme_job {
+    const float *x;
+    int64_t n, blocks;
+    float *lo, *hi; /* [groups][blocks]; lo NULL: hi is the absmax */
+} extreme_job;
+
+static void extreme_block(int64_t i, void *arg) {
+    const extreme_job *j = arg;
+    int64_t g = i / j->blocks, at = i % j->blocks * KERNEL_BLOCK;
+    int64_t n = j->n - at < KERNEL_BLOCK ? j->n - at : KERNEL_BLOCK;
+    const float *x = j->x + g * j->n + at;
+    if (j->lo == NULL)
+        simd_kernels()->absmax(x, 1, n, &j->hi[i]);
+    else
+        simd_kernels()->minmax(x, 1, n, &j->lo[i], &j->hi[i]);
+}
+
+static void service_absmax(const float *x, int64_t groups, int64_t n, float *out) {
+    if (groups * n < SPREAD_FROM) {
+        simd_kernels()->absmax(x, groups, n, out);
+        return;
+    }
+    extreme_job j = {.x = x, .n = n, .blocks = blocks_of(n)};
+    j.hi = mem_floats(groups * j.blocks);
+    parallel_for(groups * j.blocks, extreme_block, &j);
+    simd_kernels()->absmax(j.hi, groups, j.blocks, out);
+    free(j.hi);
+}
+
+static void service_minmax(const float *x, int64_t groups, int64_t n, float *lo, float *hi) {
+    if (groups * n < SPREAD_FROM) {
+        simd_kernels()->minmax(x, groups, n, lo, hi);
+        return;
+    }
+    extreme_job j = {.x = x, .n = n, .blocks = blocks_of(n)};
+    j.lo = mem_floats(groups * j.blocks);
+    j.hi = mem_floats(groups * j.blocks);
+    float *other = mem_floats(groups);
+    parallel_for(groups * j.blocks, extreme_block, &j);
+    simd_kernels()->minmax(j.lo, groups, j.blocks, lo, other);
+    simd_kernels()->minmax(j.hi, groups, j.blocks, other, hi);
+    free(j.lo);
+    free(j.hi);
+    free(other);
+}
+
+/* ---- the others ---- */
+
+static double service_dot(const float *x, const float *y, int64_t n) {
+    return simd_kernels()->dot(x, y, n);
+}
+
+/* Total order of finite floats: -0 before +0. */
+static int by_value(const void *a, const void *b) {
+    float x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    if (x != y) return x < y ? -1 : 1;
+    return (int)signbit(y) - (int)signbit(x) != 0 ? (signbit(x) ? -1 : 1) : 0;
+}
+
+static void service_sort(float *x, int64_t n) { qsort(x, (size_t)n, sizeof *x, by_value); }
+
+static void service_uniform(qb_rng rng, int64_t n, float *u) {
+    simd_kernels()->uniform(rng.key, rng.offset, n, u);
+}
+
+static qb_status service_unpack_base3(const uint8_t *src, int64_t n, uint8_t *code) {
+    return simd_kernels()->unpack_base3(src, n, code) < 0 ? QB_OK : QB_ECORRUPT;
+}
+
+const qb_kernels *services_kernels(void) {
+    static qb_kernels table;
+    const kernels *k = simd_kernels();
+    table = (qb_kernels){
+        .size = sizeof table,
+        .isa = k->level,
+        .absmax = service_absmax,
+        .minmax = service_minmax,
+        .sum = service_sum,
+        .sum_abs = service_sum_abs,
+        .sum_sq = service_sum_sq,
+        .sum_abs_above = service_sum_abs_above,
+        .dot = service_dot,
+        .sort = service_sort,
+        .exp = k->exp,
+        .log = k->log,
+        .tanh = k->tanh,
+        .uniform = service_uniform,
+        .encode_levels = k->encode_levels,
+        .decode_levels = k->decode_levels,
+        .pack_bits = k->pack_bits,
+        .unpack_bits = k->unpack_bits,
+        .pack_base3 = k->pack_base3,
+        .unpack_base3 = service_unpack_base3,
+    };
+    return &table;
+}

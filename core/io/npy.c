@@ -1,0 +1,197 @@
+#include "io/npy.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cursor.h"
+#include "util/files.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+/* ---- reading: the header is a Python dict of three entries ---- */
+
+typedef struct header {
+    const char *s, *end; /* what is left of the text */
+    bool have_descr, have_order, have_shape;
+} header;
+
+static void skip_blanks(header *h) {
+    while (h->s < h->end && (*h->s == ' ' || *h->s == '\n')) h->s++;
+}
+
+static bool take(header *h, const char *word) {
+    skip_blanks(h);
+    size_t n = strlen(word);
+    if ((size_t)(h->end - h->s) < n || memcmp(h->s, word, n) != 0) return false;
+    h->s += n;
+    return true;
+}
+
+/* A quoted string without escapes; its text in [*from, *from + *n). */
+static bool take_string(header *h, const char **from, size_t *n) {
+    skip_blanks(h);
+    if (h->s >= h->end || (*h->s != '\'' && *h->s != '"')) return false;
+    char quote = *h->s++;
+    const char *close = memchr(h->s, quote, (size_t)(h->end - h->s));
+    if (close == NULL || memchr(h->s, '\\', (size_t)(close - h->s)) != NULL) return false;
+    *from = h->s, *n = (size_t)(close - h->s);
+    h->s = close + 1;
+    return true;
+}
+
+static bool take_dimension(header *h, int64_t *out) {
+    skip_blanks(h);
+    char digits[24] = "";
+    size_t n = 0;
+    while (h->s < h->end && *h->s >= '0' && *h->s <= '9' && n < sizeof digits - 1)
+        digits[n++] = *h->s++;
+    return str_to_int(digits, out);
+}
+
+static const char *take_shape(header *h, tensor_entry *t) {
+    if (!take(h, "(")) return "the shape is not a tuple";
+    while (!take(h, ")")) {
+        if (t->n_dims == TENSOR_MAX_DIMS) return "more than 8 dimensions";
+        if (!take_dimension(h, &t->shape[t->n_dims++])) return "bad dimension";
+        if (!take(h, ",")) {
+            if (t->n_dims == 1 || !take(h, ")")) return "the shape is not a tuple";
+            break;
+        }
+    }
+    return NULL;
+}
+
+static const char *take_descr(header *h, tensor_entry *t) {
+    static const struct {
+        const char *name;
+        dtype type;
+    } known[] = {
+        {"b1", DTYPE_BOOL}, {"u1", DTYPE_U8},  {"i1", DTYPE_I8},  {"u2", DTYPE_U16},
+        {"i2", DTYPE_I16},  {"u4", DTYPE_U32}, {"i4", DTYPE_I32}, {"u8", DTYPE_U64},
+        {"i8", DTYPE_I64},  {"f2", DTYPE_F16}, {"f4", DTYPE_F32}, {"f8", DTYPE_F64},
+    };
+    const char *s;
+    size_t n;
+    if (!take_string(h, &s, &n)) return "structured types are not supported";
+    if (n > 1 && s[1] == 'O') return "object arrays need pickle, which is not supported";
+    if (n != 3 || strchr("<>|=", s[0]) == NULL) return "unknown element type";
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (memcmp(known[i].name, s + 1, 2) == 0) {
+            t->type = known[i].type;
+            t->big_endian = s[0] == '>';
+            return NULL;
+        }
+    return "element type is not one of bool, integers, f2, f4, f8";
+}
+
+static const char *take_entry(header *h, tensor_entry *t) {
+    const char *key;
+    size_t n;
+    if (!take_string(h, &key, &n) || !take(h, ":")) return "malformed header";
+    bool *have;
+    const char *why = NULL;
+    if (n == 5 && memcmp(key, "descr", n) == 0) {
+        have = &h->have_descr;
+        if (!*have) why = take_descr(h, t);
+    } else if (n == 5 && memcmp(key, "shape", n) == 0) {
+        have = &h->have_shape;
+        if (!*have) why = take_shape(h, t);
+    } else if (n == 13 && memcmp(key, "fortran_order", n) == 0) {
+        have = &h->have_order;
+        if (take(h, "True"))
+            t->fortran = true;
+        else if (!take(h, "False"))
+            why = "fortran_order is neither True nor False";
+    } else {
+        return "unknown key in the header";
+    }
+    if (*have) return "a key stands twice in the header";
+    *have = true;
+    return why;
+}
+
+static const char *parse_header(header *h, tensor_entry *t) {
+    if (!take(h, "{")) return "malformed header: not a dict";
+    while (!take(h, "}")) {
+        const char *why = take_entry(h, t);
+        if (why != NULL) return why;
+        if (!take(h, ",")) {
+            if (!take(h, "}")) return "malformed header";
+            break;
+        }
+    }
+    skip_blanks(h);
+    if (h->s != h->end) return "malformed header: text behind the dict";
+    if (!h->have_descr) return "the header has no 'descr'";
+    if (!h->have_order) return "the header has no 'fortran_order'";
+    return h->have_shape ? NULL : "the header has no 'shape'";
+}
+
+static char *name_of_file(const char *path) {
+    const char *base = path_base(path);
+    return mem_strndup(base, strlen(base) - strlen(".npy"));
+}
+
+status npy_parse(tensor_file *f, diags *d) {
+    cursor c = cursor_of(f->bytes, (size_t)f->n_bytes);
+    const uint8_t *magic = cursor_take(&c, 6);
+    if (magic == NULL || memcmp(magic, "\x93NUMPY", 6) != 0)
+        return diag_error(d, ERR_INPUT, "%s: not an NPY file (bad magic)", f->path);
+    int major = cursor_u8(&c), minor = cursor_u8(&c);
+    if (!c.failed && (major < 1 || major > 3 || minor != 0))
+        return diag_error(d, ERR_INPUT, "%s: NPY version %d.%d, known are 1.0, 2.0 and 3.0",
+                          f->path, major, minor);
+    uint32_t length = major == 1 ? cursor_u16le(&c) : cursor_u32le(&c);
+    size_t left = cursor_left(&c);
+    const uint8_t *text = cursor_take(&c, length);
+    if (text == NULL)
+        return diag_error(d, ERR_INPUT, "%s: truncated NPY header: it wants %u bytes, %zu are left",
+                          f->path, length, left);
+    tensor_entry *t = tensor_file_add(f, name_of_file(f->path));
+    header h = {.s = (const char *)text, .end = (const char *)text + length};
+    const char *why = parse_header(&h, t);
+    if (why == NULL && !tensor_count(t->shape, t->n_dims, &t->n)) why = "element count overflows";
+    if (why != NULL)
+        return diag_error(d, ERR_INPUT, "%s: %s (byte %zu)", f->path, why,
+                          (size_t)((const uint8_t *)h.s - c.bytes));
+    int64_t want = t->n * dtype_bytes(t->type), have = (int64_t)cursor_left(&c);
+    if (want != have)
+        return diag_error(d, ERR_INPUT,
+                          "%s: the data needs %" PRId64 " bytes, the file has %" PRId64, f->path,
+                          want, have);
+    t->data = c.bytes + c.at;
+    return OK;
+}
+
+/* ---- writing ---- */
+
+status npy_write(const char *path, dtype type, const int64_t *shape, int n_dims, const void *data,
+                 diags *d) {
+    strbuf b = {0};
+    int64_t n = 1;
+    strbuf_addf(&b, "{'descr': '%s', 'fortran_order': False, 'shape': (",
+                type == DTYPE_U8 ? "|u1" : "<f4");
+    for (int i = 0; i < n_dims; i++) {
+        strbuf_addf(&b, "%s%" PRId64, i > 0 ? ", " : "", shape[i]);
+        n *= shape[i];
+    }
+    strbuf_add(&b, n_dims == 1 ? ",), }" : "), }");
+    while ((10 + b.len + 1) % 64 != 0) strbuf_add(&b, " ");
+    strbuf_add(&b, "\n");
+    unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
+    start[8] = (unsigned char)(b.len & 255), start[9] = (unsigned char)(b.len >> 8);
+    file_out out;
+    status bad = file_out_open(&out, path, d);
+    if (!bad) {
+        bad = file_out_add(&out, start, sizeof start, d);
+        if (!bad) bad = file_out_add(&out, b.s, b.len, d);
+        if (!bad) bad = file_out_add(&out, data, (size_t)(n * dtype_bytes(type)), d);
+        if (!bad)
+            bad = file_out_commit(&out, d);
+        else
+            file_out_abort(&out);
+    }
+    strbuf_fini(&b);
+    return bad;
+}

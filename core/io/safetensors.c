@@ -1,0 +1,213 @@
+#include "io/safetensors.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cursor.h"
+#include "util/files.h"
+#include "util/hash.h"
+#include "util/json.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+enum { HEADER_LIMIT = 16 << 20, TENSORS_LIMIT = 65536, NAME_LIMIT = 1024 };
+
+/* ---- reading ---- */
+
+static status refuse(const tensor_file *f, const char *tensor, const char *why, diags *d) {
+    if (tensor == NULL) return diag_error(d, ERR_INPUT, "%s: %s", f->path, why);
+    return diag_error(d, ERR_INPUT, "%s: tensor '%s': %s", f->path, tensor, why);
+}
+
+static const char *read_type(const json_t *v, tensor_entry *t) {
+    const char *name = json_string_value(v);
+    if (name == NULL) return "dtype is missing or not a string";
+    for (dtype k = DTYPE_BOOL; k <= DTYPE_F64; k++)
+        if (strcmp(name, dtype_name(k)) == 0) {
+            t->type = k;
+            return NULL;
+        }
+    return "unknown dtype";
+}
+
+static const char *read_shape(const json_t *v, tensor_entry *t) {
+    if (!json_is_array(v)) return "shape is missing or not a list";
+    if (json_array_size(v) > TENSOR_MAX_DIMS) return "more than 8 dimensions";
+    t->n_dims = (int)json_array_size(v);
+    for (int i = 0; i < t->n_dims; i++) {
+        const json_t *dim = json_array_get(v, (size_t)i);
+        if (!json_is_integer(dim) || json_integer_value(dim) < 0) return "bad dimension in shape";
+        t->shape[i] = json_integer_value(dim);
+    }
+    return tensor_count(t->shape, t->n_dims, &t->n) ? NULL : "element count overflows";
+}
+
+/* Sets data; the range is checked against the bytes that follow the header. */
+static const char *read_range(const json_t *v, tensor_entry *t, const uint8_t *data, int64_t n) {
+    if (!json_is_array(v) || json_array_size(v) != 2) return "data_offsets is not a pair";
+    const json_t *a = json_array_get(v, 0), *b = json_array_get(v, 1);
+    if (!json_is_integer(a) || !json_is_integer(b)) return "data_offsets is not a pair of integers";
+    int64_t begin = json_integer_value(a), end = json_integer_value(b);
+    if (begin < 0 || end < begin || end > n) return "data_offsets lie outside the file";
+    if (end - begin != t->n * dtype_bytes(t->type))
+        return "data_offsets do not fit shape and dtype";
+    t->data = data + begin;
+    return NULL;
+}
+
+static status read_tensor(tensor_file *f, const char *name, const json_t *v, const uint8_t *data,
+                          int64_t n, diags *d) {
+    if (strlen(name) > NAME_LIMIT) return refuse(f, NULL, "a tensor name is too long", d);
+    if (!json_is_object(v)) return refuse(f, name, "its entry is not an object", d);
+    if (json_object_size(v) != 3)
+        return refuse(f, name, "its entry has other keys than dtype, shape, data_offsets", d);
+    tensor_entry *t = tensor_file_add(f, mem_strdup(name));
+    const char *why = read_type(json_object_get(v, "dtype"), t);
+    if (why == NULL) why = read_shape(json_object_get(v, "shape"), t);
+    if (why == NULL) why = read_range(json_object_get(v, "data_offsets"), t, data, n);
+    return why != NULL ? refuse(f, name, why, d) : OK;
+}
+
+static int by_data(const void *a, const void *b) {
+    const tensor_entry *x = *(tensor_entry *const *)a, *y = *(tensor_entry *const *)b;
+    if (x->data != y->data) return x->data < y->data ? -1 : 1;
+    return x->n < y->n ? -1 : x->n > y->n; /* an empty tensor before one with data */
+}
+
+/* No holes (something could hide there), no overlap (memory could multiply). */
+static status check_cover(const tensor_file *f, const uint8_t *data, int64_t n, diags *d) {
+    tensor_entry **order = mem_calloc((size_t)f->n + 1, sizeof *order);
+    for (int i = 0; i < f->n; i++) order[i] = &f->tensors[i];
+    qsort(order, (size_t)f->n, sizeof *order, by_data);
+    const uint8_t *at = data;
+    status bad = OK;
+    for (int i = 0; i < f->n && !bad; i++) {
+        const tensor_entry *t = order[i];
+        if (t->data > at)
+            bad = refuse(f, t->name, "there is a gap in the data before it", d);
+        else if (t->data < at)
+            bad = refuse(f, t->name, "its data overlaps another tensor's", d);
+        at = t->data + t->n * dtype_bytes(t->type);
+    }
+    if (!bad && at != data + n) bad = refuse(f, NULL, "there are bytes behind the last tensor", d);
+    free(order);
+    return bad;
+}
+
+static status check_metadata(const tensor_file *f, const json_t *v, diags *d) {
+    const char *key;
+    json_t *value;
+    if (!json_is_object(v)) return refuse(f, NULL, "__metadata__ is not an object", d);
+    json_object_foreach((json_t *)(uintptr_t)v, key, value) {
+        if (!json_is_string(value))
+            return refuse(f, NULL, "__metadata__ must map strings to strings", d);
+    }
+    return OK;
+}
+
+static status read_header(tensor_file *f, json_t *root, const uint8_t *data, int64_t n, diags *d) {
+    const char *name;
+    json_t *v;
+    if (json_object_size(root) > TENSORS_LIMIT)
+        return refuse(f, NULL, "more than 65536 tensors", d);
+    json_object_foreach(root, name, v) {
+        status bad = strcmp(name, "__metadata__") == 0 ? check_metadata(f, v, d)
+                                                       : read_tensor(f, name, v, data, n, d);
+        if (bad) return bad;
+    }
+    return check_cover(f, data, n, d);
+}
+
+status safetensors_parse(tensor_file *f, diags *d) {
+    cursor c = cursor_of(f->bytes, (size_t)f->n_bytes);
+    uint64_t length = cursor_u64le(&c);
+    if (c.failed) return refuse(f, NULL, "not a safetensors file: fewer than 8 bytes", d);
+    if (length > HEADER_LIMIT)
+        return refuse(f, NULL, "not a safetensors file, or its header is larger than 16 MiB", d);
+    if (length > cursor_left(&c))
+        return diag_error(d, ERR_INPUT,
+                          "%s: truncated: the header has %" PRIu64 " bytes, %zu are left", f->path,
+                          length, cursor_left(&c));
+    const char *text = (const char *)cursor_take(&c, length);
+    if (length < 2 || text[0] != '{')
+        return refuse(f, NULL, "the header does not begin with '{'", d);
+    json_error_t why;
+    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why);
+    if (root == NULL)
+        return diag_error(d, ERR_INPUT, "%s: the header is not valid JSON: %s (byte %d)", f->path,
+                          why.text, why.position + 8);
+    status bad = json_is_object(root)
+                     ? read_header(f, root, c.bytes + c.at, (int64_t)cursor_left(&c), d)
+                     : refuse(f, NULL, "the header is not an object", d);
+    json_decref(root);
+    return bad;
+}
+
+/* ---- writing ---- */
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const named_floats *)a)->name, ((const named_floats *)b)->name);
+}
+
+static int64_t bytes_of(const named_floats *t) {
+    int64_t n = sizeof(float);
+    for (int i = 0; i < t->n_dims; i++) n *= t->shape[i];
+    return n;
+}
+
+static char *make_header(const named_floats *tensors, int n) {
+    json_t *root = json_object();
+    int64_t at = 0;
+    for (int i = 0; i < n; i++) {
+        json_t *entry = json_object(), *shape = json_array(), *range = json_array();
+        for (int k = 0; k < tensors[i].n_dims; k++)
+            json_array_append_new(shape, json_integer(tensors[i].shape[k]));
+        json_array_append_new(range, json_integer(at));
+        at += bytes_of(&tensors[i]);
+        json_array_append_new(range, json_integer(at));
+        json_object_set_new(entry, "dtype", json_string("F32"));
+        json_object_set_new(entry, "shape", shape);
+        json_object_set_new(entry, "data_offsets", range);
+        json_object_set_new(root, tensors[i].name, entry);
+    }
+    char *text = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    return text;
+}
+
+static status add(file_out *f, hasher *h, const void *data, size_t n, diags *d) {
+    hash_add(h, data, n);
+    return file_out_add(f, data, n, d);
+}
+
+status safetensors_write(const char *path, named_floats *tensors, int n, diags *d, char sha256[65],
+                         int64_t *bytes) {
+    qsort(tensors, (size_t)n, sizeof *tensors, by_name);
+    char *header = make_header(tensors, n);
+    if (header == NULL) return diag_error(d, ERR_BUG, "%s: a tensor name is not UTF-8", path);
+    size_t length = strlen(header), padded = (length + 7) & ~(size_t)7;
+    uint8_t start[8];
+    for (int i = 0; i < 8; i++) start[i] = (uint8_t)((uint64_t)padded >> (8 * i));
+    file_out out;
+    hasher h;
+    hash_init(&h);
+    status bad = file_out_open(&out, path, d);
+    if (bad) goto done;
+    bad = add(&out, &h, start, sizeof start, d);
+    if (!bad) bad = add(&out, &h, header, length, d);
+    if (!bad) bad = add(&out, &h, "       ", padded - length, d);
+    *bytes = 8 + (int64_t)padded;
+    for (int i = 0; i < n && !bad; i++) {
+        bad = add(&out, &h, tensors[i].data, (size_t)bytes_of(&tensors[i]), d);
+        *bytes += bytes_of(&tensors[i]);
+    }
+    if (!bad)
+        bad = file_out_commit(&out, d);
+    else
+        file_out_abort(&out);
+    hash_end(&h, sha256);
+done:
+    free(header);
+    return bad;
+}

@@ -1,0 +1,85 @@
+/*
+ * io/tensor_file.h - named tensors in a file: .safetensors and .npy.
+ *
+ * A file is read whole; `data` of a tensor points into it. Nothing a file
+ * declares is believed before the bytes for it are known to be there. All errors
+ * are ERR_INPUT and name file and tensor.
+ */
+#ifndef IO_TENSOR_FILE_H
+#define IO_TENSOR_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/err.h"
+
+enum { TENSOR_MAX_DIMS = 8 };
+
+typedef enum dtype {
+    DTYPE_BOOL,
+    DTYPE_U8,
+    DTYPE_I8,
+    DTYPE_U16,
+    DTYPE_I16,
+    DTYPE_U32,
+    DTYPE_I32,
+    DTYPE_U64,
+    DTYPE_I64,
+    DTYPE_F16,
+    DTYPE_BF16,
+    DTYPE_F32,
+    DTYPE_F64,
+} dtype;
+
+const char *dtype_name(dtype t); /* as safetensors writes it: "F32" */
+int dtype_bytes(dtype t);
+
+typedef struct tensor_entry {
+    char *name;
+    dtype type;
+    int n_dims;
+    int64_t shape[TENSOR_MAX_DIMS];
+    int64_t n;           /* elements; 1 for n_dims 0       */
+    const uint8_t *data; /* n * dtype_bytes(type), unaligned */
+    bool fortran;        /* the first index runs fastest   */
+    bool big_endian;
+} tensor_entry;
+
+typedef struct tensor_file {
+    char *path;
+    const char *format; /* "safetensors", "npy" */
+    char *bytes;
+    int64_t n_bytes;
+    tensor_entry *tensors; /* in the file's order */
+    int n;
+} tensor_file;
+
+status tensor_file_open(tensor_file *f, const char *path, diags *d);
+void tensor_file_close(tensor_file *f);
+
+/* A matrix (R, C): R the first dimension, C the product of the others; one
+ * dimension is one row, none is one element. */
+void tensor_entry_matrix(const tensor_entry *t, int64_t *rows, int64_t *cols);
+
+/* The tensor as float32 in C order, rounded to nearest if it was float64 (then
+ * *rounded is set where a value changed). Only floating-point types; a value that
+ * is NaN, infinite or too large is an error that names its index. free(*out) */
+status tensor_entry_floats(const tensor_file *f, const tensor_entry *t, diags *d, float **out,
+                           bool *rounded);
+
+/* Element i of the stored order as a number; integers up to 2^53 exactly. */
+double tensor_entry_value(const tensor_entry *t, int64_t i);
+
+/* "(512, 784)" */
+char *tensor_shape_text(const int64_t *shape, int n_dims);
+
+/* Product of the dimensions; false if one is negative or the product too large. */
+bool tensor_count(const int64_t *shape, int n_dims, int64_t *n);
+
+/* The readers, for tensor_file_open(): fill tensors from bytes. */
+status npy_parse(tensor_file *f, diags *d);
+status safetensors_parse(tensor_file *f, diags *d);
+/* Appends an entry; takes name. */
+tensor_entry *tensor_file_add(tensor_file *f, char *name);
+
+#endif

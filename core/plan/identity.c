@@ -1,0 +1,99 @@
+#include "plan/identity.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void add_setting(const schema_value *v, void *arg) {
+    if (!v->not_identity && !v->is_default) strbuf_addf(arg, "%s=%s\n", v->key, v->value);
+}
+
+/* "int bits=4": the parameters that differ from their defaults. */
+static void add_choice(strbuf *b, const plugin_choice *c) {
+    plugin_choice plain = params_defaults(c->plugin);
+    strbuf_add(b, c->plugin->entry.name);
+    for (int i = 0; i < c->plugin->n_params; i++) {
+        strbuf own = {0}, dflt = {0};
+        strbuf_add(&own, ""), strbuf_add(&dflt, "");
+        params_print(c, i, &own);
+        params_print(&plain, i, &dflt);
+        if (strcmp(own.s, dflt.s) != 0) strbuf_addf(b, " %s=%s", c->plugin->params[i].name, own.s);
+        strbuf_fini(&own), strbuf_fini(&dflt);
+    }
+}
+
+static void add_site(strbuf *b, const char *layer, const char *what, const quant_config *c,
+                     const plan_site *site) {
+    if (c->scheme.plugin == NULL) return;
+    strbuf_addf(b, "%s.%s=", layer, what);
+    add_choice(b, &c->scheme);
+    strbuf_addf(b, " %s", site->granularity); /* as resolved: the scheme's own or the spec's */
+    if (site->group_size > 0) strbuf_addf(b, " %" PRId64, site->group_size);
+    if (c->scale_dtype != SCALE_F32)
+        strbuf_addf(b, " scale_dtype=%s", scale_dtype_name(c->scale_dtype));
+    if (c->round != ROUND_EVEN) strbuf_addf(b, " round=%d", (int)c->round);
+    strbuf_add(b, "\n");
+}
+
+static void add_layer(strbuf *b, const plan_layer *l) {
+    add_site(b, l->desc.name, "weights", &l->quant.weights, &l->weights);
+    add_site(b, l->desc.name, "activations", &l->quant.activations, &l->input);
+    if (l->quant.ste.plugin != NULL) {
+        strbuf_addf(b, "%s.ste=", l->desc.name);
+        add_choice(b, &l->quant.ste);
+        strbuf_add(b, "\n");
+    }
+    if (l->quant.packer.plugin != NULL) {
+        strbuf_addf(b, "%s.packer=", l->desc.name);
+        add_choice(b, &l->quant.packer);
+        strbuf_add(b, "\n");
+    }
+}
+
+static void use_plugin(plan *p, const plugin *g) {
+    if (g == NULL) return;
+    for (int i = 0; i < p->n_plugins; i++)
+        if (p->plugins[i] == g) return;
+    p->plugins[p->n_plugins++] = g;
+}
+
+static void list_plugins(plan *p) {
+    p->plugins = arena_alloc(&p->a, (size_t)p->n_layers * 4 * sizeof *p->plugins);
+    for (int i = 0; i < p->n_layers; i++) {
+        const layer_quant *q = &p->layers[i].quant;
+        use_plugin(p, q->weights.scheme.plugin);
+        use_plugin(p, q->activations.scheme.plugin);
+        use_plugin(p, q->ste.plugin);
+        use_plugin(p, q->packer.plugin);
+    }
+}
+
+static void make_config_key(plan *p) {
+    strbuf b = {0};
+    spec_walk(p->spec, add_setting, &b);
+    strbuf_addf(&b, "data.train=%s\ndata.test=%s\n", p->train_hash, p->test_hash);
+    if (p->model.norm) strbuf_add(&b, "model.norm=rmsnorm\n");
+    if (!p->model.bias) strbuf_add(&b, "model.bias=false\n");
+    for (int i = 0; i < p->n_layers; i++) add_layer(&b, &p->layers[i]);
+    hash_bytes(b.s, b.len, p->config_key);
+    strbuf_fini(&b);
+}
+
+static void make_cache_key(const plan *p, int numeric_version, plan_run *run) {
+    strbuf b = {0};
+    strbuf_addf(&b, "%s\nseed %" PRIu64 "\nnumeric version %d\n", p->config_key, run->seed,
+                numeric_version);
+    for (int i = 0; i < p->n_plugins; i++) strbuf_addf(&b, "plugin %s\n", p->plugins[i]->sha256);
+    hash_bytes(b.s, b.len, run->cache_key);
+    strbuf_fini(&b);
+}
+
+void identity_make(plan *p, int numeric_version) {
+    list_plugins(p);
+    make_config_key(p);
+    p->n_runs = (int)p->spec->repeats;
+    p->runs = arena_alloc(&p->a, (size_t)p->n_runs * sizeof *p->runs);
+    for (int i = 0; i < p->n_runs; i++) {
+        p->runs[i].seed = p->spec->seed + (uint64_t)i;
+        make_cache_key(p, numeric_version, &p->runs[i]);
+    }
+}

@@ -1,0 +1,96 @@
+#include "plan/match.h"
+
+#include <regex.h>
+#include <string.h>
+
+#include "util/str.h"
+#include "util/suggest.h"
+
+/* The text behind "type:", or NULL. */
+static const char *type_of(const yaml_node *n) {
+    if (n->kind == YAML_MAP) {
+        const yaml_node *type = n->n == 1 ? yaml_get(n, "type") : NULL;
+        return type != NULL && type->kind == YAML_SCALAR ? type->text : NULL;
+    }
+    if (strncmp(n->text, "type:", 5) != 0) return NULL;
+    return n->text + 5 + strspn(n->text + 5, " ");
+}
+
+static int match_regex(const yaml_node *n, const layer_desc *layers, int n_layers, diags *d,
+                       bool *hit) {
+    regex_t re;
+    int code = regcomp(&re, n->text + 3, REG_EXTENDED | REG_NOSUB), hits = 0;
+    if (code != 0) {
+        char why[128];
+        regerror(code, &re, why, sizeof why);
+        diag_error_at(d, ERR_SPEC, &n->at, "bad regular expression '%s': %s", n->text + 3, why);
+        return 0;
+    }
+    for (int i = 0; i < n_layers; i++)
+        if (regexec(&re, layers[i].name, 0, NULL, 0) == 0) hit[i] = true, hits++;
+    regfree(&re);
+    return hits;
+}
+
+static int match_one(const yaml_node *n, const layer_desc *layers, int n_layers, diags *d,
+                     bool *hit) {
+    const char *type = n->kind == YAML_LIST ? NULL : type_of(n);
+    if (n->kind != YAML_SCALAR && type == NULL) {
+        diag_error_at(d, ERR_SPEC, &n->at, "a pattern must be text or {type: NAME}, got %s",
+                      yaml_kind_name(n->kind));
+        return 0;
+    }
+    if (type == NULL && strncmp(n->text, "re:", 3) == 0)
+        return match_regex(n, layers, n_layers, d, hit);
+    const char *why = type == NULL ? str_glob_check(n->text) : NULL;
+    if (why != NULL) {
+        diag_error_at(d, ERR_SPEC, &n->at, "bad pattern '%s': %s", n->text, why);
+        diag_hint(d, "patterns with braces or brackets need quotes");
+        return 0;
+    }
+    int hits = 0;
+    for (int i = 0; i < n_layers; i++) {
+        bool yes = type != NULL                    ? strcmp(layers[i].type, type) == 0
+                   : strcmp(n->text, "first") == 0 ? i == 0
+                   : strcmp(n->text, "last") == 0  ? i == n_layers - 1
+                                                   : str_glob(n->text, layers[i].name);
+        if (yes) hit[i] = true, hits++;
+    }
+    return hits;
+}
+
+int match_layers(const yaml_node *n, const layer_desc *layers, int n_layers, diags *d,
+                 bool hit[MODEL_MAX_LAYERS]) {
+    if (n->kind != YAML_LIST) return match_one(n, layers, n_layers, d, hit);
+    int hits = 0;
+    for (int i = 0; i < n->n; i++) hits += match_one(n->items[i], layers, n_layers, d, hit);
+    return hits;
+}
+
+const char *match_text(arena *a, const yaml_node *n) {
+    if (n->kind == YAML_SCALAR) return n->text;
+    if (n->kind == YAML_MAP)
+        return arena_format(a, "type: %s", type_of(n) != NULL ? type_of(n) : "?");
+    const char *all = "";
+    for (int i = 0; i < n->n; i++)
+        all = arena_format(a, "%s%s%s", all, i > 0 ? ", " : "", match_text(a, n->items[i]));
+    return all;
+}
+
+void match_none(arena *a, const yaml_node *n, const layer_desc *layers, int n_layers, bool is_rule,
+                diags *d) {
+    const char *text = match_text(a, n), *names[MODEL_MAX_LAYERS], *list = "";
+    for (int i = 0; i < n_layers; i++) {
+        names[i] = layers[i].name;
+        if (i < 6) list = arena_format(a, "%s%s%s", list, i > 0 ? ", " : "", layers[i].name);
+    }
+    if (n_layers > 6) list = arena_format(a, "%s, ... (%d)", list, n_layers);
+    diag_error_at(d, ERR_SPEC, &n->at, "%s matches no layer: '%s'", is_rule ? "rule" : "quant.skip",
+                  text);
+    const char *near = suggest_nearest(text, names, n_layers);
+    const char *allow = is_rule ? "; `optional: true` allows it" : "";
+    if (near != NULL)
+        diag_hint(d, "did you mean '%s'? (layers: %s)%s", near, list, allow);
+    else
+        diag_hint(d, "layers: %s%s", list, allow);
+}

@@ -1,0 +1,201 @@
+#include "plan/rules.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "plan/match.h"
+#include "spec/language.h"
+
+_Static_assert((int)SITE_OWN == (int)GRANULARITY_OWN &&
+                   (int)SITE_TENSOR == (int)GRANULARITY_TENSOR &&
+                   (int)SITE_CHANNEL == (int)GRANULARITY_CHANNEL &&
+                   (int)SITE_GROUP == (int)GRANULARITY_GROUP &&
+                   (int)SITE_TOKEN == (int)GRANULARITY_TOKEN,
+               "the spec and the quantizer number granularities alike");
+
+typedef struct work {
+    plan *p;
+    const registry *r;
+    schema_context c;
+    layer_desc desc[MODEL_MAX_LAYERS];
+    bool (*hit)[MODEL_MAX_LAYERS]; /* [rule][layer] */
+} work;
+
+/* ---- which layers ---- */
+
+static void match_rules(work *w) {
+    const spec_quant *q = &w->p->spec->quant;
+    w->hit = arena_alloc(&w->p->a, (size_t)(q->n_rules + 1) * sizeof *w->hit);
+    w->p->rules = arena_alloc(&w->p->a, (size_t)(q->n_rules + 1) * sizeof *w->p->rules);
+    for (int i = 0; i < q->n_rules; i++) {
+        const spec_rule *rule = &q->rules[i];
+        if (rule->match == NULL) continue;
+        int errors = w->c.d->errors;
+        int n = match_layers(rule->match, w->desc, w->p->n_layers, w->c.d, w->hit[i]);
+        if (n == 0 && !rule->optional && w->c.d->errors == errors)
+            match_none(w->c.a, rule->match, w->desc, w->p->n_layers, true, w->c.d);
+        w->p->rules[w->p->n_rules++] = (plan_rule){.line = rule->at.line,
+                                                   .match = match_text(&w->p->a, rule->match),
+                                                   .n_layers = n};
+    }
+}
+
+static void match_skip(work *w, bool skipped[MODEL_MAX_LAYERS]) {
+    const yaml_node *n = w->p->spec->quant.skip_node;
+    if (n == NULL) return;
+    int items = n->kind == YAML_LIST ? n->n : 1;
+    for (int i = 0; i < items; i++) {
+        const yaml_node *one = n->kind == YAML_LIST ? n->items[i] : n;
+        int errors = w->c.d->errors;
+        if (match_layers(one, w->desc, w->p->n_layers, w->c.d, skipped) == 0 &&
+            w->c.d->errors == errors)
+            match_none(w->c.a, one, w->desc, w->p->n_layers, false, w->c.d);
+    }
+}
+
+/* ---- rules that change nothing ---- */
+
+static bool has_key(const site_spec *s, const char *key) {
+    for (int i = 0; i < s->n; i++)
+        if (strcmp(s->keys[i]->text, key) == 0) return true;
+    return false;
+}
+
+static bool covers_site(const site_spec *later, const site_spec *earlier) {
+    for (int i = 0; i < earlier->n; i++)
+        if (!has_key(later, earlier->keys[i]->text)) return false;
+    return true;
+}
+
+static bool covers(const spec_rule *later, const spec_rule *earlier) {
+    return covers_site(&later->weights, &earlier->weights) &&
+           covers_site(&later->activations, &earlier->activations) &&
+           (earlier->ste == NULL || later->ste != NULL) &&
+           (earlier->packer == NULL || later->packer != NULL);
+}
+
+static bool is_shadowed(const work *w, int rule) {
+    const spec_quant *q = &w->p->spec->quant;
+    int matched = 0;
+    for (int layer = 0; layer < w->p->n_layers; layer++) {
+        if (!w->hit[rule][layer]) continue;
+        matched++;
+        bool covered = false;
+        for (int later = rule + 1; later < q->n_rules; later++)
+            covered |= w->hit[later][layer] && covers(&q->rules[later], &q->rules[rule]);
+        if (!covered) return false;
+    }
+    return matched > 0;
+}
+
+static void warn_of_shadowed(work *w) {
+    const spec_quant *q = &w->p->spec->quant;
+    for (int i = 0; i < q->n_rules; i++) {
+        if (!is_shadowed(w, i)) continue;
+        diag_warning_at(w->c.d, &q->rules[i].at,
+                        "this rule has no effect: later rules set all that it sets");
+        diag_hint(w->c.d, "later rules win, key by key");
+    }
+}
+
+/* ---- what a layer gets ---- */
+
+quant_config quant_config_of(const site_config *s) {
+    return (quant_config){.scheme = s->scheme,
+                          .granularity = (granularity)s->granularity,
+                          .group_size = s->group_size,
+                          .ragged_short = s->ragged,
+                          .scale_dtype = s->scale_dtype ? SCALE_F16 : SCALE_F32,
+                          .round = (rounding)s->round,
+                          .at = s->at};
+}
+
+static plugin_choice default_ste(work *w) {
+    const plugin *p = registry_find(w->r, QB_STE, "identity");
+    if (p != NULL) return params_defaults(p);
+    diag_error(w->c.d, ERR_PLUGIN, "the default estimator 'identity' is not installed");
+    diag_hint(w->c.d, "`quantbench plugins list` says which folders were searched");
+    return (plugin_choice){0};
+}
+
+static plugin_choice pick(work *w, qb_kind kind, const yaml_node *n, const char *where) {
+    if (n != NULL) return plugin_resolve(&w->c, w->r, kind, n, where);
+    return kind == QB_STE ? default_ste(w) : (plugin_choice){0};
+}
+
+typedef struct merged {
+    site_spec weights, activations;
+    const yaml_node *ste, *packer;
+    int line;
+} merged;
+
+static merged merge_rules(work *w, int layer) {
+    const spec_quant *q = &w->p->spec->quant;
+    merged m = {q->weights, q->activations, q->ste_node, q->packer_node,
+                q->weights_node != NULL ? q->weights_node->at.line : 0};
+    for (int i = 0; i < q->n_rules; i++) {
+        const spec_rule *rule = &q->rules[i];
+        if (!w->hit[i][layer]) continue;
+        m.weights = site_merge(w->c.a, &m.weights, &rule->weights);
+        m.activations = site_merge(w->c.a, &m.activations, &rule->activations);
+        if (rule->ste != NULL) m.ste = rule->ste;
+        if (rule->packer != NULL) m.packer = rule->packer;
+        m.line = rule->at.line;
+    }
+    return m;
+}
+
+/* A group size that divides no row: one error for all layers of one place. */
+static void check_groups(work *w, const site_config *sites, bool skipped[MODEL_MAX_LAYERS]) {
+    for (int i = 0; i < w->p->n_layers; i++) {
+        const site_config *s = &sites[i];
+        const char *list = "";
+        int n = 0;
+        for (int k = 0; k < w->p->n_layers; k++) {
+            const site_config *other = &sites[k];
+            int64_t cols = w->desc[k].in, size = other->group_size;
+            bool bad = other->scheme.plugin != NULL && other->granularity == SITE_GROUP &&
+                       size > 0 && !other->ragged && cols % size != 0 && !skipped[k];
+            if (!bad || other->group_at.line != s->group_at.line ||
+                other->group_at.col != s->group_at.col)
+                continue;
+            if (k < i) break; /* reported with the first of them */
+            list = arena_format(w->c.a, "%s%s%s (%" PRId64 ")", list, n > 0 ? ", " : "",
+                                w->desc[k].name, cols);
+            n++;
+        }
+        if (n == 0) continue;
+        diag_error_at(w->c.d, ERR_SPEC, &s->group_at,
+                      "group_size %" PRId64 " does not divide the rows of %d of %d layers: %s",
+                      s->group_size, n, w->p->n_layers, list);
+        diag_hint(w->c.d, "set `ragged: short`, or add a rule for these layers");
+    }
+}
+
+void rules_apply(plan *p, const registry *r, diags *d) {
+    work w = {.p = p,
+              .r = r,
+              .c = {.a = &p->a, .d = d, .file = p->spec->file, .top = &spec_schema}};
+    bool skipped[MODEL_MAX_LAYERS] = {false};
+    site_config weights[MODEL_MAX_LAYERS], activations[MODEL_MAX_LAYERS];
+    for (int i = 0; i < p->n_layers; i++) w.desc[i] = p->layers[i].desc;
+    match_rules(&w);
+    match_skip(&w, skipped);
+    warn_of_shadowed(&w);
+    for (int i = 0; i < p->n_layers; i++) {
+        merged m = merge_rules(&w, i);
+        layer_quant *q = &p->layers[i].quant;
+        weights[i] = site_resolve(&w.c, r, &m.weights, "quant.weights", false);
+        activations[i] = site_resolve(&w.c, r, &m.activations, "quant.activations", true);
+        p->layers[i].rule_line = skipped[i] ? 0 : m.line;
+        if (skipped[i]) continue;
+        q->weights = quant_config_of(&weights[i]);
+        q->activations = quant_config_of(&activations[i]);
+        bool quantized = q->weights.scheme.plugin != NULL || q->activations.scheme.plugin != NULL;
+        if (quantized) q->ste = pick(&w, QB_STE, m.ste, "quant.ste");
+        if (q->weights.scheme.plugin != NULL)
+            q->packer = pick(&w, QB_PACKER, m.packer, "quant.packer");
+    }
+    check_groups(&w, weights, skipped);
+    check_groups(&w, activations, skipped);
+}

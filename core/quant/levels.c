@@ -1,0 +1,195 @@
+#include "quant/levels.h"
+
+#include <float.h>
+#include <stdlib.h>
+
+_Static_assert((int)ROUND_EVEN == QB_NEAREST && (int)ROUND_AWAY == QB_TIES_AWAY &&
+                   (int)ROUND_UP == QB_TIES_UP && (int)ROUND_DOWN == QB_TIES_DOWN &&
+                   (int)ROUND_FLOOR == QB_FLOOR && (int)ROUND_CEIL == QB_CEIL &&
+                   (int)ROUND_STOCHASTIC == QB_STOCHASTIC,
+               "kernels and plugins number the rounding modes alike");
+
+/* ---- where one level gives way to the next ---- */
+
+static float at_least(double v) { /* the smallest float >= v */
+    float f = (float)v;
+    return f < v ? nextafterf(f, INFINITY) : f;
+}
+
+static float above(double v) { /* the smallest float > v */
+    float f = (float)v;
+    return f > v ? f : nextafterf(f, INFINITY);
+}
+
+float levels_step(double a, double b, rounding round, bool toward_b) {
+    double middle = (a + b) / 2;
+    switch (round) {
+    case ROUND_FLOOR: return at_least(b);
+    case ROUND_CEIL: return above(a);
+    case ROUND_UP: return at_least(middle);
+    case ROUND_DOWN: return above(middle);
+    case ROUND_AWAY: return middle > 0 ? at_least(middle) : above(middle);
+    default: return toward_b ? at_least(middle) : above(middle);
+    }
+}
+
+/* steps[c] under `zero`. Even ties count from the level nearest 0 (the upper of
+ * two such): the code at an even distance from it wins. */
+static void make_steps(const quantizer *q, float zero, rounding round, float *steps) {
+    const float *levels = q->info.levels;
+    int n = q->info.n_levels, base = 0;
+    for (int c = 1; c < n; c++)
+        if (fabs((double)levels[c] - zero) <= fabs((double)levels[base] - zero)) base = c;
+    for (int c = 0; c + 1 < n; c++)
+        steps[c] = levels_step((double)levels[c] - zero, (double)levels[c + 1] - zero, round,
+                               (c + 1 - base) % 2 == 0);
+}
+
+/* ---- preparation ---- */
+
+static bool are_consecutive_integers(const quantizer *q) {
+    const float *levels = q->info.levels;
+    int n = q->info.n_levels;
+    if (levels[0] != floorf(levels[0]) || fabsf(levels[0]) > 65536) return false;
+    for (int i = 1; i < n; i++)
+        if (levels[i] != levels[0] + (float)i) return false;
+    return true;
+}
+
+/* Integers, with 0 among them whatever the zero point: then rounding to even
+ * integers is what the short way asks for. */
+static bool is_affine(const quantizer *q) {
+    const float *levels = q->info.levels;
+    if (!are_consecutive_integers(q)) return false;
+    if (q->zero_at >= 0) return levels[0] == 0 && q->info.meta[q->zero_at].store == QB_U8;
+    return levels[0] <= 0 && levels[q->info.n_levels - 1] >= 0;
+}
+
+static int by_value(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The lower median, so that it is one of the gaps. */
+static float median_gap(const float *levels, int n) {
+    float gap[255];
+    for (int i = 0; i + 1 < n; i++) gap[i] = levels[i + 1] - levels[i];
+    qsort(gap, (size_t)(n - 1), sizeof *gap, by_value);
+    return gap[(n - 2) / 2];
+}
+
+static const char *find_roles(quantizer *q) {
+    int *at[] = {NULL, &q->scale_at, &q->zero_at, &q->offset_at, &q->threshold_at};
+    for (int r = QB_SCALE; r <= QB_THRESHOLD; r++) *at[r] = -1;
+    for (int i = 0; i < q->info.n_meta; i++) {
+        const qb_meta *m = &q->info.meta[i];
+        if (m->name == NULL || m->role < QB_OTHER || m->role > QB_THRESHOLD ||
+            m->store < QB_AS_SPEC || m->store > QB_NOT_STORED)
+            return "its metadata has an unknown role or stored form";
+        if (m->learn) return "it has learned metadata, which this version cannot train";
+        if (m->role == QB_OTHER) continue;
+        if (*at[m->role] >= 0) return "two of its metadata have the same role";
+        *at[m->role] = i;
+    }
+    return NULL;
+}
+
+static const char *check_levels(const quantizer *q) {
+    const float *levels = q->info.levels;
+    for (int i = 0; i < q->info.n_levels; i++)
+        if (!isfinite(levels[i]) || (i > 0 && !(levels[i] > levels[i - 1])))
+            return "its levels do not ascend";
+    if (q->threshold_at >= 0 && q->info.n_levels != 3) return "a threshold needs three levels";
+    return NULL;
+}
+
+const char *levels_prepare(quantizer *q) {
+    qb_scheme_info *info = &q->info;
+    if (info->n_levels < 2 || info->n_levels > 256) return "n_levels is not in 2..256";
+    if (info->n_meta < 0 || info->n_meta > 256) return "n_meta is not in 0..256";
+    if (info->n_meta > 0 && info->meta == NULL) return "its metadata is not described";
+    if (info->round < QB_NEAREST || info->round > QB_STOCHASTIC) return "unknown rounding";
+    if (info->group < -1) return "group is negative";
+    const char *why = find_roles(q);
+    if (why != NULL) return why;
+    if (q->table->encode != NULL) {
+        q->kind = LEVELS_OWN;
+        return info->zero_code < info->n_levels ? NULL : "zero_code is not a code";
+    }
+    if (info->levels == NULL) return "it has neither levels nor encode() and decode()";
+    why = check_levels(q);
+    if (why != NULL) return why;
+    q->kind = q->threshold_at >= 0 ? LEVELS_THRESHOLD : is_affine(q) ? LEVELS_AFFINE : LEVELS_STEPS;
+    q->median_gap = median_gap(info->levels, info->n_levels);
+    info->zero_code = -1;
+    for (int i = 0; i < info->n_levels; i++)
+        if (info->levels[i] == 0 && q->zero_at < 0 && q->offset_at < 0) info->zero_code = i;
+    if (q->kind == LEVELS_STEPS) make_steps(q, 0, (rounding)info->round, q->steps);
+    return NULL;
+}
+
+/* ---- at work ---- */
+
+static float role(const float *meta, int at, float absent) { return at >= 0 ? meta[at] : absent; }
+
+affine levels_affine(const quantizer *q, const float *meta) {
+    float scale = role(meta, q->scale_at, 1), zero = role(meta, q->zero_at, 0);
+    return (affine){.scale = scale,
+                    .inv = scale >= FLT_MIN ? 1.0f / scale : 0,
+                    .offset = role(meta, q->offset_at, 0),
+                    .lo = q->info.levels[0] - zero,
+                    .hi = q->info.levels[q->info.n_levels - 1] - zero};
+}
+
+/* Between two levels: up with probability distance / gap. */
+static void encode_stochastic(const quantizer *q, const affine *a, float zero, const float *x,
+                              int64_t n, const float *u, uint8_t *code) {
+    float begin[255];
+    make_steps(q, zero, ROUND_FLOOR, begin);
+    simd_kernels()->encode_steps(x, n, a->inv, a->offset, begin, q->info.n_levels - 1, code);
+    for (int64_t i = 0; i < n; i++) {
+        if (code[i] == q->info.n_levels - 1) continue;
+        float v = (x[i] - a->offset) * a->inv;
+        double low = (double)q->info.levels[code[i]] - zero;
+        double high = (double)q->info.levels[code[i] + 1] - zero;
+        code[i] = (uint8_t)(code[i] + (u[i] < (v - low) / (high - low)));
+    }
+}
+
+void levels_encode(const quantizer *q, const float *meta, const float *x, int64_t n, const float *u,
+                   uint8_t *code) {
+    const kernels *k = simd_kernels();
+    rounding round = (rounding)q->info.round;
+    int n_steps = q->info.n_levels - 1;
+    if (q->kind == LEVELS_THRESHOLD) {
+        float t = meta[q->threshold_at], steps[2] = {-t, nextafterf(t, INFINITY)};
+        k->encode_steps(x, n, 1, 0, steps, n_steps, code);
+        return;
+    }
+    affine a = levels_affine(q, meta);
+    float zero = role(meta, q->zero_at, 0);
+    if (q->kind == LEVELS_AFFINE) {
+        k->encode_affine(x, n, &a, round, u, code);
+    } else if (round == ROUND_STOCHASTIC) {
+        encode_stochastic(q, &a, zero, x, n, u, code);
+    } else if (q->zero_at < 0) {
+        k->encode_steps(x, n, a.inv, a.offset, q->steps, n_steps, code);
+    } else {
+        float steps[255];
+        make_steps(q, zero, round, steps);
+        k->encode_steps(x, n, a.inv, a.offset, steps, n_steps, code);
+    }
+}
+
+void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, int64_t n,
+                   float *y) {
+    affine a = levels_affine(q, meta);
+    if (q->kind == LEVELS_AFFINE) {
+        simd_kernels()->decode_affine(code, n, &a, y);
+        return;
+    }
+    float zero = role(meta, q->zero_at, 0), decoded[256];
+    for (int i = 0; i < q->info.n_levels; i++)
+        decoded[i] = (q->info.levels[i] - zero) * a.scale + a.offset;
+    simd_kernels()->decode_levels(code, n, decoded, q->info.n_levels, y);
+}

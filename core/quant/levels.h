@@ -1,0 +1,27 @@
+/*
+ * quant/levels.h - from a scheme's levels to the numbers that its kernels want:
+ * the short way of plugin.h.
+ */
+#ifndef QUANT_LEVELS_H
+#define QUANT_LEVELS_H
+
+#include "quant/quantizer.h"
+
+/* Sets kind, *_at, median_gap, steps and info.zero_code from info; NULL or what
+ * is wrong with it (the plugin's fault). */
+const char *levels_prepare(quantizer *q);
+
+/* The kernel arguments under one metadata row, for LEVELS_AFFINE. */
+affine levels_affine(const quantizer *q, const float *meta);
+
+/* One piece of one group, for every kind but LEVELS_OWN. u: n numbers in [0, 1),
+ * read for ROUND_STOCHASTIC only. */
+void levels_encode(const quantizer *q, const float *meta, const float *x, int64_t n, const float *u,
+                   uint8_t *code);
+void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, int64_t n, float *y);
+
+/* The smallest float that `round` takes to b or beyond, for two neighbouring
+ * levels a < b; `toward_b` says where an even tie goes. */
+float levels_step(double a, double b, rounding round, bool toward_b);
+
+#endif

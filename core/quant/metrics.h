@@ -1,0 +1,34 @@
+/*
+ * quant/metrics.h - the metrics of one quantized tensor.
+ */
+#ifndef QUANT_METRICS_H
+#define QUANT_METRICS_H
+
+#include "quant/packing.h"
+#include "quant/quantizer.h"
+
+/* e = x - y, y the dequantized x. Not finite where undefined (JSON: null). */
+typedef struct tensor_metrics {
+    int64_t n;
+    double mse;             /* mean e^2                                  */
+    double mae;             /* mean |e|                                  */
+    double max_abs_error;   /* max |e|                                   */
+    double sqnr_db;         /* 10 log10(sum x^2 / sum e^2); inf if e = 0 */
+    double cosine;          /* of x and y                                */
+    double sparsity;        /* share of y that is 0                      */
+    double code_entropy;    /* bits for each code, plug-in estimate      */
+    double nominal_bits;    /* log2 of the number of levels              */
+    double bits_per_weight; /* packed_bytes * 8 / n                      */
+    int64_t packed_bytes;   /* payload, the packer's own bytes, metadata */
+    double vs_f32, vs_i8;   /* bytes as float32 or int8 / packed_bytes   */
+} tensor_metrics;
+
+/* Error metrics of (rows, q->cols) tensors x and y and their codes; the packed
+ * size is measured by packing. */
+status tensor_metrics_measure(const quantizer *q, const packing *p, const float *x, const float *y,
+                              const uint8_t *code, int64_t rows, diags *d, tensor_metrics *m);
+
+/* The same kernels over a large tensor, spread over the threads. */
+void tensor_error_sums(const float *x, const float *y, int64_t n, error_sums *out);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * quant/packing.h - codes of a matrix through a packer plugin.
+ *
+ * A chunk is what one pack() call gets: a row, unless the packer prefers another
+ * length; then chunks follow one another through the rows. A packer of variable
+ * rate costs 4 more bytes a chunk for its length.
+ */
+#ifndef QUANT_PACKING_H
+#define QUANT_PACKING_H
+
+#include "host/instance.h"
+#include "host/registry.h"
+
+typedef struct packing {
+    instance in;
+    qb_packer_info info;
+    const qb_packer *table;
+} packing;
+
+/* The default packer where none was chosen: base3 for three levels, else bits. */
+status packing_choose(const registry *r, int32_t n_levels, plugin_choice *packer, diags *d);
+
+status packing_open(packing *p, const plugin_choice *c, int32_t n_levels, int32_t zero_code,
+                    const place *at, diags *d);
+void packing_close(packing *p);
+
+/* The most bytes that the codes of a (rows, cols) matrix need; exact for a packer
+ * of fixed rate. */
+int64_t packing_bound(const packing *p, int64_t rows, int64_t cols);
+
+/* Packs the codes, unpacks them again and compares; *bytes is what they take. A
+ * packer that loses a code is an ERR_PLUGIN that names tensor and element. */
+status packing_measure(const packing *p, const char *tensor, const uint8_t *code, int64_t rows,
+                       int64_t cols, diags *d, int64_t *bytes);
+
+#endif

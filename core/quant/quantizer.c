@@ -1,0 +1,367 @@
+#include "quant/quantizer.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quant/levels.h"
+#include "util/mem.h"
+#include "util/parallel.h"
+
+static const qb_meta one_scale = {.name = "scale", .role = QB_SCALE, .store = QB_AS_SPEC};
+
+/* ---- opening ---- */
+
+/* The scheme's own granularity, where the spec names none. */
+static void resolve_groups(quantizer *q) {
+    quant_config *c = &q->config;
+    if (c->granularity == GRANULARITY_OWN)
+        c->granularity = q->info.group == 0    ? GRANULARITY_TENSOR
+                         : q->info.group == -1 ? GRANULARITY_CHANNEL
+                                               : GRANULARITY_GROUP;
+    if (c->granularity != GRANULARITY_GROUP)
+        c->group_size = 0;
+    else if (c->group_size == 0)
+        c->group_size = q->info.group > 0 ? q->info.group : 128;
+}
+
+static status check_ragged(const quantizer *q, diags *d) {
+    const quant_config *c = &q->config;
+    if (c->granularity != GRANULARITY_GROUP || c->ragged_short || q->cols % c->group_size == 0)
+        return OK;
+    diag_error_at(d, ERR_SPEC, &c->at,
+                  "group_size %" PRId64 " does not divide the %" PRId64 " columns of %s",
+                  c->group_size, q->cols, q->site);
+    diag_hint(d, "set `ragged: short` to let the last group of a row be shorter, or choose another "
+                 "group_size");
+    return ERR_SPEC;
+}
+
+status quantizer_open(quantizer *q, const quant_config *config, const char *site, bool activation,
+                      int64_t rows, int64_t cols, diags *d) {
+    const plugin *p = config->scheme.plugin;
+    *q = (quantizer){.site = mem_strdup(site),
+                     .config = *config,
+                     .table = &p->scheme,
+                     .rows_max = rows,
+                     .cols = cols,
+                     .data_error = ERR_INPUT};
+    q->info = (qb_scheme_info){.size = sizeof q->info,
+                               .zero_code = -1,
+                               .n_meta = 1,
+                               .round = (int32_t)config->round,
+                               .meta = &one_scale,
+                               .grad_scale = 1};
+    /* init() is told the longest group that can come; the scheme's own choice is
+     * known only afterwards, so without one in the spec that is the tensor */
+    layout l = layout_of(config->granularity, config->group_size > 0 ? config->group_size : 128,
+                         rows, cols);
+    qb_site s = {.size = sizeof s,
+                 .activation = activation,
+                 .rows = rows,
+                 .cols = cols,
+                 .group = l.group,
+                 .name = q->site};
+    status bad = instance_open_scheme(&q->scheme, &config->scheme, &s, &q->info, ERR_SPEC,
+                                      config->at.file != NULL ? &config->at : NULL, d);
+    if (bad) goto failed;
+    const char *why = levels_prepare(q);
+    if (why != NULL) {
+        bad = diag_error(d, ERR_PLUGIN, "%s: scheme '%s' for %s: %s", p->path, p->entry.name, site,
+                         why);
+        goto failed;
+    }
+    resolve_groups(q);
+    bad = check_ragged(q, d);
+    if (!bad) return OK;
+failed:
+    quantizer_close(q);
+    return bad;
+}
+
+void quantizer_close(quantizer *q) {
+    instance_close(&q->scheme);
+    free(q->site);
+    *q = (quantizer){0};
+}
+
+layout quantizer_layout(const quantizer *q, int64_t rows) {
+    return layout_of(q->config.granularity, q->config.group_size, rows, q->cols);
+}
+
+int64_t quantizer_groups(const quantizer *q, int64_t rows) {
+    layout l = quantizer_layout(q, rows);
+    return layout_groups(&l);
+}
+
+int quantizer_meta_bits(const quantizer *q) {
+    int bits = 0;
+    for (int i = 0; i < q->info.n_meta; i++)
+        bits += stored_bits(&q->info.meta[i], q->config.scale_dtype);
+    return bits;
+}
+
+/* ---- one piece of work on any thread ---- */
+
+typedef struct job {
+    const quantizer *q;
+    layout l;
+    const float *x;
+    float *meta;
+    uint8_t *code;
+    const uint8_t *codes;
+    float *y;
+    uint64_t key;
+    /* the first trouble in tensor order, so that the message is the same for any
+     * number of threads: element of a NaN; metadata entry that cannot be kept */
+    _Atomic int64_t bad_element, bad_meta;
+} job;
+
+static void note_first(_Atomic int64_t *first, int64_t i) {
+    int64_t seen = atomic_load(first);
+    while (i < seen && !atomic_compare_exchange_weak(first, &seen, i)) {
+    }
+}
+
+static float *meta_row(const job *j, int64_t group) { return j->meta + group * j->q->info.n_meta; }
+
+static void round_meta(job *j, const tile *t) {
+    const quantizer *q = j->q;
+    int n = q->info.n_meta;
+    for (int64_t i = t->group * n; i < (t->group + t->groups) * n; i++) {
+        const qb_meta *m = &q->info.meta[i % n];
+        bool fine = isfinite(j->meta[i]) && !(m->role == QB_SCALE && j->meta[i] < 0);
+        if (!fine || !stored_round(m, q->config.scale_dtype, &j->meta[i]))
+            note_first(&j->bad_meta, i);
+    }
+}
+
+/* NaN and infinity never enter a plugin or another kernel. */
+static bool is_finite(job *j, const tile *t) {
+    int64_t n = t->groups * t->n, bad = simd_kernels()->find_nonfinite(j->x + t->at, n);
+    if (bad < n) note_first(&j->bad_element, t->at + bad);
+    return bad == n;
+}
+
+static void fit_tile(job *j, const tile *t) {
+    j->q->table->fit(j->q->scheme.self, j->x + t->at, t->groups, t->n, meta_row(j, t->group));
+    round_meta(j, t);
+}
+
+static void encode_piece(const job *j, const tile *p, uint8_t *code) {
+    const quantizer *q = j->q;
+    const float *x = j->x + p->at;
+    if (q->kind == LEVELS_OWN) {
+        qb_rng rng = {.key = j->key, .offset = (uint64_t)p->at};
+        q->table->encode(q->scheme.self, meta_row(j, p->group), x, p->groups, p->n, rng, code);
+        return;
+    }
+    float u[PIECE_MAX];
+    if (q->info.round == QB_STOCHASTIC)
+        simd_kernels()->uniform(j->key, (uint64_t)p->at, p->groups * p->n, u);
+    for (int64_t g = 0; g < p->groups; g++)
+        levels_encode(q, meta_row(j, p->group + g), x + g * p->n, p->n, u + g * p->n,
+                      code + g * p->n);
+}
+
+static void decode_piece(const job *j, const tile *p, const uint8_t *code, float *y) {
+    const quantizer *q = j->q;
+    if (q->kind == LEVELS_OWN) {
+        q->table->decode(q->scheme.self, meta_row(j, p->group), code, p->groups, p->n, y);
+        return;
+    }
+    for (int64_t g = 0; g < p->groups; g++)
+        levels_decode(q, meta_row(j, p->group + g), code + g * p->n, p->n, y + g * p->n);
+}
+
+/* ---- spreading the work ---- */
+
+/* A tensor of few, long groups gives more work items by its pieces than by its
+ * tiles: work item i is a piece of a tile. */
+static int64_t n_pieces(const layout *l) {
+    int64_t tiles = layout_tiles(l);
+    tile first = layout_tile(l, 0);
+    return tile_pieces(&first) == 1 ? tiles : tiles * tile_pieces(&first);
+}
+
+static bool piece_of(const layout *l, int64_t i, tile *p) {
+    tile first = layout_tile(l, 0);
+    int64_t each = tile_pieces(&first);
+    tile t = layout_tile(l, i / each);
+    if (i % each >= tile_pieces(&t)) return false; /* a tail has fewer */
+    *p = tile_piece(&t, i % each);
+    return true;
+}
+
+static void fit_task(int64_t i, void *arg) {
+    job *j = arg;
+    tile t = layout_tile(&j->l, i);
+    fit_tile(j, &t);
+}
+
+static void check_task(int64_t i, void *arg) {
+    job *j = arg;
+    tile p;
+    if (piece_of(&j->l, i, &p)) is_finite(j, &p);
+}
+
+static void check_and_fit_task(int64_t i, void *arg) {
+    job *j = arg;
+    tile t = layout_tile(&j->l, i);
+    if (is_finite(j, &t)) fit_tile(j, &t);
+}
+
+static void encode_task(int64_t i, void *arg) {
+    const job *j = arg;
+    tile p;
+    if (piece_of(&j->l, i, &p)) encode_piece(j, &p, j->code + p.at);
+}
+
+static void decode_task(int64_t i, void *arg) {
+    const job *j = arg;
+    tile p;
+    if (piece_of(&j->l, i, &p)) decode_piece(j, &p, j->codes + p.at, j->y + p.at);
+}
+
+static void recode_task(int64_t i, void *arg) {
+    const job *j = arg;
+    tile p;
+    uint8_t code[PIECE_MAX];
+    if (!piece_of(&j->l, i, &p)) return;
+    encode_piece(j, &p, code);
+    decode_piece(j, &p, code, j->y + p.at);
+}
+
+static void fake_task(int64_t i, void *arg) {
+    job *j = arg;
+    tile t = layout_tile(&j->l, i);
+    uint8_t code[PIECE_MAX];
+    if (!is_finite(j, &t)) return;
+    fit_tile(j, &t);
+    encode_piece(j, &t, code);
+    decode_piece(j, &t, code, j->y + t.at);
+}
+
+static job job_of(const quantizer *q, int64_t rows) {
+    return (job){.q = q,
+                 .l = quantizer_layout(q, rows),
+                 .bad_element = INT64_MAX,
+                 .bad_meta = INT64_MAX};
+}
+
+static bool groups_fit_a_piece(const layout *l) { return l->group <= PIECE_MAX; }
+
+/* The first trouble in words; none: OK. */
+static status verdict(const job *j, diags *d) {
+    const quantizer *q = j->q;
+    int64_t element = atomic_load(&j->bad_element), meta = atomic_load(&j->bad_meta);
+    if (element != INT64_MAX)
+        return diag_error(d, q->data_error, "%s: element (%" PRId64 ", %" PRId64 ") is %s", q->site,
+                          element / q->cols, element % q->cols,
+                          isnan(j->x[element]) ? "NaN" : "infinite");
+    if (meta == INT64_MAX) return OK;
+    const qb_meta *m = &q->info.meta[meta % q->info.n_meta];
+    int64_t group = meta / q->info.n_meta;
+    const plugin *p = q->scheme.choice.plugin;
+    bool too_large = m->role == QB_SCALE && m->store == QB_AS_SPEC && j->meta[meta] > 0;
+    if (too_large) {
+        diag_error(d, q->data_error, "%s: the scale of group %" PRId64 " is too large for %s",
+                   q->site, group, scale_dtype_name(q->config.scale_dtype));
+        if (q->config.scale_dtype != SCALE_F32) diag_hint(d, "set `scale_dtype: f32`");
+        return q->data_error;
+    }
+    return diag_error(d, ERR_PLUGIN,
+                      "%s: fit() of scheme '%s' gave %s %g for group %" PRId64 " of %s", p->path,
+                      p->entry.name, m->name, (double)j->meta[meta], group, q->site);
+}
+
+/* ---- the calls ---- */
+
+status quantizer_fit(const quantizer *q, const float *x, int64_t rows, float *meta, diags *d) {
+    job j = job_of(q, rows);
+    j.x = x, j.meta = meta;
+    if (groups_fit_a_piece(&j.l)) {
+        parallel_for(layout_tiles(&j.l), check_and_fit_task, &j);
+        return verdict(&j, d);
+    }
+    /* Few long groups: the reductions of the kernels use the threads themselves. */
+    parallel_for(n_pieces(&j.l), check_task, &j);
+    if (atomic_load(&j.bad_element) != INT64_MAX) return verdict(&j, d);
+    if (layout_tiles(&j.l) >= parallel_threads() * 4) {
+        parallel_for(layout_tiles(&j.l), fit_task, &j);
+    } else {
+        for (int64_t i = 0; i < layout_tiles(&j.l); i++) fit_task(i, &j);
+    }
+    return verdict(&j, d);
+}
+
+void quantizer_encode(const quantizer *q, const float *x, int64_t rows, const float *meta,
+                      uint64_t key, uint8_t *code) {
+    job j = job_of(q, rows);
+    j.x = x, j.meta = (float *)(uintptr_t)meta, j.key = key, j.code = code;
+    parallel_for(n_pieces(&j.l), encode_task, &j);
+}
+
+void quantizer_decode(const quantizer *q, const uint8_t *code, int64_t rows, const float *meta,
+                      float *y) {
+    job j = job_of(q, rows);
+    j.codes = code, j.meta = (float *)(uintptr_t)meta, j.y = y;
+    parallel_for(n_pieces(&j.l), decode_task, &j);
+}
+
+status quantizer_fake(const quantizer *q, const float *x, int64_t rows, uint64_t key, float *meta,
+                      float *y, diags *d) {
+    job j = job_of(q, rows);
+    j.x = x, j.meta = meta, j.key = key, j.y = y;
+    if (groups_fit_a_piece(&j.l)) {
+        parallel_for(layout_tiles(&j.l), fake_task, &j);
+        return verdict(&j, d);
+    }
+    status bad = quantizer_fit(q, x, rows, meta, d);
+    if (!bad) parallel_for(n_pieces(&j.l), recode_task, &j);
+    return bad;
+}
+
+void quantizer_levels(const quantizer *q, const float *meta, float *levels) {
+    uint8_t code[256];
+    for (int i = 0; i < q->info.n_levels; i++) code[i] = (uint8_t)i;
+    if (q->kind == LEVELS_OWN)
+        q->table->decode(q->scheme.self, meta, code, 1, q->info.n_levels, levels);
+    else
+        levels_decode(q, meta, code, q->info.n_levels, levels);
+}
+
+void quantizer_bounds(const quantizer *q, const float *meta, float *lo, float *hi, float *step) {
+    float levels[256];
+    if (q->kind == LEVELS_OWN) {
+        quantizer_levels(q, meta, levels);
+        float gap[255];
+        int n = q->info.n_levels - 1;
+        for (int i = 0; i < n; i++) gap[i] = levels[i + 1] - levels[i];
+        services_kernels()->sort(gap, n);
+        *lo = levels[0], *hi = levels[n], *step = gap[(n - 1) / 2];
+    } else {
+        affine a = levels_affine(q, meta);
+        float zero = q->zero_at >= 0 ? meta[q->zero_at] : 0;
+        *lo = (q->info.levels[0] - zero) * a.scale + a.offset;
+        *hi = (q->info.levels[q->info.n_levels - 1] - zero) * a.scale + a.offset;
+        *step = q->median_gap * a.scale;
+    }
+    if (q->table->bounds != NULL) q->table->bounds(q->scheme.self, meta, lo, hi);
+}
+
+char *quantizer_label(const quantizer *q) {
+    strbuf b = {0};
+    const plugin_choice *c = &q->scheme.choice;
+    strbuf_add(&b, c->plugin->entry.name);
+    for (int i = 0; i < c->plugin->n_params; i++) {
+        if (!c->values[i].given) continue;
+        strbuf_addf(&b, " %s=", c->plugin->params[i].name);
+        params_print(c, i, &b);
+    }
+    strbuf_addf(&b, " %s", granularity_name(q->config.granularity));
+    if (q->config.granularity == GRANULARITY_GROUP)
+        strbuf_addf(&b, " %" PRId64, q->config.group_size);
+    return b.s;
+}

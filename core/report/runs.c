@@ -1,0 +1,293 @@
+#include "report/runs.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/table.h"
+#include "util/json.h"
+#include "util/str.h"
+
+/* ---- lines of v_run ---- */
+
+static const char *const line_heads[] = {"run",   "experiment", ">seed",    "status",  ">accuracy",
+                                         ">loss", ">bits/w",    ">seconds", "started", NULL};
+
+#define LINE_COLUMNS                                                                               \
+    "uid, experiment, seed, status, accuracy, loss, bits_per_weight, seconds, started, error"
+
+static void add_line(table *t, const store_rows *r) {
+    table_add(t, "%s", store_text(r, 0));
+    table_add(t, "%s", store_text(r, 1));
+    table_add(t, "%" PRIu64, (uint64_t)store_int(r, 2));
+    table_add(t, "%s", store_text(r, 3));
+    if (store_is_null(r, 4))
+        table_add(t, "-");
+    else
+        table_add(t, "%.2f %%", 100 * store_real(r, 4));
+    table_add_real(t, store_real(r, 5), 4);
+    table_add_real(t, store_real(r, 6), 3);
+    table_add_real(t, store_real(r, 7), 1);
+    table_add(t, "%s", store_text(r, 8));
+}
+
+static void print_line_json(const store_rows *r, FILE *out) {
+    json_t *o = json_object();
+    json_set_str(o, "uid", store_text(r, 0));
+    json_set_str(o, "experiment", store_text(r, 1));
+    json_object_set_new(o, "seed", json_integer(store_int(r, 2)));
+    json_set_str(o, "status", store_text(r, 3));
+    json_set_real(o, "accuracy", store_real(r, 4));
+    json_set_real(o, "loss", store_real(r, 5));
+    json_set_real(o, "bits_per_weight", store_real(r, 6));
+    json_set_real(o, "seconds", store_real(r, 7));
+    json_set_str(o, "started", store_text(r, 8));
+    json_set_str(o, "error", store_text(r, 9));
+    json_print_line(o, out);
+}
+
+status report_list(store *s, int64_t limit, bool json, FILE *out, diags *d) {
+    table t;
+    table_open(&t, line_heads);
+    store_rows *r =
+        store_select(s,
+                     "SELECT " LINE_COLUMNS " FROM (SELECT * FROM v_run ORDER BY run DESC LIMIT ?)"
+                     " ORDER BY run",
+                     "i", limit > 0 ? limit : (int64_t)-1);
+    while (store_next(r)) {
+        if (json)
+            print_line_json(r, out);
+        else
+            add_line(&t, r);
+    }
+    store_rows_end(r);
+    if (!json) table_print(&t, out);
+    table_close(&t);
+    return store_status(s, d);
+}
+
+/* ---- mean and deviation of some runs ---- */
+
+typedef struct sample {
+    int n;
+    double sum, squares;
+} sample;
+
+static void sample_add(sample *a, double v) {
+    if (!isfinite(v)) return;
+    a->n++;
+    a->sum += v;
+    a->squares += v * v;
+}
+
+static double sample_mean(const sample *a) { return a->sum / a->n; }
+
+/* The squares of numbers near 1 with 1e-4 between them lose nothing that shows. */
+static double sample_deviation(const sample *a) {
+    double variance = (a->squares - a->sum * a->sum / a->n) / (a->n - 1);
+    return variance > 0 ? sqrt(variance) : 0;
+}
+
+status report_results(store *s, const int64_t *runs, int n, bool json, FILE *out, diags *d) {
+    table t;
+    sample accuracy = {0};
+    table_open(&t, line_heads);
+    for (int i = 0; i < n; i++) {
+        store_rows *r =
+            store_select(s, "SELECT " LINE_COLUMNS " FROM v_run WHERE run = ?", "i", runs[i]);
+        if (store_next(r)) {
+            if (json)
+                print_line_json(r, out);
+            else
+                add_line(&t, r);
+            sample_add(&accuracy, store_real(r, 4));
+        }
+        store_rows_end(r);
+    }
+    if (!json && t.cells > 0) table_print(&t, out);
+    table_close(&t);
+    if (!json && accuracy.n > 1)
+        fprintf(out, "accuracy %.2f %% +- %.2f (mean and standard deviation of %d seeds)\n",
+                100 * sample_mean(&accuracy), 100 * sample_deviation(&accuracy), accuracy.n);
+    return store_status(s, d);
+}
+
+/* ---- one run ---- */
+
+/* Adds rows of a query as an array of objects with these names. A name that begins
+ * with '#' is a number. */
+static void add_rows(json_t *o, const char *key, store *s, const char *sql, int64_t run,
+                     const char *const *names) {
+    json_t *list = json_array();
+    store_rows *r = store_select(s, sql, "i", run);
+    while (store_next(r)) {
+        json_t *row = json_object();
+        for (int c = 0; names[c] != NULL; c++) {
+            const char *name = names[c] + (names[c][0] == '#');
+            if (names[c][0] == '#')
+                json_set_real(row, name, store_real(r, c));
+            else
+                json_set_str(row, name, store_text(r, c));
+        }
+        json_array_append_new(list, row);
+    }
+    store_rows_end(r);
+    json_object_set_new(o, key, list);
+}
+
+static const char metrics_sql[] = "SELECT m.name, m.split, m.value, d.unit FROM metric m JOIN "
+                                  "metric_def d USING (name) WHERE m.run = ?"
+                                  " ORDER BY m.split DESC, m.name";
+static const char layers_sql[] = "SELECT layer_name, site, scheme, params, granularity, ste, "
+                                 "packer, n_levels, bits_per_weight, packed_bytes,"
+                                 " sqnr_db, mse, cosine, sparsity, code_entropy FROM v_layer_wide "
+                                 "WHERE run = ? ORDER BY layer, site DESC";
+static const char params_sql[] =
+    "SELECT key, given, used FROM run_param WHERE run = ? ORDER BY key";
+static const char plugins_sql[] = "SELECT p.kind, p.name, p.version, p.abi, p.sha256 FROM "
+                                  "run_plugin r JOIN plugin p ON p.id = r.plugin"
+                                  " WHERE r.run = ? ORDER BY p.kind, p.name";
+static const char inputs_sql[] =
+    "SELECT role, hash, path FROM run_input WHERE run = ? ORDER BY role";
+static const char artifacts_sql[] =
+    "SELECT role, path, sha256, bytes FROM artifact WHERE run = ? ORDER BY role, path";
+static const char head_sql[] =
+    "SELECT r.uid, e.name, e.kind, r.status, r.seed, r.replica, r.started, r.seconds, "
+    "r.cpu_seconds, r.peak_bytes,"
+    " r.error, r.config_key, r.cache_key, v.version, v.git_commit, v.cpu, v.simd, v.blas, v.threads"
+    " FROM run r JOIN experiment e ON e.id = r.experiment JOIN environment v ON v.id = "
+    "r.environment WHERE r.id = ?";
+
+static char *weights_hash(store *s, int64_t run) {
+    store_rows *r =
+        store_select(s, "SELECT sha256 FROM artifact WHERE run = ? AND role = 'weights'", "i", run);
+    char *hash = store_next(r) ? str_format("%s", store_text(r, 0)) : NULL;
+    store_rows_end(r);
+    return hash;
+}
+
+static void info_json(store *s, int64_t run, const store_rows *h, FILE *out) {
+    json_t *o = json_object(), *e = json_object();
+    char *weights = weights_hash(s, run);
+    json_set_str(o, "uid", store_text(h, 0));
+    json_set_str(o, "experiment", store_text(h, 1));
+    json_set_str(o, "kind", store_text(h, 2));
+    json_set_str(o, "status", store_text(h, 3));
+    json_set_int(o, "seed", store_int(h, 4));
+    json_set_int(o, "replica", store_int(h, 5));
+    json_set_str(o, "started", store_text(h, 6));
+    json_set_real(o, "seconds", store_real(h, 7));
+    json_set_real(o, "cpu_seconds", store_real(h, 8));
+    json_set_int(o, "peak_bytes", store_int(h, 9));
+    json_set_str(o, "error", store_text(h, 10));
+    json_set_str(o, "config_key", store_text(h, 11));
+    json_set_str(o, "cache_key", store_text(h, 12));
+    json_set_str(o, "weights_sha256", weights);
+    json_set_str(e, "version", store_text(h, 13));
+    json_set_str(e, "git_commit", store_text(h, 14));
+    json_set_str(e, "cpu", store_text(h, 15));
+    json_set_str(e, "simd", store_text(h, 16));
+    json_set_str(e, "blas", store_text(h, 17));
+    json_set_int(e, "threads", store_int(h, 18));
+    json_object_set_new(o, "environment", e);
+    add_rows(o, "metrics", s, metrics_sql, run,
+             (const char *[]){"name", "split", "#value", "unit", NULL});
+    add_rows(o, "quantizers", s, layers_sql, run,
+             (const char *[]){"layer", "site", "scheme", "params", "granularity", "ste", "packer",
+                              "#n_levels", "#bits_per_weight", "#packed_bytes", "#sqnr_db", "#mse",
+                              "#cosine", "#sparsity", "#code_entropy", NULL});
+    add_rows(o, "params", s, params_sql, run, (const char *[]){"key", "given", "used", NULL});
+    add_rows(o, "plugins", s, plugins_sql, run,
+             (const char *[]){"kind", "name", "version", "abi", "sha256", NULL});
+    add_rows(o, "inputs", s, inputs_sql, run, (const char *[]){"role", "sha256", "path", NULL});
+    add_rows(o, "artifacts", s, artifacts_sql, run,
+             (const char *[]){"role", "path", "sha256", "#bytes", NULL});
+    free(weights);
+    json_print_line(o, out);
+}
+
+static void print_metrics(store *s, int64_t run, FILE *out) {
+    fprintf(out, "\nmetrics\n");
+    store_rows *r = store_select(s, metrics_sql, "i", run);
+    while (store_next(r))
+        fprintf(out, "  %-20s %-6s %.6g %s\n", store_text(r, 0), store_text(r, 1), store_real(r, 2),
+                store_text(r, 3));
+    store_rows_end(r);
+}
+
+static void print_layers(store *s, int64_t run, FILE *out) {
+    static const char *const heads[] = {"layer",   "site",      "scheme",   "granularity",
+                                        "ste",     "packer",    ">bits/w",  ">SQNR dB",
+                                        ">cosine", ">sparsity", ">entropy", NULL};
+    table t;
+    table_open(&t, heads);
+    store_rows *r = store_select(s, layers_sql, "i", run);
+    while (store_next(r)) {
+        bool weight = strcmp(store_text(r, 1), "weight") == 0;
+        const char *params = store_text(r, 3);
+        table_add(&t, "%s", store_text(r, 0));
+        table_add(&t, "%s", store_text(r, 1));
+        table_add(&t, "%s%s%s", store_text(r, 2), *params != '\0' ? " " : "", params);
+        table_add(&t, "%s", store_text(r, 4));
+        table_add(&t, "%s", store_text(r, 5));
+        table_add(&t, "%s", weight ? store_text(r, 6) : "-");
+        table_add_real(&t, store_real(r, 8), 4);
+        table_add_real(&t, store_real(r, 10), 2);
+        table_add_real(&t, store_real(r, 12), 4);
+        table_add_real(&t, store_real(r, 13), 4);
+        table_add_real(&t, store_real(r, 14), 3);
+    }
+    store_rows_end(r);
+    if (t.cells > 0) {
+        fprintf(out, "\nquantizers\n");
+        table_print(&t, out);
+    }
+    table_close(&t);
+}
+
+static void print_pairs(store *s, int64_t run, const char *title, const char *sql, FILE *out) {
+    fprintf(out, "\n%s\n", title);
+    store_rows *r = store_select(s, sql, "i", run);
+    while (store_next(r)) fprintf(out, "  %-28s %s\n", store_text(r, 0), store_text(r, 1));
+    store_rows_end(r);
+}
+
+static void info_text(store *s, int64_t run, const store_rows *h, FILE *out) {
+    char peak[32];
+    str_bytes(peak, store_int(h, 9));
+    fprintf(out, "run %s  %s (%s), seed %" PRIu64 ", %s\n", store_text(h, 0), store_text(h, 1),
+            store_text(h, 2), (uint64_t)store_int(h, 4), store_text(h, 3));
+    fprintf(out, "  started %s, %.1f s, %.1f s of CPU, peak memory %s\n", store_text(h, 6),
+            store_real(h, 7), store_real(h, 8), peak);
+    fprintf(out, "  quantbench %s (%s), %s, %s kernels, %" PRId64 " threads\n  %s\n",
+            store_text(h, 13), store_text(h, 14), store_text(h, 15), store_text(h, 16),
+            store_int(h, 18), store_text(h, 17));
+    fprintf(out, "  config_key %.16s...  cache_key %.16s...  replica %" PRId64 "\n",
+            store_text(h, 11), store_text(h, 12), store_int(h, 5));
+    if (!store_is_null(h, 10)) fprintf(out, "  error: %s\n", store_text(h, 10));
+    print_metrics(s, run, out);
+    print_layers(s, run, out);
+    print_pairs(s, run, "settings", "SELECT key, used FROM run_param WHERE run = ? ORDER BY key",
+                out);
+    print_pairs(s, run, "plugins",
+                "SELECT p.kind || ' ' || p.name || ' ' || p.version, p.sha256 FROM run_plugin r"
+                " JOIN plugin p ON p.id = r.plugin WHERE r.run = ? ORDER BY 1",
+                out);
+    print_pairs(s, run, "files",
+                "SELECT role || ' ' || path, sha256 FROM artifact WHERE run = ?1 UNION ALL"
+                " SELECT role || ' ' || path, hash FROM run_input WHERE run = ?1",
+                out);
+}
+
+status report_info(store *s, int64_t run, bool json, FILE *out, diags *d) {
+    store_rows *h = store_select(s, head_sql, "i", run);
+    if (store_next(h)) {
+        if (json)
+            info_json(s, run, h, out);
+        else
+            info_text(s, run, h, out);
+    }
+    store_rows_end(h);
+    return store_status(s, d);
+}

@@ -1,0 +1,29 @@
+/*
+ * report/table.h - text tables: columns as wide as their longest cell, numbers to
+ * the right.
+ */
+#ifndef REPORT_TABLE_H
+#define REPORT_TABLE_H
+
+#include <stdio.h>
+
+enum { TABLE_MAX_COLUMNS = 20 };
+
+typedef struct table {
+    int columns, cells;
+    const char *heads[TABLE_MAX_COLUMNS]; /* a leading '>' means: to the right */
+    char **cell;
+} table;
+
+/* heads: NULL-terminated, borrowed. */
+void table_open(table *t, const char *const *heads);
+void table_close(table *t);
+
+/* Adds the next cell, row by row. Text is escaped for the terminal. */
+void table_add(table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A number with that many decimals; "-" if it is not finite. */
+void table_add_real(table *t, double v, int decimals);
+
+void table_print(const table *t, FILE *out);
+
+#endif

@@ -1,0 +1,138 @@
+#include "run/bench_train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/runner.h"
+#include "run/numeric_version.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/mem.h"
+
+enum { TURN = 20, WARM_UP = 20, STEPS_MAX = 20000, NETWORKS_MAX = 2 };
+
+#define NETWORK                                                                                    \
+    "version: 1\n"                                                                                 \
+    "kind: qat\n"                                                                                  \
+    "data: {train: {format: glyphs, n: 60000}, test: {format: glyphs, n: 1}}\n"                    \
+    "model: {type: mlp, hidden: [512, 512]}\n"                                                     \
+    "train: {steps: 1000000}\n"
+
+static const char float_spec[] = NETWORK "name: float\n";
+static const char bitnet_spec[] = NETWORK "name: bitnet158\n"
+                                          "quant:\n"
+                                          "  weights: bitnet158\n"
+                                          "  activations: {scheme: int, bits: 8}\n";
+
+typedef struct network {
+    spec s;
+    plan p;
+    dataset train;
+    trainer t;
+    double *seconds; /* of each timed step */
+    int64_t steps;   /* timed */
+    double phases_before[STEP_PHASES];
+} network;
+
+static status prepare(network *n, const char *path, const char *const *settings, int n_settings,
+                      const char *text, const registry *r, diags *d) {
+    status bad;
+    if (path != NULL) {
+        bad = runner_plan(path, settings, n_settings, r, &n->s, &n->p, d);
+    } else {
+        bad = spec_load_text(&n->s, "bench train", text, r, d);
+        if (!bad) bad = plan_build(&n->p, &n->s, r, NUMERIC_VERSION, d);
+    }
+    if (!bad) bad = dataset_load(&n->p.train, d, &n->train);
+    if (!bad) bad = trainer_open(&n->t, &n->p, &n->train, n->s.seed, d);
+    n->seconds = mem_calloc(STEPS_MAX, sizeof *n->seconds);
+    return bad;
+}
+
+static void release(network *n) {
+    if (n->t.order != NULL) trainer_close(&n->t);
+    dataset_free(&n->train);
+    plan_close(&n->p);
+    spec_close(&n->s);
+    free(n->seconds);
+}
+
+static status take_steps(network *n, int count, bool timed, diags *d) {
+    for (int i = 0; i < count; i++) {
+        double loss, start = clock_seconds();
+        int64_t rows;
+        if (n->t.step == n->p.steps) n->t.step = 0; /* a short training starts over */
+        status bad = trainer_step(&n->t, &loss, &rows, d);
+        if (bad) return bad;
+        bool whole = rows == n->s.data.batch; /* the last batch of an epoch may be short */
+        if (timed && whole && n->steps < STEPS_MAX)
+            n->seconds[n->steps++] = clock_seconds() - start;
+    }
+    return OK;
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *v, int64_t n) {
+    qsort(v, (size_t)n, sizeof *v, by_value);
+    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static bench_train_row summarize(network *n) {
+    bench_train_row row = {.name = n->s.name,
+                           .batch = n->s.data.batch,
+                           .steps = n->steps,
+                           .params = n->p.params};
+    double sum = 0, after[STEP_PHASES];
+    for (int64_t i = 0; i < n->steps; i++) sum += n->seconds[i];
+    double mid = median(n->seconds, n->steps);
+    for (int64_t i = 0; i < n->steps; i++) n->seconds[i] = fabs(n->seconds[i] - mid);
+    row.ms_median = mid * 1e3;
+    row.ms_mad = median(n->seconds, n->steps) * 1e3;
+    row.samples_per_second = (double)row.batch / mid;
+    row.overall = (double)row.batch * (double)n->steps / sum;
+    trainer_seconds(&n->t, after);
+    for (int i = 0; i < STEP_PHASES; i++)
+        row.phase_ms[i] = (after[i] - n->phases_before[i]) / (double)n->steps * 1e3;
+    return row;
+}
+
+static status measure(network *nets, int count, double seconds, diags *d) {
+    for (int i = 0; i < count; i++) {
+        status bad = take_steps(&nets[i], WARM_UP, false, d);
+        if (bad) return bad;
+        trainer_seconds(&nets[i].t, nets[i].phases_before);
+    }
+    double until = clock_seconds() + seconds * count;
+    do {
+        for (int i = 0; i < count; i++) {
+            status bad = take_steps(&nets[i], TURN, true, d);
+            if (bad) return bad;
+        }
+    } while (clock_seconds() < until);
+    return OK;
+}
+
+status bench_train(const char *path, const char *const *settings, int n_settings, double seconds,
+                   const registry *r, bench_train_visit_fn visit, void *arg, diags *d) {
+    static const char *const texts[] = {float_spec, bitnet_spec};
+    int count = path != NULL ? 1 : NETWORKS_MAX;
+    network *nets = mem_calloc(NETWORKS_MAX, sizeof *nets);
+    status bad = OK;
+    for (int i = 0; i < count && !bad; i++)
+        bad = prepare(&nets[i], path, settings, n_settings, texts[i], r, d);
+    if (!bad) bad = measure(nets, count, seconds, d);
+    for (int i = 0; i < count; i++) {
+        if (!bad && nets[i].steps > 0) {
+            bench_train_row row = summarize(&nets[i]);
+            visit(&row, arg);
+        }
+        release(&nets[i]);
+    }
+    free(nets);
+    return bad;
+}

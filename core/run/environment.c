@@ -1,0 +1,42 @@
+#include "run/environment.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "commit.h" /* made by the Makefile: GIT_COMMIT */
+#include "nn/gemm.h"
+#include "simd/kernels.h"
+#include "util/parallel.h"
+
+/* Copies what follows "key" and a colon in a file of /proc. */
+static void read_proc(const char *path, const char *key, char *out, size_t n) {
+    char line[256];
+    FILE *f = fopen(path, "r");
+    snprintf(out, n, "unknown");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        const char *colon = strchr(line, ':');
+        if (colon == NULL || strncmp(line, key, strlen(key)) != 0) continue;
+        snprintf(out, n, "%s", colon + 1 + strspn(colon + 1, " \t"));
+        out[strcspn(out, "\n")] = '\0';
+        break;
+    }
+    if (f != NULL) fclose(f);
+}
+
+void environment_read(environment *e) {
+    *e = (environment){.version = QUANTBENCH_VERSION,
+                       .git_commit = GIT_COMMIT,
+                       .simd = simd_kernels()->level,
+                       .threads = parallel_threads()};
+    read_proc("/proc/cpuinfo", "model name", e->cpu, sizeof e->cpu);
+    gemm_describe(e->blas);
+}
+
+status environment_force_simd(const char *level, diags *d) { return simd_force(level, d); }
+
+int64_t environment_peak_bytes(void) {
+    char text[64];
+    long long kib = 0;
+    read_proc("/proc/self/status", "VmHWM", text, sizeof text);
+    return sscanf(text, "%lld", &kib) == 1 ? kib * 1024 : 0;
+}

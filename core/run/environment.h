@@ -1,0 +1,29 @@
+/*
+ * run/environment.h - what a run ran on, as the store records it.
+ */
+#ifndef RUN_ENVIRONMENT_H
+#define RUN_ENVIRONMENT_H
+
+#include <stdint.h>
+
+#include "util/err.h"
+
+#define QUANTBENCH_VERSION "0.1.0"
+
+typedef struct environment {
+    const char *version, *git_commit; /* of the program */
+    char cpu[128];                    /* model name */
+    const char *simd;                 /* level of the kernels in force */
+    char blas[128];
+    int threads;
+} environment;
+
+void environment_read(environment *e);
+
+/* Forces a level of the kernels (--simd); ERR_USAGE if there is none of that name. */
+status environment_force_simd(const char *level, diags *d);
+
+/* The most memory that this process has had, in bytes. */
+int64_t environment_peak_bytes(void);
+
+#endif

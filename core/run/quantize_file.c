@@ -1,0 +1,204 @@
+#include "run/quantize_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/npy.h"
+#include "plan/rules.h"
+#include "spec/language.h"
+#include "util/hash.h"
+#include "util/log.h"
+#include "util/mem.h"
+
+/* ---- the command line's keys as a site of a spec ---- */
+
+static yaml_node *scalar(arena *a, const char *text, const char *option) {
+    yaml_node *n = arena_alloc(a, sizeof *n);
+    const char *line = arena_format(a, "%s %s", option, text);
+    *n = (yaml_node){.kind = YAML_SCALAR,
+                     .text = text,
+                     .at = {option, 1, (int)strlen(option) + 2, str_chars(text, strlen(text)),
+                            line}};
+    if (n->at.width < 1) n->at.width = 1;
+    return n;
+}
+
+static status read_settings(const quantize_job *j, arena *a, yaml_node *map, diags *d) {
+    *map = (yaml_node){.kind = YAML_MAP};
+    yaml_set(a, map, "scheme", scalar(a, j->scheme, "--scheme"));
+    for (int i = 0; i < j->n_settings; i++) {
+        const char *key;
+        yaml_node *value;
+        status bad = yaml_parse_setting(a, j->settings[i], d, &key, &value);
+        if (bad) return bad;
+        if (yaml_set(a, map, key, value) > 0)
+            return diag_error_at(d, ERR_SPEC, &value->at, "no such key: '%s'", key);
+    }
+    return OK;
+}
+
+typedef struct choice {
+    quant_config config;
+    plugin_choice packer; /* plugin NULL: by the number of levels */
+} choice;
+
+static status read_choice(const quantize_job *j, const registry *r, arena *a, diags *d,
+                          choice *out) {
+    yaml_node map;
+    status bad = read_settings(j, a, &map, d);
+    if (bad) return bad;
+    schema_context c = {.a = a, .d = d, .file = "--set", .top = &site_schema};
+    site_spec keys = site_keys(&c, &map, "weights");
+    site_config site = site_resolve(&c, r, &keys, "weights", false);
+    *out = (choice){.config = quant_config_of(&site)};
+    if (j->packer != NULL)
+        out->packer = plugin_resolve(&c, r, QB_PACKER, scalar(a, j->packer, "--packer"), "packer");
+    bad = diags_status(d);
+    if (!bad && site.scheme.plugin == NULL)
+        bad = diag_error(d, ERR_USAGE, "--scheme none quantizes nothing");
+    return bad;
+}
+
+/* ---- one tensor ---- */
+
+typedef struct work {
+    const quantize_job *j;
+    const choice *c;
+    const registry *r;
+    quantize_visit_fn visit;
+    void *arg;
+    diags *d;
+} work;
+
+static status write_outputs(const work *w, const tensor_entry *t, const quantizer *q,
+                            int64_t groups, const uint8_t *code, const float *meta,
+                            const float *y) {
+    const quantize_job *j = w->j;
+    int64_t meta_shape[] = {groups, q->info.n_meta};
+    status bad = OK;
+    if (j->codes_path != NULL)
+        bad = npy_write(j->codes_path, DTYPE_U8, t->shape, t->n_dims, code, w->d);
+    if (!bad && j->meta_path != NULL)
+        bad = npy_write(j->meta_path, DTYPE_F32, meta_shape, 2, meta, w->d);
+    if (!bad && j->dequant_path != NULL)
+        bad = npy_write(j->dequant_path, DTYPE_F32, t->shape, t->n_dims, y, w->d);
+    return bad;
+}
+
+static status quantize(const work *w, const tensor_entry *t, quantizer *q, const packing *k,
+                       const float *x, int64_t rows) {
+    int64_t groups = quantizer_groups(q, rows);
+    float *meta = mem_floats(groups * q->info.n_meta + 1),
+          *y = mem_try_aligned((size_t)t->n * sizeof *y);
+    uint8_t *code = mem_try_aligned((size_t)t->n);
+    char sha256[HASH_HEX];
+    tensor_metrics m;
+    status bad = y != NULL && code != NULL
+                     ? OK
+                     : diag_error(w->d, ERR_RESOURCE, "no memory to quantize tensor '%s'", t->name);
+    if (!bad) bad = quantizer_fit(q, x, rows, meta, w->d);
+    if (!bad) {
+        quantizer_encode(q, x, rows, meta, 0, code);
+        quantizer_decode(q, code, rows, meta, y);
+        bad = tensor_metrics_measure(q, k, x, y, code, rows, w->d, &m);
+    }
+    if (!bad) bad = write_outputs(w, t, q, groups, code, meta, y);
+    if (!bad) {
+        hash_bytes(code, (size_t)t->n, sha256);
+        w->visit(&(quantize_result){.tensor = t->name,
+                                    .shape = t->shape,
+                                    .n_dims = t->n_dims,
+                                    .q = q,
+                                    .packer = k->in.choice.plugin->entry.name,
+                                    .n_groups = groups,
+                                    .m = &m,
+                                    .codes_sha256 = sha256},
+                 w->arg);
+    }
+    free(meta);
+    free(y);
+    free(code);
+    return bad;
+}
+
+static status open_and_quantize(const work *w, const tensor_entry *t, const float *x) {
+    int64_t rows, cols;
+    tensor_entry_matrix(t, &rows, &cols);
+    quantizer q;
+    packing k;
+    status bad = quantizer_open(&q, &w->c->config, t->name, false, rows, cols, w->d);
+    if (bad) return bad;
+    plugin_choice packer = w->c->packer;
+    bad = packing_choose(w->r, q.info.n_levels, &packer, w->d);
+    if (!bad) bad = packing_open(&k, &packer, q.info.n_levels, q.info.zero_code, NULL, w->d);
+    if (!bad) {
+        bad = quantize(w, t, &q, &k, x, rows);
+        packing_close(&k);
+    }
+    quantizer_close(&q);
+    return bad;
+}
+
+static status one_tensor(const work *w, const tensor_file *f, const tensor_entry *t) {
+    float *x;
+    bool rounded = false;
+    if (t->n == 0) {
+        log_info("tensor '%s' has no elements, left out", t->name);
+        return OK;
+    }
+    status bad = tensor_entry_floats(f, t, w->d, &x, &rounded);
+    if (bad) return bad;
+    if (rounded)
+        log_info("tensor '%s': %s values rounded to float32", t->name, dtype_name(t->type));
+    bad = open_and_quantize(w, t, x);
+    free(x);
+    return bad;
+}
+
+/* ---- the file ---- */
+
+static bool chosen(const quantize_job *j, const tensor_entry *t) {
+    return j->tensors == NULL || str_glob(j->tensors, t->name);
+}
+
+static status check_selection(const quantize_job *j, const tensor_file *f, diags *d) {
+    int n = 0;
+    for (int i = 0; i < f->n; i++) n += chosen(j, &f->tensors[i]);
+    if (n == 0) {
+        diag_error(d, ERR_INPUT, "%s: no tensor matches '%s'", f->path,
+                   j->tensors != NULL ? j->tensors : "*");
+        diag_hint(d, "`quantbench inspect %s` lists them", f->path);
+        return ERR_INPUT;
+    }
+    bool writes = j->codes_path != NULL || j->meta_path != NULL || j->dequant_path != NULL;
+    if (!writes || n == 1) return OK;
+    diag_error(d, ERR_USAGE, "--codes, --meta and --dequant want exactly one tensor, %d are chosen",
+               n);
+    diag_hint(d, "choose one with --tensor NAME");
+    return ERR_USAGE;
+}
+
+static status quantize_tensors(const quantize_job *j, const choice *c, const registry *r,
+                               quantize_visit_fn visit, void *arg, diags *d) {
+    tensor_file f;
+    status bad = tensor_file_open(&f, j->path, d);
+    if (bad) return bad;
+    work w = {j, c, r, visit, arg, d};
+    bad = check_selection(j, &f, d);
+    for (int i = 0; i < f.n && !bad; i++)
+        if (chosen(j, &f.tensors[i])) bad = one_tensor(&w, &f, &f.tensors[i]);
+    tensor_file_close(&f);
+    return bad;
+}
+
+status quantize_file(const quantize_job *j, const registry *r, quantize_visit_fn visit, void *arg,
+                     diags *d) {
+    arena a = {0};
+    choice c;
+    const char *why = j->tensors != NULL ? str_glob_check(j->tensors) : NULL;
+    if (why != NULL) return diag_error(d, ERR_USAGE, "--tensor '%s': %s", j->tensors, why);
+    status bad = read_choice(j, r, &a, d, &c);
+    if (!bad) bad = quantize_tensors(j, &c, r, visit, arg, d);
+    arena_fini(&a);
+    return bad == ERR_SPEC ? ERR_USAGE : bad; /* the command line stands for the spec */
+}

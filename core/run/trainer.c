@@ -1,0 +1,117 @@
+#include "run/trainer.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "util/clock.h"
+#include "util/mem.h"
+#include "util/rng.h"
+
+enum { EVAL_ROWS = 256 };
+
+const char *const trainer_phase_name[STEP_PHASES] = {"data", "quantize", "forward", "backward",
+                                                     "optimizer"};
+
+status trainer_open(trainer *t, const plan *p, const dataset *train, uint64_t seed, diags *d) {
+    *t = (trainer){.p = p, .train = train, .seed = seed, .order_epoch = -1};
+    layer_quant quant[MODEL_MAX_LAYERS];
+    int64_t rows = p->spec->data.batch > EVAL_ROWS ? p->spec->data.batch : EVAL_ROWS;
+    for (int i = 0; i < p->n_layers; i++) quant[i] = p->layers[i].quant;
+    status bad = model_open(&t->m, &p->model, quant, rows, seed, d);
+    if (bad) return bad;
+    tape_value *params[2 * MODEL_MAX_LAYERS];
+    optim_open(&t->o, &p->optim, params, model_params(&t->m, params));
+    t->order = mem_calloc((size_t)train->n, sizeof *t->order);
+    t->label = mem_calloc((size_t)rows, sizeof *t->label);
+    return OK;
+}
+
+void trainer_close(trainer *t) {
+    optim_close(&t->o);
+    model_close(&t->m);
+    free(t->order);
+    free(t->label);
+    *t = (trainer){0};
+}
+
+double trainer_lr(const trainer *t) {
+    return schedule_value(&t->p->lr, t->p->optim.lr, t->step, t->p->steps);
+}
+
+static int64_t load_batch(trainer *t) {
+    int64_t epoch = t->step / t->p->steps_per_epoch, at = t->step % t->p->steps_per_epoch;
+    int64_t batch = t->p->spec->data.batch, from = at * batch;
+    int64_t n = t->train->n - from < batch ? t->train->n - from : batch;
+    if (epoch != t->order_epoch) {
+        rng_permutation(rng_key(t->seed, RNG_SHUFFLE, (uint64_t)epoch, 0), t->train->n, t->order);
+        t->order_epoch = epoch;
+    }
+    dataset_gather(t->train, t->order + from, n, t->m.input->x, t->label);
+    return n;
+}
+
+status trainer_step(trainer *t, double *loss_sum, int64_t *n, diags *d) {
+    double start = clock_seconds();
+    *n = load_batch(t);
+    t->own_seconds[STEP_DATA] += clock_seconds() - start;
+    model_set_progress(&t->m, (double)t->step / (double)t->p->steps);
+    tape_pass p = {.rows = *n, .training = true, .seed = t->seed, .step = (uint64_t)t->step};
+    status bad = model_forward(&t->m, &p, t->label, loss_sum, d);
+    if (bad) return bad;
+    if (!isfinite(*loss_sum)) {
+        diag_error(d, ERR_FAILED, "diverged: the loss is not finite at step %" PRId64, t->step);
+        diag_hint(d, "a lower optimizer.lr or a warm-up usually helps");
+        return ERR_FAILED;
+    }
+    model_backward(&t->m, &p, t->label);
+    start = clock_seconds();
+    optim_step(&t->o, trainer_lr(t));
+    tape_params_changed(&t->m.t);
+    t->own_seconds[STEP_OPTIMIZER] += clock_seconds() - start;
+    t->step++;
+    return OK;
+}
+
+/* The class of the largest logit, the first of equals. */
+static int64_t count_right(const tape_value *logits, const int32_t *label, int64_t n) {
+    int64_t right = 0, K = logits->cols;
+    for (int64_t i = 0; i < n; i++) {
+        const float *z = logits->x + i * K;
+        int64_t best = 0;
+        for (int64_t k = 1; k < K; k++)
+            if (z[k] > z[best]) best = k;
+        right += best == label[i];
+    }
+    return right;
+}
+
+status trainer_evaluate(trainer *t, const dataset *data, double *accuracy, double *loss, diags *d) {
+    int64_t right = 0, order[EVAL_ROWS];
+    double sum = 0;
+    status bad = OK;
+    model_set_progress(&t->m, 1);
+    tape_params_changed(&t->m.t); /* quantized weights of training may be random */
+    for (int64_t from = 0; from < data->n && !bad; from += EVAL_ROWS) {
+        int64_t n = data->n - from < EVAL_ROWS ? data->n - from : EVAL_ROWS;
+        for (int64_t i = 0; i < n; i++) order[i] = from + i;
+        dataset_gather(data, order, n, t->m.input->x, t->label);
+        tape_pass p = {.rows = n};
+        double batch_loss;
+        bad = model_forward(&t->m, &p, t->label, &batch_loss, d);
+        if (bad) break;
+        sum += batch_loss;
+        right += count_right(t->m.logits, t->label, n);
+    }
+    tape_params_changed(&t->m.t);
+    *accuracy = (double)right / (double)data->n;
+    *loss = sum / (double)data->n;
+    return bad;
+}
+
+void trainer_seconds(const trainer *t, double seconds[STEP_PHASES]) {
+    for (int i = 0; i < STEP_PHASES; i++) seconds[i] = t->own_seconds[i];
+    seconds[STEP_QUANTIZE] += t->m.t.seconds[PHASE_QUANTIZE];
+    seconds[STEP_FORWARD] += t->m.t.seconds[PHASE_FORWARD];
+    seconds[STEP_BACKWARD] += t->m.t.seconds[PHASE_BACKWARD];
+}

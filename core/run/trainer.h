@@ -1,0 +1,51 @@
+/*
+ * run/trainer.h - one network on its way through the training of a plan.
+ */
+#ifndef RUN_TRAINER_H
+#define RUN_TRAINER_H
+
+#include "plan/plan.h"
+
+/* Where the time of a step goes. */
+typedef enum trainer_phase {
+    STEP_DATA = 0,
+    STEP_QUANTIZE,
+    STEP_FORWARD,
+    STEP_BACKWARD,
+    STEP_OPTIMIZER,
+    STEP_PHASES
+} trainer_phase;
+
+extern const char *const trainer_phase_name[STEP_PHASES];
+
+typedef struct trainer {
+    const plan *p;
+    const dataset *train;
+    uint64_t seed;
+    int64_t step; /* taken so far */
+    model m;
+    optim o;
+    int64_t *order; /* of the samples in this epoch */
+    int64_t order_epoch;
+    int32_t *label; /* of the batch */
+    double own_seconds[STEP_PHASES];
+} trainer;
+
+/* plan and data are borrowed. */
+status trainer_open(trainer *t, const plan *p, const dataset *train, uint64_t seed, diags *d);
+void trainer_close(trainer *t);
+
+/* One step. loss_sum: over the batch's *n samples. A loss or weight that is not
+ * finite is ERR_FAILED. */
+status trainer_step(trainer *t, double *loss_sum, int64_t *n, diags *d);
+
+/* Learning rate of the step to come. */
+double trainer_lr(const trainer *t);
+
+/* Accuracy and mean loss over a data set, in evaluation. */
+status trainer_evaluate(trainer *t, const dataset *data, double *accuracy, double *loss, diags *d);
+
+/* Seconds spent in each phase since trainer_open(). */
+void trainer_seconds(const trainer *t, double seconds[STEP_PHASES]);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * simd/kernels.h - the table of kernels and how a level is chosen.
+ *
+ * Every level gives the same bits; scalar.c is the definition. README.md in this
+ * folder states the numeric rules.
+ */
+#ifndef SIMD_KERNELS_H
+#define SIMD_KERNELS_H
+
+#include <stdint.h>
+
+#include "util/err.h"
+
+/* Reductions sum blocks of this many elements, block by block in index order. */
+enum { KERNEL_BLOCK = 65536 };
+
+/* How a value between two levels is rounded; the numbers are those of plugin.h. */
+typedef enum rounding {
+    ROUND_EVEN = 0,
+    ROUND_AWAY = 1,
+    ROUND_UP = 2,
+    ROUND_DOWN = 3,
+    ROUND_FLOOR = 4,
+    ROUND_CEIL = 5,
+    ROUND_STOCHASTIC = 6,
+} rounding;
+
+/* y = (lo + code) * scale + offset, code = round(clamp((x - offset) * inv, lo, hi)) - lo.
+ * lo and hi are integers with lo <= 0 <= hi and hi - lo <= 255. */
+typedef struct affine {
+    float scale, inv, offset;
+    float lo, hi;
+} affine;
+
+/* Sums over the elements of x and y, e = x - y computed in double. */
+typedef struct error_sums {
+    double xx, yy, xy; /* sum x^2, sum y^2, sum x y */
+    double ee, abs_e;  /* sum e^2, sum |e|          */
+    double max_e;      /* max |e|                   */
+    int64_t zeros;     /* y_i == 0                  */
+} error_sums;
+
+typedef struct kernels {
+    const char *level;
+#define KERNEL(result, name, parameters) result(*name) parameters;
+#include "simd/kernels.def"
+#undef KERNEL
+} kernels;
+
+/* The kernels in force: the best level that this build and CPU have, or the one
+ * that was forced. */
+const kernels *simd_kernels(void);
+
+/* Force a level (--simd, QUANTBENCH_SIMD); ERR_USAGE if it is unknown, not built
+ * or not on this CPU. Before the first simd_kernels() of other threads. */
+status simd_force(const char *level, diags *d);
+
+extern const kernels kernels_scalar;
+
+#endif

@@ -1,0 +1,226 @@
+#include "spec/language.h"
+
+#include "spec/spec.h"
+
+/* clang-format off: a table reads best with one entry on two lines */
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#define MANY 9e15 /* no upper limit of its own */
+
+/* Where a value goes: AT is set before each table to the struct that it fills. */
+#define FIELD(k, what) .key = #k, .type = what, .offset = AT(k)
+
+static const char *const kinds[] = {"qat", NULL};
+static const char *const formats[] = {"glyphs", "idx", NULL};
+static const char *const model_types[] = {"mlp", NULL};
+static const char *const norms[] = {"auto", "none", "rmsnorm", NULL};
+static const char *const autos[] = {"auto", "false", "true", NULL};
+static const char *const losses[] = {"cross_entropy", NULL};
+static const char *const optimizers[] = {"adamw", "sgd", "momentum", NULL};
+static const char *const schedules[] = {"constant", "cosine", NULL};
+
+/* ---- data ---- */
+
+#define AT(member) offsetof(spec_split, member)
+#define LIMIT                                                                                      \
+    {                                                                                              \
+        FIELD(limit, FIELD_INT), .min = 0, .max = MANY, .dflt = "0",                               \
+                                 .doc = "use only the first so many samples; 0: all"               \
+    }
+#define GLYPHS(count)                                                                              \
+    {FIELD(n, FIELD_INT), .min = 1, .max = 10000000, .dflt = count,                                \
+     .doc = "how many samples to draw"},                                                           \
+        {FIELD(seed, FIELD_SEED), .dflt = "0",                                                     \
+         .doc = "which glyphs; train and test never share a sample"},                              \
+        LIMIT
+static const field glyphs_train[] = {GLYPHS("20000")};
+static const field glyphs_test[] = {GLYPHS("5000")};
+static const field idx_fields[] = {
+    {FIELD(images, FIELD_PATH), .required = true, .not_identity = true,
+     .doc = "IDX file of the images, plain or .gz"},
+    {FIELD(labels, FIELD_PATH), .required = true, .not_identity = true,
+     .doc = "IDX file of the labels, plain or .gz"},
+    LIMIT,
+};
+#undef AT
+static const schema train_formats[] = {{glyphs_train, COUNT(glyphs_train)},
+                                       {idx_fields, COUNT(idx_fields)}};
+static const schema test_formats[] = {{glyphs_test, COUNT(glyphs_test)},
+                                      {idx_fields, COUNT(idx_fields)}};
+
+#define AT(member) (offsetof(spec, data.normalize.member) - offsetof(spec, data.normalize))
+static const field normalize_fields[] = {
+    {FIELD(mean, FIELD_REAL), .min = -1e6, .max = 1e6, .dflt = "0",
+     .doc = "subtracted from a pixel in [0, 1]"},
+    {FIELD(std, FIELD_REAL), .min = 0, .max = 1e6, .ends = "(]", .dflt = "1",
+     .doc = "what remains is divided by it"},
+};
+#undef AT
+static const schema normalize_schema = {normalize_fields, COUNT(normalize_fields)};
+
+#define AT(member) (offsetof(spec, data.member) - offsetof(spec, data))
+static const field data_fields[] = {
+    {FIELD(train, FIELD_VARIANT), .tag = "format", .choices = formats, .map = train_formats,
+     .required = true, .doc = "samples to learn from"},
+    {FIELD(test, FIELD_VARIANT), .tag = "format", .choices = formats, .map = test_formats,
+     .required = true, .doc = "samples to measure on"},
+    {FIELD(normalize, FIELD_MAP), .map = &normalize_schema, .doc = "x = (pixel - mean) / std"},
+    {FIELD(batch, FIELD_INT), .min = 1, .max = 65536, .dflt = "128", .doc = "samples of a step"},
+};
+#undef AT
+static const schema data_schema = {data_fields, COUNT(data_fields)};
+
+/* ---- model ---- */
+
+#define AT(member) offsetof(spec_model, member)
+static const field mlp_fields[] = {
+    {FIELD(hidden, FIELD_INTS), .min = 1, .max = 65536, .list_max = 31, .required = true,
+     .doc = "widths of the hidden layers; inputs and outputs come from the data"},
+    {FIELD(norm, FIELD_ENUM), .choices = norms, .dflt = "auto", .not_identity = true,
+     .doc =
+         "RMSNorm before every layer; auto: where bitnet158 or binary weights meet quantized activations"},
+    {FIELD(bias, FIELD_ENUM), .choices = autos, .dflt = "auto", .not_identity = true,
+     .doc = "biases of the layers; auto: where there is no norm"},
+};
+#undef AT
+static const schema model_schemas[] = {{mlp_fields, COUNT(mlp_fields)}};
+
+/* ---- optimizer, schedule, train ---- */
+
+#define AT(member) offsetof(spec_optimizer, member)
+#define RATE(value)                                                                                \
+    {                                                                                              \
+        FIELD(lr, FIELD_REAL), .min = 0, .max = 1000, .ends = "(]", .dflt = value,                 \
+                               .doc = "learning rate before the schedule"                          \
+    }
+#define DECAY(value, text)                                                                         \
+    { FIELD(weight_decay, FIELD_REAL), .min = 0, .max = 1000, .dflt = value, .doc = text }
+#define MOMENTUM(value)                                                                            \
+    {                                                                                              \
+        FIELD(momentum, FIELD_REAL), .min = 0, .max = 1, .ends = "[)", .dflt = value,              \
+                                     .doc = "share of the last update that goes on"                \
+    }
+static const field adamw_fields[] = {
+    RATE("1e-3"),
+    DECAY("0.01", "decoupled decay of weights, not of biases"),
+    {FIELD(betas, FIELD_REALS), .min = 0, .max = 1, .ends = "[)", .dflt = "[0.9, 0.999]",
+     .doc = "decay of the two moments"},
+    {FIELD(eps, FIELD_REAL), .min = 0, .max = 1, .ends = "(]", .dflt = "1e-8",
+     .doc = "added to the root of the second moment"},
+};
+static const field sgd_fields[] = {RATE("0.1"), DECAY("0", "added to the gradient of weights"),
+                                   MOMENTUM("0")};
+static const field momentum_fields[] = {RATE("0.05"),
+                                        DECAY("0", "added to the gradient of weights"),
+                                        MOMENTUM("0.9")};
+#undef AT
+static const schema optimizer_schemas[] = {{adamw_fields, COUNT(adamw_fields)},
+                                           {sgd_fields, COUNT(sgd_fields)},
+                                           {momentum_fields, COUNT(momentum_fields)}};
+
+#define AT(member) offsetof(spec_schedule, member)
+#define WARMUP                                                                                     \
+    { FIELD(warmup, FIELD_POINT), .dflt = "0", .doc = "linear rise from 0 to the start value" }
+static const field constant_fields[] = {WARMUP};
+static const field cosine_fields[] = {
+    WARMUP,
+    {FIELD(final, FIELD_REAL), .min = 0, .max = 1000, .dflt = "0",
+     .doc = "value after the last step"},
+};
+#undef AT
+static const schema schedule_schemas[] = {{constant_fields, COUNT(constant_fields)},
+                                          {cosine_fields, COUNT(cosine_fields)}};
+
+#define AT(member) (offsetof(spec, schedule.member) - offsetof(spec, schedule))
+static const field schedule_fields[] = {
+    {FIELD(lr, FIELD_VARIANT), .tag = "type", .choices = schedules, .map = schedule_schemas,
+     .dflt = "constant", .doc = "course of optimizer.lr over the training"},
+};
+#undef AT
+static const schema schedule_schema = {schedule_fields, COUNT(schedule_fields)};
+
+#define AT(member) (offsetof(spec, train.member) - offsetof(spec, train))
+static const field train_fields[] = {
+    {FIELD(epochs, FIELD_INT), .min = 1, .max = 1000000,
+     .doc = "passes over the training set; 5 where neither epochs nor steps are given"},
+    {FIELD(steps, FIELD_INT), .min = 1, .max = 1e12, .doc = "batches, instead of epochs"},
+    {FIELD(eval_every, FIELD_POINT), .dflt = "1ep", .not_identity = true,
+     .doc = "how often to measure on the test set"},
+};
+#undef AT
+static const schema train_schema = {train_fields, COUNT(train_fields)};
+
+/* ---- quant: checked by site.c, against the plugins' own tables ---- */
+
+#define AT(member) offsetof(spec_quant, member##_node)
+static const field quant_fields[] = {
+    {FIELD(weights, FIELD_NODE),
+     .ends = "a scheme's name or {scheme: NAME, its parameters, the keys of a site}",
+     .doc = "of every layer with weights"},
+    {FIELD(activations, FIELD_NODE),
+     .ends = "as weights; granularity token or group, default token",
+     .doc = "the inputs of every layer with weights"},
+    {FIELD(skip, FIELD_NODE), .ends = "a list of patterns", .doc = "layers that stay float"},
+    {FIELD(rules, FIELD_NODE),
+     .ends = "a list of {match, optional, weights, activations, ste, packer}",
+     .doc = "exceptions for some layers; later rules win, key by key"},
+    {FIELD(ste, FIELD_NODE), .ends = "a name or {type: NAME, its parameters}",
+     .doc = "straight-through estimator; default identity"},
+    {FIELD(packer, FIELD_NODE), .ends = "a name or {type: NAME, its parameters}",
+     .doc = "how codes are stored; default base3 for three levels, else bits"},
+};
+#undef AT
+static const schema quant_schema = {quant_fields, COUNT(quant_fields)};
+
+static const char *const granularities[] = {"own", "tensor", "channel", "group", "token", NULL};
+static const char *const raggeds[] = {"error", "short", NULL};
+static const char *const scale_dtypes[] = {"f32", "f16", NULL};
+static const char *const rounds[] = {"even",  "away", "up",         "down",
+                                     "floor", "ceil", "stochastic", NULL};
+static const char *const dynamics[] = {"true", NULL};
+
+#define AT(member) offsetof(site_values, member)
+static const field site_fields[] = {
+    {FIELD(granularity, FIELD_ENUM), .choices = granularities, .dflt = "own",
+     .doc = "what shares a scale; own: as the scheme prefers"},
+    {FIELD(group_size, FIELD_INT), .min = 1, .max = 4096,
+     .doc = "columns of a group; default: the scheme's own, else 128"},
+    {FIELD(ragged, FIELD_ENUM), .choices = raggeds, .dflt = "error",
+     .doc = "may the last group of a row be shorter"},
+    {FIELD(scale_dtype, FIELD_ENUM), .choices = scale_dtypes, .dflt = "f32",
+     .doc = "how scales are stored"},
+    {FIELD(round, FIELD_ENUM), .choices = rounds, .dflt = "even",
+     .doc = "how a value between two levels is rounded"},
+    {FIELD(dynamic, FIELD_ENUM), .choices = dynamics, .dflt = "true",
+     .doc = "activations only: ranges from each batch"},
+};
+#undef AT
+const schema site_schema = {site_fields, COUNT(site_fields)};
+
+/* ---- the top level ---- */
+
+#define AT(member) offsetof(spec, member)
+static const field top_fields[] = {
+    {FIELD(version, FIELD_INT), .min = 1, .max = 1, .required = true, .not_identity = true,
+     .doc = "of this language"},
+    {FIELD(kind, FIELD_ENUM), .choices = kinds, .required = true, .doc = "what kind of experiment"},
+    {FIELD(name, FIELD_NAME), .not_identity = true,
+     .doc = "of the experiment; default: the file's"},
+    {FIELD(description, FIELD_TEXT), .dflt = "''", .not_identity = true, .doc = "for people"},
+    {FIELD(seed, FIELD_SEED), .dflt = "0", .not_identity = true, .doc = "of the first run"},
+    {FIELD(repeats, FIELD_INT), .min = 1, .max = 100000, .dflt = "1", .not_identity = true,
+     .doc = "runs with the seeds seed, seed + 1, ..."},
+    {FIELD(data, FIELD_MAP), .map = &data_schema, .required = true, .doc = "what is learned"},
+    {FIELD(model, FIELD_VARIANT), .tag = "type", .choices = model_types, .map = model_schemas,
+     .required = true, .doc = "the network"},
+    {FIELD(loss, FIELD_ENUM), .choices = losses, .dflt = "cross_entropy",
+     .doc = "what is minimized"},
+    {FIELD(quant, FIELD_MAP), .map = &quant_schema, .doc = "what is quantized, and how"},
+    {FIELD(optimizer, FIELD_VARIANT), .tag = "type", .choices = optimizers,
+     .map = optimizer_schemas, .dflt = "adamw", .doc = "how weights are updated"},
+    {FIELD(schedule, FIELD_MAP), .map = &schedule_schema,
+     .doc = "numbers that change over the training"},
+    {FIELD(train, FIELD_MAP), .map = &train_schema, .doc = "how long"},
+};
+#undef AT
+const schema spec_schema = {top_fields, COUNT(top_fields)};

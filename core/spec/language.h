@@ -1,0 +1,17 @@
+/*
+ * spec/language.h - the spec language as one table: every key with its type, range,
+ * default and meaning. A new key is a line in language.c and a field in spec.h.
+ */
+#ifndef SPEC_LANGUAGE_H
+#define SPEC_LANGUAGE_H
+
+#include "spec/schema.h"
+
+/* The top level; fills a `spec` (spec.h). */
+extern const schema spec_schema;
+
+/* The host's keys of quant.weights and quant.activations; fills a `site_values`
+ * (site.h). */
+extern const schema site_schema;
+
+#endif

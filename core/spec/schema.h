@@ -1,0 +1,109 @@
+/*
+ * spec/schema.h - the closed, typed form of a YAML map, as data: one table says
+ * which keys there are, what may stand there, the default and what it means. The
+ * tables check a file, fill a struct, print the reference (`quantbench help spec`)
+ * and the canonical text that a configuration is hashed from.
+ */
+#ifndef SPEC_SCHEMA_H
+#define SPEC_SCHEMA_H
+
+#include <stdint.h>
+
+#include "spec/yaml.h"
+#include "util/str.h"
+
+typedef enum field_type {
+    FIELD_INT,     /* int64_t; min, max                                      */
+    FIELD_SEED,    /* uint64_t                                               */
+    FIELD_REAL,    /* double; min, max, ends                                 */
+    FIELD_TEXT,    /* const char *                                           */
+    FIELD_NAME,    /* const char *, [A-Za-z0-9._-]{1,64}                     */
+    FIELD_PATH,    /* const char *: where the file was found                 */
+    FIELD_ENUM,    /* int: index in choices                                  */
+    FIELD_POINT,   /* schedule_point                                         */
+    FIELD_INTS,    /* int_list; min, max of each                             */
+    FIELD_REALS,   /* real_pair: exactly two; min, max, ends                 */
+    FIELD_MAP,     /* a struct; schema                                       */
+    FIELD_VARIANT, /* a struct; int discriminator first; variants            */
+    FIELD_NODE,    /* const yaml_node *: checked elsewhere; `ends` says what */
+} field_type;
+
+/* A moment of the training. */
+typedef struct schedule_point {
+    enum { POINT_STEPS, POINT_EPOCHS, POINT_FRACTION } unit;
+    double value;
+} schedule_point;
+
+enum { INT_LIST_MAX = 64 };
+
+typedef struct int_list {
+    int n;
+    int64_t v[INT_LIST_MAX];
+} int_list;
+
+typedef struct real_pair {
+    double v[2];
+} real_pair;
+
+typedef struct schema schema;
+
+typedef struct field {
+    const char *key;
+    const char *doc;
+    field_type type;
+    size_t offset;
+    const char *dflt; /* as a user would write it; NULL: none */
+    double min, max;
+    const char *ends;           /* "[]" if NULL */
+    const char *const *choices; /* ENUM, VARIANT; NULL-terminated */
+    const schema *map;          /* MAP: one; VARIANT: one for each choice */
+    const char *tag;            /* VARIANT: the key that chooses, "type" */
+    int list_max;               /* INTS */
+    bool required;
+    bool not_identity; /* has no part in config_key */
+} field;
+
+struct schema {
+    const field *fields;
+    int n;
+};
+
+typedef struct schema_context {
+    arena *a;
+    diags *d;
+    const char *file;  /* paths are looked up beside it, then in $QUANTBENCH_DATA */
+    const schema *top; /* the whole language, to say where a misplaced key belongs */
+} schema_context;
+
+/* Fills base from map (NULL: all defaults). Errors go to c->d; what is wrong keeps
+ * its default. `where` is the dotted path of the map, "" at the top. */
+void schema_parse(const schema_context *c, const schema *s, const yaml_node *map, const char *where,
+                  void *base);
+
+/* Reports key as unknown in a map that knows these names. */
+void schema_unknown_key(const schema_context *c, const yaml_node *key, const char *where,
+                        const char *const *known, int n_known);
+
+/* One value of a filled struct, as a user would write it. */
+typedef struct schema_value {
+    const char *key; /* dotted path */
+    const char *value;
+    bool is_default;
+    bool not_identity;
+    const field *field;
+} schema_value;
+
+typedef void (*schema_visit_fn)(const schema_value *v, void *arg);
+
+/* Visits every scalar and list of a struct that schema_parse() filled, in the
+ * order of the tables; FIELD_NODE is left out. */
+void schema_walk(const schema_context *c, const schema *s, const void *base, const char *where,
+                 schema_visit_fn visit, void *arg);
+
+/* The reference: every key with its domain, default and meaning. */
+void schema_print_reference(const schema *s, int indent, strbuf *out);
+
+/* Scalars as the language writes them. */
+bool schema_parse_point(const char *text, schedule_point *p);
+
+#endif

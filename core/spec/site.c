@@ -1,0 +1,262 @@
+#include "spec/site.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/language.h"
+#include "util/suggest.h"
+
+/* ---- keys and merging ---- */
+
+static bool is_host_key(const char *key) {
+    for (int i = 0; i < site_schema.n; i++)
+        if (strcmp(site_schema.fields[i].key, key) == 0) return true;
+    return strcmp(key, "scheme") == 0;
+}
+
+static site_spec room_for(arena *a, int n) {
+    return (site_spec){.keys = arena_alloc(a, (size_t)(n + 1) * sizeof(yaml_node *)),
+                       .values = arena_alloc(a, (size_t)(n + 1) * sizeof(yaml_node *))};
+}
+
+static int find_key(const site_spec *s, const char *key) {
+    for (int i = 0; i < s->n; i++)
+        if (strcmp(s->keys[i]->text, key) == 0) return i;
+    return -1;
+}
+
+static void put_key(site_spec *s, const yaml_node *key, const yaml_node *value) {
+    int i = find_key(s, key->text);
+    if (i < 0) i = s->n++;
+    s->keys[i] = key, s->values[i] = value;
+}
+
+site_spec site_keys(const schema_context *c, const yaml_node *n, const char *where) {
+    if (n == NULL) return (site_spec){0};
+    site_spec s = room_for(c->a, n->kind == YAML_MAP ? n->n : 1);
+    if (n->kind == YAML_LIST) {
+        diag_error_at(c->d, ERR_SPEC, &n->at, "%s must be a scheme's name or a mapping, got a list",
+                      where);
+    } else if (n->kind == YAML_SCALAR) {
+        yaml_node *key = arena_alloc(c->a, sizeof *key);
+        *key = (yaml_node){.kind = YAML_SCALAR, .text = "scheme", .at = n->at};
+        put_key(&s, key, n);
+    } else {
+        for (int i = 0; i < n->n; i++) put_key(&s, n->keys[i], n->items[i]);
+    }
+    return s;
+}
+
+static const char *text_of(const site_spec *s, const char *key) {
+    int i = find_key(s, key);
+    return i >= 0 && s->values[i]->kind == YAML_SCALAR ? s->values[i]->text : NULL;
+}
+
+site_spec site_merge(arena *a, const site_spec *base, const site_spec *over) {
+    const char *before = text_of(base, "scheme"), *after = text_of(over, "scheme");
+    bool other = after != NULL && before != NULL && strcmp(before, after) != 0;
+    site_spec s = room_for(a, base->n + over->n);
+    for (int i = 0; i < base->n; i++)
+        if (!other || is_host_key(base->keys[i]->text)) put_key(&s, base->keys[i], base->values[i]);
+    for (int i = 0; i < over->n; i++) put_key(&s, over->keys[i], over->values[i]);
+    return s;
+}
+
+/* ---- plugins by name ---- */
+
+static const char *plural(qb_kind kind) {
+    return kind == QB_SCHEME ? "schemes" : kind == QB_PACKER ? "packers" : "estimators";
+}
+
+static const char *kind_word(qb_kind kind) {
+    return kind == QB_STE ? "estimator" : plugin_kind_name(kind);
+}
+
+/* NULL and an error if there is no such plugin; then *nearest is the one that was
+ * suggested, or NULL. */
+static const plugin *find_plugin(const schema_context *c, const registry *r, qb_kind kind,
+                                 const yaml_node *name, const char *where, const plugin **nearest) {
+    *nearest = NULL;
+    if (name->kind != YAML_SCALAR || *name->text == '\0') {
+        diag_error_at(c->d, ERR_SPEC, &name->at, "%s: the name of a%s %s is wanted", where,
+                      kind == QB_STE ? "n" : "", kind_word(kind));
+        return NULL;
+    }
+    const plugin *p = registry_find(r, kind, name->text);
+    if (p != NULL) return p;
+    const char *failure = registry_failure(r, name->text);
+    if (failure != NULL) {
+        diag_error_at(c->d, ERR_PLUGIN, &name->at, "%s '%s' could not be loaded", kind_word(kind),
+                      name->text);
+        diag_hint(c->d, "%s", failure);
+        return NULL;
+    }
+    int n;
+    const char **names = registry_names(r, kind, &n);
+    const char *near = suggest_nearest(name->text, names, n);
+    strbuf list = {0};
+    strbuf_add(&list, n > 0 ? "" : "none found");
+    for (int i = 0; i < n; i++) strbuf_addf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+    diag_error_at(c->d, ERR_SPEC, &name->at, "unknown %s '%s'", kind_word(kind), name->text);
+    if (near != NULL)
+        diag_hint(c->d, "did you mean '%s'? (%s: %s; `quantbench plugins list`)", near,
+                  plural(kind), list.s);
+    else
+        diag_hint(c->d, "%s: %s; `quantbench plugins list`", plural(kind), list.s);
+    if (near != NULL) *nearest = registry_find(r, kind, near);
+    strbuf_fini(&list);
+    free(names);
+    return NULL;
+}
+
+static void unknown_parameter(const schema_context *c, const plugin *p, const yaml_node *key,
+                              const char *const *host_keys, int n_host) {
+    const char *names[PLUGIN_MAX_PARAMS + 16];
+    int n = 0;
+    strbuf list = {0};
+    for (int i = 0; i < p->n_params; i++) {
+        names[n++] = p->params[i].name;
+        strbuf_addf(&list, "%s%s", i > 0 ? ", " : "", p->params[i].name);
+    }
+    for (int i = 0; i < n_host; i++) names[n++] = host_keys[i];
+    diag_error_at(c->d, ERR_SPEC, &key->at, "%s '%s' has no parameter '%s'",
+                  kind_word(p->entry.kind), p->entry.name, key->text);
+    const char *near = suggest_nearest(key->text, names, n);
+    if (near != NULL)
+        diag_hint(c->d, "did you mean '%s'? (`quantbench plugins show %s`)", near, p->entry.name);
+    else if (p->n_params == 0)
+        diag_hint(c->d, "%s has no parameters (`quantbench plugins show %s`)", p->entry.name,
+                  p->entry.name);
+    else
+        diag_hint(c->d, "its parameters are %s (`quantbench plugins show %s`)", list.s,
+                  p->entry.name);
+    strbuf_fini(&list);
+}
+
+static void set_parameter(const schema_context *c, plugin_choice *choice, int i,
+                          const yaml_node *value) {
+    if (value->kind != YAML_SCALAR) {
+        diag_error_at(c->d, ERR_SPEC, &value->at, "%s of %s '%s' must be one value, got %s",
+                      choice->plugin->params[i].name, kind_word(choice->plugin->entry.kind),
+                      choice->plugin->entry.name, yaml_kind_name(value->kind));
+        return;
+    }
+    char *why = params_set(choice, i, value->text);
+    if (why == NULL) return;
+    diag_error_at(c->d, ERR_SPEC, &value->at, "%s '%s': %s", kind_word(choice->plugin->entry.kind),
+                  choice->plugin->entry.name, why);
+    const qb_param *p = &choice->plugin->params[i];
+    if (strcmp(p->name, "bits") == 0 && strcmp(value->text, "1.58") == 0)
+        diag_hint(c->d, "1.58 bits are three levels: `scheme: bitnet158`");
+    else
+        diag_hint(c->d, "%s: %s", p->name, p->doc);
+    free(why);
+}
+
+/* ---- from keys to a configuration ---- */
+
+/* The scheme that the keys name; *checked: the plugin that parameters are checked
+ * against, after an unknown scheme the suggested one. */
+static plugin_choice choose_scheme(const schema_context *c, const registry *r,
+                                   const yaml_node *name, const char *where,
+                                   plugin_choice *checked) {
+    *checked = (plugin_choice){0};
+    if (name->kind == YAML_SCALAR && strcmp(name->text, "none") == 0) return *checked;
+    const plugin *nearest, *p = find_plugin(c, r, QB_SCHEME, name, where, &nearest);
+    if (p != NULL) *checked = params_defaults(p);
+    plugin_choice chosen = *checked;
+    if (nearest != NULL) *checked = params_defaults(nearest);
+    return chosen;
+}
+
+static void set_parameters(const schema_context *c, const site_spec *s, plugin_choice *choice) {
+    const char *host_keys[SITE_MAX_KEYS];
+    for (int i = 0; i < site_schema.n; i++) host_keys[i] = site_schema.fields[i].key;
+    for (int i = 0; choice->plugin != NULL && i < s->n; i++) {
+        if (is_host_key(s->keys[i]->text)) continue;
+        int k = params_find(choice->plugin, s->keys[i]->text);
+        if (k < 0)
+            unknown_parameter(c, choice->plugin, s->keys[i], host_keys, site_schema.n);
+        else
+            set_parameter(c, choice, k, s->values[i]);
+    }
+}
+
+/* The host's keys of s as a map of their own. */
+static yaml_node host_map(arena *a, const site_spec *s, const place *at) {
+    yaml_node map = {.kind = YAML_MAP, .at = *at};
+    map.keys = arena_alloc(a, (size_t)(s->n + 1) * sizeof *map.keys);
+    map.items = arena_alloc(a, (size_t)(s->n + 1) * sizeof *map.items);
+    for (int i = 0; i < s->n; i++) {
+        if (!is_host_key(s->keys[i]->text) || strcmp(s->keys[i]->text, "scheme") == 0) continue;
+        map.keys[map.n] = (yaml_node *)(uintptr_t)s->keys[i];
+        map.items[map.n++] = (yaml_node *)(uintptr_t)s->values[i];
+    }
+    return map;
+}
+
+static void check_activations(const schema_context *c, const site_spec *s, const char *where,
+                              int granularity) {
+    if (granularity == SITE_TOKEN || granularity == SITE_GROUP) return;
+    diag_error_at(c->d, ERR_SPEC, &s->values[find_key(s, "granularity")]->at,
+                  "%s.granularity must be one of token, group", where);
+    diag_hint(
+        c->d,
+        "a dynamic range comes from each token alone, so that no result depends on the batch");
+}
+
+site_config site_resolve(const schema_context *c, const registry *r, const site_spec *s,
+                         const char *where, bool activations) {
+    site_config out = {.granularity = activations ? SITE_TOKEN : SITE_OWN};
+    if (s->n == 0) return out;
+    int at = find_key(s, "scheme");
+    if (at < 0) {
+        diag_error_at(c->d, ERR_SPEC, &s->keys[0]->at, "missing key '%s.scheme'", where);
+        diag_hint(c->d, "add `scheme: NAME`, or `scheme: none` to keep float");
+        return out;
+    }
+    plugin_choice checked;
+    out.at = s->values[at]->at;
+    out.scheme = choose_scheme(c, r, s->values[at], where, &checked);
+    set_parameters(c, s, &checked);
+    if (out.scheme.plugin != NULL) out.scheme = checked;
+    site_values v = {0};
+    yaml_node host = host_map(c->a, s, &out.at);
+    schema_parse(c, &site_schema, &host, where, &v);
+    if (v.granularity != SITE_OWN) out.granularity = v.granularity;
+    if (activations) check_activations(c, s, where, out.granularity);
+    int dynamic = find_key(s, "dynamic");
+    if (!activations && dynamic >= 0) {
+        diag_error_at(c->d, ERR_SPEC, &s->keys[dynamic]->at, "unknown key 'dynamic' in '%s'",
+                      where);
+        diag_hint(c->d, "it is for activations; weights are fitted anew after every step");
+    }
+    int group = find_key(s, "group_size");
+    out.group_at = group >= 0 ? s->values[group]->at : out.at;
+    out.group_size = v.group_size, out.ragged = v.ragged;
+    out.scale_dtype = v.scale_dtype, out.round = v.round;
+    return out;
+}
+
+plugin_choice plugin_resolve(const schema_context *c, const registry *r, qb_kind kind,
+                             const yaml_node *n, const char *where) {
+    const yaml_node *name = n->kind == YAML_MAP ? yaml_get(n, "type") : n;
+    const plugin *nearest;
+    if (name == NULL) {
+        diag_error_at(c->d, ERR_SPEC, &n->at, "missing key '%s.type'", where);
+        diag_hint(c->d, "write the name alone, or {type: NAME, parameter: value}");
+        return (plugin_choice){0};
+    }
+    const plugin *p = find_plugin(c, r, kind, name, where, &nearest);
+    if (p == NULL) return (plugin_choice){0};
+    plugin_choice choice = params_defaults(p);
+    for (int i = 0; n->kind == YAML_MAP && i < n->n; i++) {
+        if (strcmp(n->keys[i]->text, "type") == 0) continue;
+        int k = params_find(p, n->keys[i]->text);
+        if (k < 0)
+            unknown_parameter(c, p, n->keys[i], NULL, 0);
+        else
+            set_parameter(c, &choice, k, n->items[i]);
+    }
+    return choice;
+}

@@ -1,0 +1,432 @@
+#include "spec/yaml.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "util/files.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+typedef struct anchor {
+    const char *name;
+    yaml_node *node; /* NULL while it is being built */
+    int nodes;       /* of the subtree */
+    place at;
+} anchor;
+
+typedef struct parse {
+    arena *a;
+    diags *d;
+    yaml_text text;
+    yaml_parser_t parser;
+    anchor *anchors;
+    int n_anchors, n_nodes, depth;
+} parse;
+
+/* ---- places ---- */
+
+static void split_lines(arena *a, yaml_text *t) {
+    int n = 1;
+    for (size_t i = 0; i < t->n; i++) n += t->bytes[i] == '\n';
+    const char **lines = arena_alloc(a, (size_t)n * sizeof *lines);
+    const char *from = t->bytes, *end = t->bytes + t->n;
+    for (int i = 0; i < n; i++) {
+        const char *to = memchr(from, '\n', (size_t)(end - from));
+        if (to == NULL) to = end;
+        size_t len = (size_t)(to - from);
+        if (len > 0 && from[len - 1] == '\r') len--;
+        lines[i] = arena_strndup(a, from, len);
+        from = to < end ? to + 1 : end;
+    }
+    t->lines = lines;
+    t->n_lines = n;
+}
+
+/* libyaml counts lines and columns from 0; a text that begins with a byte order
+ * mark has it counted in neither. */
+static place place_of(const yaml_text *t, yaml_mark_t from, yaml_mark_t to) {
+    place p = {.file = t->name,
+               .line = (int)from.line + 1,
+               .col = (int)from.column + 1,
+               .width = 1};
+    if (p.line > t->n_lines) p.line = t->n_lines; /* the end of the file */
+    p.source = t->lines[p.line - 1];
+    int chars = str_chars(p.source, strlen(p.source));
+    if ((int)from.line + 1 > p.line) p.col = chars + 1;
+    if (to.line == from.line && to.column > from.column)
+        p.width = (int)(to.column - from.column);
+    else if (to.line > from.line && chars >= p.col)
+        p.width = chars - p.col + 1;
+    return p;
+}
+
+/* ---- errors of libyaml, in its words with our advice ---- */
+
+static bool says(const char *problem, const char *part) {
+    return problem != NULL && strstr(problem, part) != NULL;
+}
+
+static void add_advice(parse *p, const char *problem, const char *context) {
+    if (says(problem, "tab character"))
+        diag_hint(p->d, "indent with spaces, YAML allows no tabs");
+    else if (says(problem, "mapping values are not allowed"))
+        diag_hint(p->d, "check the indentation of this line; a value with ': ' in it needs quotes");
+    else if (says(context, "quoted scalar"))
+        diag_hint(p->d, "the quote that opens here is never closed");
+    else if (says(context, "flow"))
+        diag_hint(p->d, "a '{' or '[' is not closed, or a ',' is missing; patterns with braces or "
+                        "brackets need quotes");
+    else if (says(problem, "expected key") || says(problem, "block end") ||
+             says(problem, "block entry"))
+        diag_hint(p->d, "check the indentation: keys of one mapping begin in one column");
+    else if (says(problem, "could not find expected ':'"))
+        diag_hint(p->d, "a key needs ': ' behind it");
+}
+
+static status syntax_error(parse *p) {
+    const yaml_parser_t *y = &p->parser;
+    yaml_mark_t mark = y->problem_mark;
+    /* An open quote or bracket is noticed at the end; where it opens is of use. */
+    bool opens = says(y->context, "quoted scalar") || says(y->context, "flow");
+    if (opens && y->context_mark.line < mark.line) mark = y->context_mark;
+    place at = place_of(&p->text, mark, mark);
+    if (y->context != NULL && !opens)
+        diag_error_at(p->d, ERR_SPEC, &at, "not valid YAML: %s (%s that begins in line %d)",
+                      y->problem, y->context, (int)y->context_mark.line + 1);
+    else
+        diag_error_at(p->d, ERR_SPEC, &at, "not valid YAML: %s",
+                      y->problem != NULL ? y->problem : "?");
+    add_advice(p, y->problem, y->context);
+    return ERR_SPEC;
+}
+
+static status next(parse *p, yaml_event_t *e) {
+    if (yaml_parser_parse(&p->parser, e)) return OK;
+    return p->parser.error == YAML_MEMORY_ERROR ? diag_error(p->d, ERR_RESOURCE, "out of memory")
+                                                : syntax_error(p);
+}
+
+/* ---- anchors ---- */
+
+static anchor *find_anchor(parse *p, const char *name) {
+    for (int i = 0; i < p->n_anchors; i++)
+        if (strcmp(p->anchors[i].name, name) == 0) return &p->anchors[i];
+    return NULL;
+}
+
+/* Index of the new anchor, -1 for none. */
+static status add_anchor(parse *p, const char *name, const place *at, int *index) {
+    *index = -1;
+    if (name == NULL) return OK;
+    const anchor *before = find_anchor(p, name);
+    if (before != NULL)
+        return diag_error_at(p->d, ERR_SPEC, at, "anchor '%s' is already defined in line %d", name,
+                             before->at.line);
+    if (p->n_anchors == YAML_MAX_ANCHORS)
+        return diag_error_at(p->d, ERR_SPEC, at, "more than %d anchors", YAML_MAX_ANCHORS);
+    *index = p->n_anchors++;
+    p->anchors[*index] = (anchor){.name = arena_strdup(p->a, name), .at = *at};
+    return OK;
+}
+
+static status count_nodes(parse *p, int nodes, const place *at) {
+    p->n_nodes += nodes;
+    if (p->n_nodes <= YAML_MAX_NODES) return OK;
+    diag_error_at(p->d, ERR_SPEC, at, "more than %d values after aliases are expanded",
+                  YAML_MAX_NODES);
+    diag_hint(p->d, "an alias that holds aliases grows with every level");
+    return ERR_SPEC;
+}
+
+static status use_alias(parse *p, const yaml_event_t *e, yaml_node **out) {
+    const char *name = (const char *)e->data.alias.anchor;
+    place at = place_of(&p->text, e->start_mark, e->end_mark);
+    const anchor *found = find_anchor(p, name);
+    if (found == NULL) return diag_error_at(p->d, ERR_SPEC, &at, "undefined alias '%s'", name);
+    if (found->node == NULL)
+        return diag_error_at(p->d, ERR_SPEC, &at, "alias '%s' stands inside the value it names",
+                             name);
+    *out = found->node;
+    return count_nodes(p, found->nodes, &at);
+}
+
+/* ---- nodes ---- */
+
+static status build(parse *p, yaml_event_t *e, yaml_node **out);
+
+static void append(parse *p, yaml_node *n, yaml_node *key, yaml_node *item) {
+    if ((n->n & (n->n - 1)) == 0) { /* full at powers of two */
+        size_t room = n->n > 0 ? 2 * (size_t)n->n : 1;
+        yaml_node **items = arena_alloc(p->a, room * sizeof *items);
+        yaml_node **keys = arena_alloc(p->a, room * sizeof *keys);
+        for (int i = 0; i < n->n; i++) items[i] = n->items[i], keys[i] = n->keys[i];
+        n->items = items, n->keys = keys;
+    }
+    n->items[n->n] = item;
+    n->keys[n->n++] = key;
+}
+
+static status check_tag(parse *p, const unsigned char *tag, const place *at) {
+    if (tag == NULL) return OK;
+    place only = *at; /* the tag, not what it is put on */
+    only.width = (int)strcspn(at->source + at->col - 1, " ");
+    diag_error_at(p->d, ERR_SPEC, &only, "tags are not supported: '%s'", (const char *)tag);
+    diag_hint(p->d, "write the value alone; the spec decides its type");
+    return ERR_SPEC;
+}
+
+static status build_scalar(parse *p, const yaml_event_t *e, yaml_node *n) {
+    n->kind = YAML_SCALAR;
+    n->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    if (memchr(e->data.scalar.value, '\0', e->data.scalar.length) != NULL)
+        return diag_error_at(p->d, ERR_SPEC, &n->at, "a NUL character in a value");
+    n->text = arena_strndup(p->a, (const char *)e->data.scalar.value, e->data.scalar.length);
+    return OK;
+}
+
+static status check_key(parse *p, const yaml_node *map, const yaml_node *key) {
+    if (key->kind != YAML_SCALAR)
+        return diag_error_at(p->d, ERR_SPEC, &key->at, "a key must be text, got %s",
+                             yaml_kind_name(key->kind));
+    for (int i = 0; i < map->n; i++) {
+        if (strcmp(map->keys[i]->text, key->text) != 0) continue;
+        diag_error_at(p->d, ERR_SPEC, &key->at, "duplicate key '%s'", key->text);
+        diag_hint(p->d, "it already stands in line %d; keep one of the two", map->keys[i]->at.line);
+        return ERR_SPEC;
+    }
+    return OK;
+}
+
+/* Children up to the end event; a duplicate key is reported and left out, so that
+ * the errors behind it are found too. */
+static status build_children(parse *p, yaml_node *n, yaml_event_type_t end) {
+    if (++p->depth > YAML_MAX_DEPTH)
+        return diag_error_at(p->d, ERR_SPEC, &n->at, "nesting deeper than %d", YAML_MAX_DEPTH);
+    for (;;) {
+        yaml_event_t e;
+        yaml_node *key = NULL, *item;
+        status bad = next(p, &e);
+        if (bad) return bad;
+        if (e.type == end) {
+            yaml_event_delete(&e);
+            p->depth--;
+            return OK;
+        }
+        bad = build(p, &e, &item);
+        if (bad) return bad;
+        if (n->kind == YAML_MAP) {
+            key = item;
+            bad = next(p, &e);
+            if (!bad) bad = build(p, &e, &item);
+            if (bad) return bad;
+            if (check_key(p, n, key) != OK) continue;
+        }
+        append(p, n, key, item);
+    }
+}
+
+static status build_node(parse *p, const yaml_event_t *e, yaml_node *n) {
+    switch (e->type) {
+    case YAML_SCALAR_EVENT: return build_scalar(p, e, n);
+    case YAML_MAPPING_START_EVENT:
+        n->kind = YAML_MAP;
+        return build_children(p, n, YAML_MAPPING_END_EVENT);
+    default: n->kind = YAML_LIST; return build_children(p, n, YAML_SEQUENCE_END_EVENT);
+    }
+}
+
+static const unsigned char *anchor_of(const yaml_event_t *e, const unsigned char **tag) {
+    switch (e->type) {
+    case YAML_SCALAR_EVENT: *tag = e->data.scalar.tag; return e->data.scalar.anchor;
+    case YAML_MAPPING_START_EVENT:
+        *tag = e->data.mapping_start.tag;
+        return e->data.mapping_start.anchor;
+    default: *tag = e->data.sequence_start.tag; return e->data.sequence_start.anchor;
+    }
+}
+
+/* Builds the node that begins with *e, which it frees. */
+static status build(parse *p, yaml_event_t *e, yaml_node **out) {
+    status bad;
+    if (e->type == YAML_ALIAS_EVENT) {
+        bad = use_alias(p, e, out);
+        yaml_event_delete(e);
+        return bad;
+    }
+    yaml_node *n = arena_alloc(p->a, sizeof *n);
+    const unsigned char *tag, *name = anchor_of(e, &tag);
+    int before = p->n_nodes, index = -1;
+    n->at = place_of(&p->text, e->start_mark, e->end_mark);
+    bad = check_tag(p, tag, &n->at);
+    if (!bad) bad = add_anchor(p, (const char *)name, &n->at, &index);
+    if (!bad) bad = count_nodes(p, 1, &n->at);
+    if (!bad) bad = build_node(p, e, n);
+    yaml_event_delete(e);
+    if (index >= 0) p->anchors[index].node = n, p->anchors[index].nodes = p->n_nodes - before;
+    *out = n;
+    return bad;
+}
+
+/* ---- documents ---- */
+
+static status build_document(parse *p, yaml_node **root) {
+    yaml_event_t e;
+    *root = NULL;
+    for (;;) {
+        status bad = next(p, &e);
+        if (bad) return bad;
+        yaml_event_type_t type = e.type;
+        place at = place_of(&p->text, e.start_mark, e.start_mark);
+        if (type == YAML_DOCUMENT_START_EVENT && *root != NULL) {
+            yaml_event_delete(&e);
+            diag_error_at(p->d, ERR_SPEC, &at, "a second document begins here");
+            diag_hint(p->d, "a spec is one document: remove the '---'");
+            return ERR_SPEC;
+        }
+        if (type == YAML_SCALAR_EVENT || type == YAML_MAPPING_START_EVENT ||
+            type == YAML_SEQUENCE_START_EVENT || type == YAML_ALIAS_EVENT) {
+            bad = build(p, &e, root);
+            if (!bad) continue;
+            *root = NULL;
+            return bad;
+        }
+        yaml_event_delete(&e);
+        if (type == YAML_STREAM_END_EVENT) return OK;
+    }
+}
+
+static status check_encoding(const char *name, const char *bytes, size_t n, diags *d) {
+    if (n >= 2 &&
+        ((bytes[0] == '\xff' && bytes[1] == '\xfe') || (bytes[0] == '\xfe' && bytes[1] == '\xff')))
+        return diag_error(d, ERR_SPEC, "%s: UTF-16 is not supported, save the file as UTF-8", name);
+    int64_t bad = str_find_bad_utf8(bytes, n);
+    if (bad < 0 && memchr(bytes, '\0', n) == NULL) return OK;
+    return diag_error(d, ERR_SPEC, "%s: not valid UTF-8 text (byte %lld)", name, (long long)bad);
+}
+
+/* Parses p->text, whose lines are set: they may be what the user wrote around it. */
+static status parse_text(parse *p, yaml_node **root) {
+    p->anchors = arena_alloc(p->a, YAML_MAX_ANCHORS * sizeof *p->anchors);
+    *root = NULL;
+    if (!yaml_parser_initialize(&p->parser)) return diag_error(p->d, ERR_RESOURCE, "out of memory");
+    yaml_parser_set_encoding(&p->parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&p->parser, (const unsigned char *)p->text.bytes, p->text.n);
+    int errors = p->d->errors;
+    status bad = build_document(p, root);
+    yaml_parser_delete(&p->parser);
+    return !bad && p->d->errors > errors ? ERR_SPEC : bad;
+}
+
+status yaml_parse(arena *a, const char *name, const char *bytes, size_t n, diags *d,
+                  yaml_node **root) {
+    *root = NULL;
+    status bad = check_encoding(name, bytes, n, d);
+    if (bad) return bad;
+    if (n >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) bytes += 3, n -= 3; /* a byte order mark */
+    parse p = {.a = a, .d = d};
+    p.text =
+        (yaml_text){.name = arena_strdup(a, name), .bytes = arena_strndup(a, bytes, n), .n = n};
+    split_lines(a, &p.text);
+    return parse_text(&p, root);
+}
+
+status yaml_parse_setting(arena *a, const char *setting, diags *d, const char **path,
+                          yaml_node **value) {
+    const char *equals = strchr(setting, '=');
+    *value = NULL;
+    if (equals == NULL || equals == setting) {
+        diag_error(d, ERR_USAGE, "--set %s: a key, '=' and a value are wanted", setting);
+        diag_hint(d, "for example --set train.epochs=3");
+        return ERR_USAGE;
+    }
+    status bad = check_encoding("--set", setting, strlen(setting), d);
+    if (bad) return bad;
+    parse p = {.a = a, .d = d};
+    const char **line = arena_alloc(a, sizeof *line);
+    line[0] = arena_strdup(a, setting);
+    *path = arena_strndup(a, setting, (size_t)(equals - setting));
+    /* Blanks in place of the key: columns are those of what the user wrote. */
+    char *blanked = arena_strdup(a, setting);
+    memset(blanked, ' ', (size_t)(equals + 1 - setting));
+    p.text = (yaml_text){
+        .name = "--set", .bytes = blanked, .n = strlen(blanked), .lines = line, .n_lines = 1};
+    bad = parse_text(&p, value);
+    if (*value == NULL && !bad) { /* nothing behind '=': an empty value */
+        *value = arena_alloc(a, sizeof **value);
+        **value = (yaml_node){.kind = YAML_SCALAR,
+                              .text = "",
+                              .at = {"--set", 1, (int)strlen(setting), 1, line[0]}};
+    }
+    return bad;
+}
+
+status yaml_read(arena *a, const char *path, diags *d, yaml_node **root, const char **source) {
+    char *bytes;
+    size_t n;
+    *root = NULL;
+    status bad = file_read(path, YAML_MAX_BYTES, ERR_SPEC, d, &bytes, &n);
+    if (bad) return bad;
+    *source = arena_strndup(a, bytes, n);
+    bad = yaml_parse(a, path, bytes, n, d, root);
+    free(bytes);
+    return bad;
+}
+
+yaml_node *yaml_get(const yaml_node *map, const char *key) {
+    for (int i = 0; map->kind == YAML_MAP && i < map->n; i++)
+        if (strcmp(map->keys[i]->text, key) == 0) return map->items[i];
+    return NULL;
+}
+
+bool yaml_is_null(const yaml_node *n) {
+    return n->kind == YAML_SCALAR && !n->quoted &&
+           (*n->text == '\0' || strcmp(n->text, "~") == 0 || strcmp(n->text, "null") == 0);
+}
+
+const char *yaml_kind_name(yaml_kind k) {
+    static const char *const name[] = {"a value", "a mapping", "a list"};
+    return name[k];
+}
+
+/* A map of its own with the same children: nodes may be shared through aliases. */
+static yaml_node *copy_map(arena *a, const yaml_node *map) {
+    parse p = {.a = a};
+    yaml_node *copy = arena_alloc(a, sizeof *copy);
+    *copy = (yaml_node){.kind = YAML_MAP, .at = map->at};
+    for (int i = 0; i < map->n; i++) append(&p, copy, map->keys[i], map->items[i]);
+    return copy;
+}
+
+static void put(arena *a, yaml_node *map, const char *key, yaml_node *value) {
+    for (int i = 0; i < map->n; i++)
+        if (strcmp(map->keys[i]->text, key) == 0) {
+            map->items[i] = value;
+            return;
+        }
+    parse p = {.a = a};
+    yaml_node *name = arena_alloc(a, sizeof *name);
+    *name = (yaml_node){.kind = YAML_SCALAR, .at = value->at, .text = key};
+    append(&p, map, name, value);
+}
+
+size_t yaml_set(arena *a, yaml_node *root, const char *path, yaml_node *value) {
+    const char *whole = path;
+    for (yaml_node *map = root;;) {
+        size_t n = strcspn(path, ".");
+        char *key = arena_strndup(a, path, n);
+        if (path[n] == '\0') {
+            put(a, map, key, value);
+            return 0;
+        }
+        const yaml_node *child = yaml_get(map, key);
+        bool absent = child == NULL || yaml_is_null(child);
+        if (!absent && child->kind != YAML_MAP) return (size_t)(path - whole) + n;
+        const yaml_node empty = {.kind = YAML_MAP, .at = value->at};
+        yaml_node *own = copy_map(a, absent ? &empty : child);
+        put(a, map, key, own);
+        map = own;
+        path += n + 1;
+    }
+}

@@ -1,0 +1,488 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "util/clock.h"
+#include "util/files.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+static const char *const schema_lines[] = {
+#include "store/schema.sql.inc"
+};
+
+enum { POINTS_MAX = 256, STATEMENTS_MAX = 64, BUSY_MS = 10000 };
+
+typedef struct point {
+    int64_t run, step;
+    int layer;
+    double epoch, value;
+    const char *name, *split;
+} point;
+
+struct store_rows {
+    store *s;
+    sqlite3_stmt *stmt;
+};
+
+struct store {
+    sqlite3 *db;
+    char *path;
+    status failed; /* the first failure; what follows does nothing */
+    char *why;
+    bool in_transaction;
+    struct {
+        const char *sql; /* the literal's address is the key */
+        sqlite3_stmt *stmt;
+    } statements[STATEMENTS_MAX];
+    int n_statements;
+    point points[POINTS_MAX];
+    int n_points;
+    double last_flush;
+};
+
+/* ---- failures ---- */
+
+static void fail(store *s, int code) {
+    if (s->failed) return;
+    int primary = code & 0xff;
+    s->failed = primary == SQLITE_FULL || primary == SQLITE_NOMEM ? ERR_RESOURCE : ERR_STORE;
+    const char *why = sqlite3_errmsg(s->db);
+    if (primary == SQLITE_BUSY) why = "locked by another process for 10 s";
+    s->why = str_format("%s: %s", s->path, why);
+}
+
+status store_status(store *s, diags *d) {
+    if (s->failed) diag_error(d, s->failed, "%s", s->why);
+    return s->failed;
+}
+
+/* ---- statements ---- */
+
+static sqlite3_stmt *prepare(store *s, const char *sql) {
+    for (int i = 0; i < s->n_statements; i++)
+        if (s->statements[i].sql == sql) return s->statements[i].stmt;
+    sqlite3_stmt *stmt = NULL;
+    int code = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
+    if (code != SQLITE_OK || s->n_statements == STATEMENTS_MAX) {
+        sqlite3_finalize(stmt);
+        fail(s, code);
+        return NULL;
+    }
+    s->statements[s->n_statements].sql = sql;
+    s->statements[s->n_statements++].stmt = stmt;
+    return stmt;
+}
+
+/* i int64_t, d double (NULL if not finite), t text (NULL if NULL) */
+static void bind(sqlite3_stmt *stmt, const char *types, va_list ap) {
+    for (int i = 1; *types != '\0'; types++, i++) {
+        double v;
+        switch (*types) {
+        case 'i': sqlite3_bind_int64(stmt, i, va_arg(ap, int64_t)); break;
+        case 't': sqlite3_bind_text(stmt, i, va_arg(ap, const char *), -1, SQLITE_STATIC); break;
+        default:
+            v = va_arg(ap, double);
+            if (isfinite(v))
+                sqlite3_bind_double(stmt, i, v);
+            else
+                sqlite3_bind_null(stmt, i);
+        }
+    }
+}
+
+static void run_sql(store *s, const char *sql, const char *types, ...) {
+    sqlite3_stmt *stmt = s->failed ? NULL : prepare(s, sql);
+    if (stmt == NULL) return;
+    va_list ap;
+    va_start(ap, types);
+    bind(stmt, types, ap);
+    va_end(ap);
+    int code = sqlite3_step(stmt);
+    if (code != SQLITE_DONE && code != SQLITE_ROW) fail(s, code);
+    sqlite3_reset(stmt);
+    sqlite3_clear_bindings(stmt);
+}
+
+store_rows *store_select(store *s, const char *sql, const char *types, ...) {
+    store_rows *r = mem_calloc(1, sizeof *r);
+    r->s = s;
+    if (s->failed) return r;
+    int code = sqlite3_prepare_v2(s->db, sql, -1, &r->stmt, NULL);
+    if (code != SQLITE_OK) {
+        fail(s, code);
+        return r;
+    }
+    va_list ap;
+    va_start(ap, types);
+    bind(r->stmt, types, ap);
+    va_end(ap);
+    return r;
+}
+
+bool store_next(store_rows *r) {
+    if (r->stmt == NULL) return false;
+    int code = sqlite3_step(r->stmt);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) fail(r->s, code);
+    return code == SQLITE_ROW;
+}
+
+bool store_is_null(const store_rows *r, int column) {
+    return sqlite3_column_type(r->stmt, column) == SQLITE_NULL;
+}
+
+int64_t store_int(const store_rows *r, int column) { return sqlite3_column_int64(r->stmt, column); }
+
+double store_real(const store_rows *r, int column) {
+    return store_is_null(r, column) ? (double)NAN : sqlite3_column_double(r->stmt, column);
+}
+
+const char *store_text(const store_rows *r, int column) {
+    return (const char *)sqlite3_column_text(r->stmt, column);
+}
+
+void store_rows_end(store_rows *r) {
+    sqlite3_finalize(r->stmt);
+    free(r);
+}
+
+/* One number; -1 if there is no row. */
+static int64_t select_int(store *s, const char *sql, const char *text) {
+    store_rows *r = store_select(s, sql, text != NULL ? "t" : "", text);
+    int64_t v = store_next(r) ? store_int(r, 0) : -1;
+    store_rows_end(r);
+    return v;
+}
+
+/* ---- opening ---- */
+
+static void exec(store *s, const char *sql) {
+    if (s->failed) return;
+    int code = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+    if (code != SQLITE_OK) fail(s, code);
+}
+
+static char *immutable_uri(const char *path) {
+    strbuf b = {0};
+    strbuf_add(&b, "file:");
+    for (; *path != '\0'; path++) {
+        if (strchr("%?#", *path) != NULL)
+            strbuf_addf(&b, "%%%02x", (unsigned char)*path);
+        else
+            strbuf_addn(&b, path, 1);
+    }
+    strbuf_add(&b, "?immutable=1");
+    return b.s;
+}
+
+/* Looks at a file without changing it or leaving -wal and -shm beside it. */
+static status inspect(const char *path, diags *d) {
+    char *uri = immutable_uri(path);
+    store s = {.path = (char *)(uintptr_t)path};
+    int code = sqlite3_open_v2(uri, &s.db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    free(uri);
+    if (code != SQLITE_OK) fail(&s, code);
+    int64_t id = select_int(&s, "PRAGMA application_id", NULL);
+    int64_t version = select_int(&s, "PRAGMA user_version", NULL);
+    int64_t tables = select_int(&s, "SELECT count(*) FROM sqlite_schema", NULL);
+    status bad = OK;
+    if (s.failed)
+        bad =
+            diag_error(d, ERR_STORE, "%s: not a results database: %s", path, sqlite3_errmsg(s.db));
+    else if (id != STORE_APPLICATION_ID && tables > 0)
+        bad = diag_error(d, ERR_STORE, "%s: a database of another application (id 0x%08llx)", path,
+                         (unsigned long long)id);
+    else if (version > STORE_SCHEMA)
+        bad = diag_error(d, ERR_STORE,
+                         "%s: schema %lld, this program knows up to %d; use a newer quantbench",
+                         path, (long long)version, STORE_SCHEMA);
+    free(s.why);
+    sqlite3_close(s.db);
+    return bad;
+}
+
+static void create_schema(store *s) {
+    char now[32];
+    clock_utc_now(now);
+    strbuf sql = {0};
+    for (size_t i = 0; i < sizeof schema_lines / sizeof *schema_lines; i++)
+        strbuf_add(&sql, schema_lines[i]);
+    exec(s, "BEGIN EXCLUSIVE");
+    /* another process may have been faster */
+    if (select_int(s, "PRAGMA user_version", NULL) == 0) {
+        exec(s, sql.s);
+        exec(s, "PRAGMA application_id = 0x51424E43");
+        exec(s, "PRAGMA user_version = 1");
+        run_sql(s, "INSERT INTO schema_migration(version, applied) VALUES (1, ?)", "t", now);
+    }
+    exec(s, "COMMIT");
+    strbuf_fini(&sql);
+    if (!s->failed) sqlite3_exec(s->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+}
+
+static void configure(store *s) {
+    sqlite3_busy_timeout(s->db, BUSY_MS);
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    exec(s, "PRAGMA trusted_schema = OFF");
+    exec(s, "PRAGMA cell_size_check = ON");
+    exec(s, "PRAGMA foreign_keys = ON");
+    exec(s, "PRAGMA synchronous = NORMAL");
+}
+
+status store_open(const char *path, bool read_only, diags *d, store **out) {
+    *out = NULL;
+    bool exists = file_exists(path);
+    if (!exists && read_only) {
+        diag_error(d, ERR_STORE, "%s: there is no results database", path);
+        diag_hint(d, "`quantbench run SPEC` makes it; --db and QUANTBENCH_DB name another");
+        return ERR_STORE;
+    }
+    status bad = exists ? inspect(path, d) : OK;
+    if (bad) return bad;
+    store *s = mem_calloc(1, sizeof *s);
+    s->path = mem_strdup(path);
+    int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    int code = sqlite3_open_v2(path, &s->db, flags, NULL);
+    if (code != SQLITE_OK)
+        fail(s, code);
+    else
+        configure(s);
+    if (!s->failed && !read_only && select_int(s, "PRAGMA user_version", NULL) == 0)
+        create_schema(s);
+    s->last_flush = clock_seconds();
+    bad = store_status(s, d);
+    if (bad)
+        store_close(s);
+    else
+        *out = s;
+    return bad;
+}
+
+void store_close(store *s) {
+    if (s == NULL) return;
+    diags late;
+    diags_init(&late);
+    store_flush(s, &late);
+    diags_fini(&late);
+    for (int i = 0; i < s->n_statements; i++) sqlite3_finalize(s->statements[i].stmt);
+    sqlite3_close(s->db);
+    free(s->path);
+    free(s->why);
+    free(s);
+}
+
+const char *store_path(const store *s) { return s->path; }
+
+/* ---- writing ---- */
+
+void store_begin(store *s) {
+    exec(s, "BEGIN IMMEDIATE"); /* a deferred one that reads first can lose its write to BUSY */
+    s->in_transaction = !s->failed;
+}
+
+status store_commit(store *s, diags *d) {
+    exec(s, "COMMIT");
+    if (s->failed && s->in_transaction) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    s->in_transaction = false;
+    return store_status(s, d);
+}
+
+static void make_uid(char uid[STORE_UID]) {
+    static const char letter[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's 32 */
+    unsigned char random[STORE_UID - 1];
+    for (size_t have = 0; have < sizeof random;) {
+        ssize_t got = getrandom(random + have, sizeof random - have, 0);
+        if (got > 0) have += (size_t)got;
+    }
+    for (int i = 0; i < STORE_UID - 1; i++) uid[i] = letter[random[i] & 31];
+    uid[STORE_UID - 1] = '\0';
+}
+
+static int64_t environment_id(store *s, const store_environment *e) {
+    run_sql(s,
+            "INSERT INTO environment(version, git_commit, cpu, simd, blas, threads) VALUES (?, ?, "
+            "?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            "ttttti", e->version, e->git_commit, e->cpu, e->simd, e->blas, (int64_t)e->threads);
+    store_rows *r =
+        store_select(s,
+                     "SELECT id FROM environment WHERE version = ? AND git_commit = ? AND cpu = ?"
+                     " AND simd = ? AND blas = ? AND threads = ?",
+                     "ttttti", e->version, e->git_commit, e->cpu, e->simd, e->blas,
+                     (int64_t)e->threads);
+    int64_t id = store_next(r) ? store_int(r, 0) : 0;
+    store_rows_end(r);
+    return id;
+}
+
+int64_t store_run_begin(store *s, const store_run *r, char uid[STORE_UID]) {
+    char now[32];
+    clock_utc_now(now);
+    make_uid(uid);
+    int64_t environment = environment_id(s, r->environment);
+    run_sql(s, "INSERT INTO experiment(name, kind) VALUES (?, ?) ON CONFLICT DO NOTHING", "tt",
+            r->experiment, r->kind);
+    run_sql(s, "INSERT INTO spec(sha256, source, resolved) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            "ttt", r->spec_sha256, r->spec_source, r->spec_resolved);
+    run_sql(
+        s,
+        "INSERT INTO run(uid, experiment, spec, environment, config_key, cache_key, replica, seed, "
+        "status,"
+        " started) SELECT ?1, (SELECT id FROM experiment WHERE name = ?2 AND kind = ?3),"
+        " (SELECT id FROM spec WHERE sha256 = ?4), ?5, ?6, ?7,"
+        " (SELECT count(*) FROM run WHERE cache_key = ?7 AND status = 'done'), ?8, 'running', ?9",
+        "ttttittit", uid, r->experiment, r->kind, r->spec_sha256, environment, r->config_key,
+        r->cache_key, (int64_t)r->seed, now);
+    return s->failed ? 0 : sqlite3_last_insert_rowid(s->db);
+}
+
+void store_run_end(store *s, int64_t run, const char *outcome, double seconds, double cpu_seconds,
+                   int64_t peak_bytes, const char *error) {
+    run_sql(s,
+            "UPDATE run SET status = ?, seconds = ?, cpu_seconds = ?, peak_bytes = ?, error = ? "
+            "WHERE id = ?",
+            "tdditi", outcome, seconds, cpu_seconds, peak_bytes, error, run);
+}
+
+void store_param(store *s, int64_t run, const char *key, const char *given, const char *used) {
+    run_sql(s, "INSERT INTO run_param(run, key, given, used) VALUES (?, ?, ?, ?)", "ittt", run, key,
+            given, used);
+}
+
+void store_plugin(store *s, int64_t run, const char *kind, const char *name, const char *version,
+                  const char *abi, const char *sha256) {
+    run_sql(s,
+            "INSERT INTO plugin(kind, name, version, abi, sha256) VALUES (?, ?, ?, ?, ?) ON "
+            "CONFLICT DO NOTHING",
+            "ttttt", kind, name, version, abi, sha256);
+    run_sql(
+        s,
+        "INSERT INTO run_plugin(run, plugin) SELECT ?, id FROM plugin WHERE kind = ? AND name = ?"
+        " AND version = ? AND sha256 = ?",
+        "itttt", run, kind, name, version, sha256);
+}
+
+void store_input(store *s, int64_t run, const char *role, const char *hash, const char *path) {
+    run_sql(s, "INSERT INTO run_input(run, role, hash, path) VALUES (?, ?, ?, ?)", "ittt", run,
+            role, hash, path);
+}
+
+void store_layer(store *s, int64_t run, int layer, const char *name, const char *type,
+                 const char *shape, int64_t params, int64_t macs) {
+    run_sql(
+        s,
+        "INSERT INTO layer(run, idx, name, type, shape, params, macs) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "iitttii", run, (int64_t)layer, name, type, shape, params, macs);
+}
+
+void store_quantizer_row(store *s, int64_t run, int layer, const store_quantizer *q) {
+    run_sql(s,
+            "INSERT INTO quantizer(run, layer, site, scheme, params, n_levels, granularity, "
+            "group_size, n_groups,"
+            " ste, packer, packed_bytes, bits_per_weight, rule_line) VALUES (?, ?, ?, ?, ?, ?, ?,"
+            " nullif(?, 0), nullif(?, 0), ?, ?, nullif(?, 0), ?, nullif(?, 0))",
+            "iitttitiittidi", run, (int64_t)layer, q->site, q->scheme, q->params,
+            (int64_t)q->n_levels, q->granularity, q->group_size, q->n_groups, q->ste, q->packer,
+            q->packed_bytes, q->bits_per_weight, (int64_t)q->rule_line);
+}
+
+void store_final(store *s, int64_t run, const char *name, const char *split, double value,
+                 int64_t n) {
+    run_sql(s,
+            "INSERT INTO metric(run, name, split, value, non_finite, n) VALUES (?, ?, ?, ?, ?, "
+            "nullif(?, 0))",
+            "ittdii", run, name, split, value, (int64_t)!isfinite(value), n);
+}
+
+void store_layer_metric(store *s, int64_t run, int layer, const char *site, const char *name,
+                        double value) {
+    run_sql(s,
+            "INSERT INTO layer_metric(run, layer, site, name, value, non_finite) VALUES (?, ?, ?, "
+            "?, ?, ?)",
+            "iittdi", run, (int64_t)layer, site, name, value, (int64_t)!isfinite(value));
+}
+
+void store_artifact(store *s, int64_t run, const char *role, const char *path, const char *sha256,
+                    int64_t bytes) {
+    run_sql(s, "INSERT INTO artifact(run, role, path, sha256, bytes) VALUES (?, ?, ?, ?, ?)",
+            "ittti", run, role, path, sha256, bytes);
+}
+
+status store_flush(store *s, diags *d) {
+    if (s->n_points == 0) return store_status(s, d);
+    store_begin(s);
+    for (int i = 0; i < s->n_points; i++) {
+        const point *p = &s->points[i];
+        run_sql(s,
+                "INSERT INTO metric_point(run, name, split, layer, site, step, epoch, value, "
+                "non_finite)"
+                " VALUES (?, ?, ?, ?, '', ?, ?, ?, ?)",
+                "ittiiddi", p->run, p->name, p->split, (int64_t)p->layer, p->step, p->epoch,
+                p->value, (int64_t)!isfinite(p->value));
+    }
+    s->n_points = 0;
+    s->last_flush = clock_seconds();
+    return store_commit(s, d);
+}
+
+status store_metric(store *s, int64_t run, int layer, int64_t step, double epoch, const char *name,
+                    const char *split, double value, diags *d) {
+    s->points[s->n_points++] = (point){run, step, layer, epoch, value, name, split};
+    bool due = s->n_points == POINTS_MAX || clock_seconds() - s->last_flush > 1;
+    return due ? store_flush(s, d) : OK;
+}
+
+/* ---- finding runs ---- */
+
+bool store_find_done(store *s, const char *cache_key, char uid[STORE_UID]) {
+    store_rows *r =
+        store_select(s, "SELECT uid FROM run WHERE cache_key = ? AND status = 'done' ORDER BY id",
+                     "t", cache_key);
+    bool found = store_next(r);
+    if (found) snprintf(uid, STORE_UID, "%s", store_text(r, 0));
+    store_rows_end(r);
+    return found;
+}
+
+static status no_run(store *s, const char *selector, diags *d) {
+    status bad = store_status(s, d);
+    if (bad) return bad;
+    diag_error(d, ERR_STORE, "%s: no run '%s'", s->path, selector);
+    diag_hint(d, "`quantbench ls` lists them; @last is the newest");
+    return ERR_STORE;
+}
+
+status store_find_run(store *s, const char *selector, diags *d, int64_t *run) {
+    store_rows *r;
+    int64_t back = 1;
+    bool counted = selector[0] == '@' && (strcmp(selector, "@last") == 0 ||
+                                          (str_to_int(selector + 1, &back) && back >= 1));
+    if (counted) {
+        r = store_select(s, "SELECT id FROM run ORDER BY id DESC LIMIT 1 OFFSET ?", "i", back - 1);
+    } else {
+        r = store_select(s,
+                         "SELECT id FROM run WHERE substr(uid, 1, length(?1)) = ?1 ORDER BY uid = "
+                         "?1 DESC LIMIT 2",
+                         "t", selector);
+    }
+    bool found = store_next(r);
+    if (found) *run = store_int(r, 0);
+    bool several = found && !counted && strlen(selector) < STORE_UID - 1 && store_next(r);
+    store_rows_end(r);
+    if (several)
+        return diag_error(d, ERR_STORE, "'%s' is the beginning of several runs; write more letters",
+                          selector);
+    if (found) return OK;
+    *run = select_int(
+        s,
+        "SELECT r.id FROM run r JOIN experiment e ON e.id = r.experiment WHERE e.name = ?"
+        " ORDER BY r.id DESC LIMIT 1",
+        selector);
+    return *run >= 0 ? OK : no_run(s, selector, d);
+}

@@ -1,0 +1,104 @@
+/*
+ * store/store.h - the results database: one SQLite file (schema.sql).
+ *
+ * Writing calls between store_begin() and store_commit() are one transaction.
+ * They do not return an error each: the first failure is kept, what follows does
+ * nothing, and store_commit() reports it. Points of time series are collected and
+ * written 256 at a time or once a second. One thread; no connection crosses a
+ * fork.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/err.h"
+
+enum { STORE_SCHEMA = 1, STORE_APPLICATION_ID = 0x51424E43 /* 'QBNC' */, STORE_UID = 13 };
+
+typedef struct store store;
+
+/* Opens or creates the database. A file that is not ours or is newer than this
+ * program is refused without a byte written. read_only: it must exist. Errors
+ * are ERR_STORE. */
+status store_open(const char *path, bool read_only, diags *d, store **s);
+void store_close(store *s); /* writes what was collected; NULL is fine */
+const char *store_path(const store *s);
+
+/* ---- writing ---- */
+
+typedef struct store_environment {
+    const char *version, *git_commit, *cpu, *simd, *blas;
+    int threads;
+} store_environment;
+
+typedef struct store_run {
+    const char *experiment, *kind;
+    const char *spec_source, *spec_resolved, *spec_sha256;
+    const char *config_key, *cache_key;
+    uint64_t seed;
+    const store_environment *environment;
+} store_run;
+
+void store_begin(store *s);
+status store_commit(store *s, diags *d); /* rolled back on failure */
+
+/* Adds a run with status `running`; the replica number follows those of its
+ * cache_key. uid: filled with a new one. */
+int64_t store_run_begin(store *s, const store_run *r, char uid[STORE_UID]);
+/* outcome: done, failed, interrupted; error may be NULL */
+void store_run_end(store *s, int64_t run, const char *outcome, double seconds, double cpu_seconds,
+                   int64_t peak_bytes, const char *error);
+void store_param(store *s, int64_t run, const char *key, const char *given, const char *used);
+void store_plugin(store *s, int64_t run, const char *kind, const char *name, const char *version,
+                  const char *abi, const char *sha256);
+void store_input(store *s, int64_t run, const char *role, const char *hash, const char *path);
+void store_layer(store *s, int64_t run, int layer, const char *name, const char *type,
+                 const char *shape, int64_t params, int64_t macs);
+
+typedef struct store_quantizer {
+    const char *site, *scheme, *params, *granularity, *ste, *packer; /* ste, packer may be NULL */
+    int n_levels, rule_line;                                         /* 0: none */
+    int64_t group_size, n_groups, packed_bytes;                      /* 0: none */
+    double bits_per_weight;                                          /* NAN: none */
+} store_quantizer;
+
+void store_quantizer_row(store *s, int64_t run, int layer, const store_quantizer *q);
+void store_final(store *s, int64_t run, const char *name, const char *split, double value,
+                 int64_t n);
+void store_layer_metric(store *s, int64_t run, int layer, const char *site, const char *name,
+                        double value);
+void store_artifact(store *s, int64_t run, const char *role, const char *path, const char *sha256,
+                    int64_t bytes);
+
+/* A point of a time series, outside of transactions. layer -1: the model. name
+ * and split are borrowed until it is written. */
+status store_metric(store *s, int64_t run, int layer, int64_t step, double epoch, const char *name,
+                    const char *split, double value, diags *d);
+status store_flush(store *s, diags *d);
+
+/* ---- reading ---- */
+
+/* The uid of a done run with this cache_key; false if there is none. */
+bool store_find_done(store *s, const char *cache_key, char uid[STORE_UID]);
+
+/* A run by uid or its beginning, @last, @1 (the last but one: @2), or the name of
+ * an experiment (its last run). ERR_STORE if there is none or several. */
+status store_find_run(store *s, const char *selector, diags *d, int64_t *run);
+
+/* Rows of a query. types: one letter for each argument: i int64_t, d double,
+ * t const char *. */
+typedef struct store_rows store_rows;
+store_rows *store_select(store *s, const char *sql, const char *types, ...);
+bool store_next(store_rows *r);
+bool store_is_null(const store_rows *r, int column);
+int64_t store_int(const store_rows *r, int column);
+double store_real(const store_rows *r, int column);      /* NAN for NULL */
+const char *store_text(const store_rows *r, int column); /* NULL for NULL; until store_next() */
+void store_rows_end(store_rows *r);
+
+/* The first error of any call so far; OK if there was none. */
+status store_status(store *s, diags *d);
+
+#endif

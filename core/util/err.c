@@ -1,0 +1,170 @@
+#include "util/err.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/json.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+void diags_init(diags *d) { *d = (diags){0}; }
+
+void diags_fini(diags *d) {
+    for (int i = 0; i < d->n; i++) {
+        free((char *)(uintptr_t)d->list[i].at.file);
+        free((char *)(uintptr_t)d->list[i].at.source);
+        free(d->list[i].message);
+        free(d->list[i].hint);
+    }
+    free(d->list);
+    diags_init(d);
+}
+
+static bool same_place(const place *a, const place *b) {
+    if (a->file == NULL || b->file == NULL) return a->file == b->file;
+    return a->line == b->line && a->col == b->col && strcmp(a->file, b->file) == 0;
+}
+
+static bool already_said(const diags *d, const diag *new) {
+    for (int i = 0; i < d->n; i++)
+        if (same_place(&d->list[i].at, &new->at) && strcmp(d->list[i].message, new->message) == 0)
+            return true;
+    return false;
+}
+
+static void add(diags *d, status st, bool warning, const place *at, const char *fmt, va_list ap) {
+    diag new = {.st = st, .warning = warning, .message = str_vformat(fmt, ap)};
+    if (at != NULL) new.at = *at;
+    d->last = NULL;
+    if (already_said(d, &new)) {
+        free(new.message);
+        return;
+    }
+    if (!warning) d->errors++;
+    if (d->n >= DIAGS_MAX) {
+        d->dropped += !warning;
+        free(new.message);
+        return;
+    }
+    if (new.at.file != NULL) new.at.file = mem_strdup(new.at.file);
+    if (new.at.source != NULL) new.at.source = mem_strdup(new.at.source);
+    d->list = mem_realloc(d->list, (size_t)(d->n + 1) * sizeof *d->list);
+    d->list[d->n] = new;
+    d->last = &d->list[d->n++];
+}
+
+status diag_error(diags *d, status st, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    add(d, st, false, NULL, fmt, ap);
+    va_end(ap);
+    return st;
+}
+
+status diag_error_at(diags *d, status st, const place *at, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    add(d, st, false, at, fmt, ap);
+    va_end(ap);
+    return st;
+}
+
+void diag_warning_at(diags *d, const place *at, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    add(d, OK, true, at, fmt, ap);
+    va_end(ap);
+}
+
+void diag_hint(diags *d, const char *fmt, ...) {
+    if (d->last == NULL) return;
+    va_list ap;
+    va_start(ap, fmt);
+    free(d->last->hint);
+    d->last->hint = str_vformat(fmt, ap);
+    va_end(ap);
+}
+
+static int by_place(const void *a, const void *b) {
+    const diag *x = a, *y = b;
+    if (x->at.file == NULL || y->at.file == NULL)
+        return (x->at.file != NULL) - (y->at.file != NULL);
+    int files = strcmp(x->at.file, y->at.file);
+    if (files != 0) return files;
+    if (x->at.line != y->at.line) return x->at.line < y->at.line ? -1 : 1;
+    return x->at.col < y->at.col ? -1 : x->at.col > y->at.col;
+}
+
+static void sort(diags *d) {
+    if (d->n > 1) qsort(d->list, (size_t)d->n, sizeof *d->list, by_place);
+    d->last = NULL;
+}
+
+status diags_status(const diags *d) {
+    const diag *first = NULL;
+    for (int i = 0; i < d->n; i++)
+        if (!d->list[i].warning && (first == NULL || by_place(&d->list[i], first) < 0))
+            first = &d->list[i];
+    return first != NULL ? first->st : OK;
+}
+
+/* The line and, below it, a caret under the place. Tabs are kept in the margin
+ * so that the caret stands where the terminal shows the character. */
+static void print_source(const place *at, FILE *out) {
+    char *shown = str_escape(at->source);
+    fprintf(out, "%5d | %s\n      | ", at->line, shown);
+    free(shown);
+    const char *s = at->source;
+    for (int i = 1; i < at->col && *s != '\0'; i++) {
+        fputc(*s == '\t' ? '\t' : ' ', out);
+        s += str_char_bytes(s);
+    }
+    fputc('^', out);
+    for (int i = 1; i < at->width; i++) fputc('~', out);
+    fputc('\n', out);
+}
+
+static void print_one(const diag *g, FILE *out) {
+    const char *kind = g->warning ? "warning" : "error";
+    char *message = str_escape(g->message);
+    if (g->at.file == NULL) {
+        fprintf(out, "quantbench: %s: %s\n", kind, message);
+    } else if (g->at.line == 0) {
+        fprintf(out, "%s: %s: %s\n", g->at.file, kind, message);
+    } else {
+        fprintf(out, "%s:%d:%d: %s: %s\n", g->at.file, g->at.line, g->at.col, kind, message);
+        if (g->at.source != NULL) print_source(&g->at, out);
+    }
+    free(message);
+    if (g->hint == NULL) return;
+    char *hint = str_escape(g->hint);
+    fprintf(out, "  hint: %s\n", hint);
+    free(hint);
+}
+
+void diags_print(diags *d, FILE *out) {
+    sort(d);
+    for (int i = 0; i < d->n; i++) print_one(&d->list[i], out);
+    if (d->dropped > 0) fprintf(out, "... and %d more\n", d->dropped);
+}
+
+void diags_print_json(diags *d, FILE *out) {
+    sort(d);
+    for (int i = 0; i < d->n; i++) {
+        const diag *g = &d->list[i];
+        json_t *o = json_object();
+        json_set_str(o, "severity", g->warning ? "warning" : "error");
+        json_set_str(o, "file", g->at.file);
+        if (g->at.line > 0) {
+            json_set_int(o, "line", g->at.line);
+            json_set_int(o, "col", g->at.col);
+            json_set_int(o, "width", g->at.width);
+        }
+        json_set_str(o, "message", g->message);
+        json_set_str(o, "hint", g->hint);
+        json_set_int(o, "exit", g->st);
+        json_print_line(o, out);
+    }
+}

@@ -1,0 +1,207 @@
+#include "util/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/hash.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+/* Opens a regular file; a FIFO must not hang and a device must not be read. */
+static status open_regular(const char *path, status st, diags *d, int *fd, int64_t *size) {
+    struct stat s;
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0) return diag_error(d, st, "%s: %s", path, strerror(errno));
+    if (fstat(*fd, &s) == 0 && S_ISREG(s.st_mode)) {
+        *size = s.st_size;
+        return OK;
+    }
+    close(*fd);
+    return diag_error(d, st, "%s: not a regular file", path);
+}
+
+static status read_all(int fd, const char *path, char *to, size_t n, status st, diags *d) {
+    for (size_t at = 0; at < n;) {
+        ssize_t got = read(fd, to + at, n - at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return diag_error(d, st, "%s: %s", path, strerror(errno));
+        if (got == 0) return diag_error(d, st, "%s: the file shrank while it was read", path);
+        at += (size_t)got;
+    }
+    return OK;
+}
+
+status file_read(const char *path, int64_t max_bytes, status st, diags *d, char **data, size_t *n) {
+    int fd;
+    int64_t size;
+    *data = NULL;
+    status bad = open_regular(path, st, d, &fd, &size);
+    if (bad) return bad;
+    if (size > max_bytes) {
+        bad = diag_error(d, st, "%s: %lld bytes, more than the limit of %lld", path,
+                         (long long)size, (long long)max_bytes);
+        goto done;
+    }
+    char *bytes = mem_try_aligned((size_t)size + 1);
+    if (bytes == NULL) {
+        bad =
+            diag_error(d, ERR_RESOURCE, "%s: no memory for its %lld bytes", path, (long long)size);
+        goto done;
+    }
+    bad = read_all(fd, path, bytes, (size_t)size, st, d);
+    if (bad) {
+        free(bytes);
+        goto done;
+    }
+    bytes[size] = '\0';
+    *data = bytes;
+    *n = (size_t)size;
+done:
+    close(fd);
+    return bad;
+}
+
+static status write_failed(const file_out *f, const char *doing, diags *d) {
+    return diag_error(d, ERR_RESOURCE, "%s: cannot %s: %s", f->path, doing, strerror(errno));
+}
+
+status file_out_open(file_out *f, const char *path, diags *d) {
+    *f = (file_out){.path = mem_strdup(path), .temp = str_format("%s.XXXXXX.tmp", path)};
+    f->fd = mkstemps(f->temp, 4);
+    if (f->fd < 0) {
+        status bad = write_failed(f, "create it", d);
+        free(f->path);
+        free(f->temp);
+        return bad;
+    }
+    mode_t mask = umask(0); /* mkstemp makes 0600; give it what open() would have given */
+    umask(mask);
+    if (fchmod(f->fd, 0666 & ~mask) != 0) errno = 0;
+    return OK;
+}
+
+status file_out_add(file_out *f, const void *data, size_t n, diags *d) {
+    const char *p = data;
+    while (n > 0) {
+        ssize_t put = write(f->fd, p, n);
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return write_failed(f, "write", d);
+        p += put, n -= (size_t)put;
+    }
+    return OK;
+}
+
+static void sync_dir(const char *path) {
+    char *dir = path_dir(path);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) fsync(fd), close(fd); /* some file systems cannot; the data is safe anyway */
+    free(dir);
+}
+
+void file_out_abort(file_out *f) {
+    close(f->fd);
+    unlink(f->temp);
+    free(f->path);
+    free(f->temp);
+}
+
+status file_out_commit(file_out *f, diags *d) {
+    status bad = OK;
+    if (fsync(f->fd) != 0) bad = write_failed(f, "flush it to disk", d);
+    if (!bad && rename(f->temp, f->path) != 0) bad = write_failed(f, "rename its new version", d);
+    if (!bad) sync_dir(f->path);
+    if (!bad) *f->temp = '\0'; /* nothing to unlink */
+    file_out_abort(f);
+    return bad;
+}
+
+status file_write(const char *path, const void *data, size_t n, diags *d) {
+    file_out f;
+    status bad = file_out_open(&f, path, d);
+    if (bad) return bad;
+    bad = file_out_add(&f, data, n, d);
+    if (!bad) return file_out_commit(&f, d);
+    file_out_abort(&f);
+    return bad;
+}
+
+bool file_exists(const char *path) {
+    struct stat s;
+    return stat(path, &s) == 0;
+}
+
+bool dir_exists(const char *path) {
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+status dir_make(const char *path, diags *d) {
+    char *p = mem_strdup(path);
+    int failed = 0;
+    for (char *slash = p + 1;; slash++) {
+        if (*slash != '/' && *slash != '\0') continue;
+        char was = *slash;
+        *slash = '\0';
+        failed = mkdir(p, 0777) != 0 && errno != EEXIST;
+        *slash = was;
+        if (failed || was == '\0') break;
+    }
+    free(p);
+    if (!failed && dir_exists(path)) return OK;
+    return diag_error(d, ERR_RESOURCE, "%s: cannot create the folder: %s", path,
+                      failed ? strerror(errno) : "there is a file of this name");
+}
+
+char *path_join(const char *dir, const char *name) {
+    return name[0] == '/' ? mem_strdup(name) : str_format("%s/%s", dir, name);
+}
+
+char *path_dir(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) return mem_strdup(".");
+    return mem_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+const char *path_base(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+bool path_has_suffix(const char *path, const char *suffix) {
+    size_t n = strlen(path), m = strlen(suffix);
+    return n >= m && strcmp(path + n - m, suffix) == 0;
+}
+
+char *path_of_program(void) {
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (n < 0) return mem_strdup(".");
+    exe[n] = '\0';
+    return path_dir(exe);
+}
+
+status file_hash(const char *path, status st, diags *d, char hex[65]) {
+    int fd;
+    int64_t size;
+    status bad = open_regular(path, st, d, &fd, &size);
+    if (bad) return bad;
+    hasher h;
+    hash_init(&h);
+    char block[1 << 16];
+    for (ssize_t got; (got = read(fd, block, sizeof block)) != 0;) {
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            bad = diag_error(d, st, "%s: %s", path, strerror(errno));
+            break;
+        }
+        hash_add(&h, block, (size_t)got);
+    }
+    close(fd);
+    hash_end(&h, hex);
+    return bad;
+}

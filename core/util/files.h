@@ -1,0 +1,46 @@
+/*
+ * util/files.h - paths, whole files in, whole files out.
+ */
+#ifndef UTIL_FILES_H
+#define UTIL_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/err.h"
+
+/* Reads all of a regular file of at most max_bytes into a buffer of its own
+ * size + 1, NUL-terminated. Errors get the status `st`. free(*data) */
+status file_read(const char *path, int64_t max_bytes, status st, diags *d, char **data, size_t *n);
+
+/* Writes the file so that it is there whole or not at all: temporary file in the
+ * same folder, fsync, rename, fsync of the folder. Errors are ERR_RESOURCE. */
+status file_write(const char *path, const void *data, size_t n, diags *d);
+
+/* The same for a file that is written piece by piece. */
+typedef struct file_out {
+    char *path, *temp;
+    int fd;
+} file_out;
+status file_out_open(file_out *f, const char *path, diags *d);
+status file_out_add(file_out *f, const void *data, size_t n, diags *d);
+status file_out_commit(file_out *f, diags *d); /* closes, also on failure */
+void file_out_abort(file_out *f);
+
+bool file_exists(const char *path);
+bool dir_exists(const char *path);
+/* Creates the folder and its parents. */
+status dir_make(const char *path, diags *d);
+
+char *path_join(const char *dir, const char *name); /* name if it is absolute; free() */
+char *path_dir(const char *path);                   /* "." if there is none; free() */
+const char *path_base(const char *path);            /* behind the last slash */
+bool path_has_suffix(const char *path, const char *suffix);
+/* The folder of the running program; free() */
+char *path_of_program(void);
+
+/* SHA-256 of a file's content. */
+status file_hash(const char *path, status st, diags *d, char hex[65]);
+
+#endif

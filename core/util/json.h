@@ -1,0 +1,20 @@
+/*
+ * util/json.h - what --json prints: Jansson objects with stable field order, a
+ * number that is not finite as null, one object a line.
+ */
+#ifndef UTIL_JSON_H
+#define UTIL_JSON_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <stdio.h>
+
+void json_set_str(json_t *object, const char *key, const char *value); /* NULL: null */
+void json_set_int(json_t *object, const char *key, int64_t value);
+void json_set_real(json_t *object, const char *key, double value);
+void json_set_bool(json_t *object, const char *key, int value);
+
+/* Prints and frees the object. */
+void json_print_line(json_t *object, FILE *out);
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * util/log.h - what the program says while it works, on stderr. Data goes to
+ * stdout, errors go through diags.
+ */
+#ifndef UTIL_LOG_H
+#define UTIL_LOG_H
+
+typedef enum log_level { LOG_QUIET = 0, LOG_NORMAL = 1, LOG_VERBOSE = 2 } log_level;
+
+void log_set_level(log_level level);
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_verbose(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

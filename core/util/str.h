@@ -1,0 +1,56 @@
+/*
+ * util/str.h - growing strings, and text as users write and read it.
+ */
+#ifndef UTIL_STR_H
+#define UTIL_STR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A string that grows. Zeroed is empty; `s` is NULL until something is added. */
+typedef struct strbuf {
+    char *s;
+    size_t len, cap;
+} strbuf;
+
+void strbuf_fini(strbuf *b);
+void strbuf_add(strbuf *b, const char *text);
+void strbuf_addn(strbuf *b, const char *text, size_t n);
+void strbuf_addf(strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+char *str_vformat(const char *fmt, va_list ap); /* free() */
+char *str_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Bytes of the UTF-8 character at s (1 for a byte that is none, 0 at the end). */
+int str_char_bytes(const char *s);
+/* Characters in n bytes. */
+int str_chars(const char *s, size_t n);
+/* Offset of the first byte that is not UTF-8 (RFC 3629), or -1. */
+int64_t str_find_bad_utf8(const char *s, size_t n);
+
+/* Control characters, marks that turn the reading direction and bad UTF-8 as
+ * \xNN, so that no input text can drive a terminal. free() */
+char *str_escape(const char *s);
+
+/* Whole-string parsers: false if anything is left over or out of range. Decimal
+ * only, independent of the locale. */
+bool str_to_int(const char *s, int64_t *out);
+bool str_to_uint(const char *s, uint64_t *out);
+bool str_to_real(const char *s, double *out); /* finite numbers only */
+
+/* The shortest decimal that reads back as the same double. */
+void str_real(char out[32], double v);
+
+/* 1234567 as "1,234,567"; bytes as "2.6 MiB". */
+void str_thousands(char out[32], int64_t n);
+void str_bytes(char out[32], int64_t bytes);
+
+/* Does `text` match the glob? `*` any characters, `?` one, `[a-c]` a range,
+ * `{x,y}` alternatives. The glob must have passed str_glob_check(). */
+bool str_glob(const char *glob, const char *text);
+/* NULL if the glob is well formed, else what is wrong with it. */
+const char *str_glob_check(const char *glob);
+
+#endif

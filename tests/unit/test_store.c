@@ -1,0 +1,222 @@
+#include "support/support.h"
+
+#include <sqlite3.h>
+
+#include "store/store.h"
+#include "util/files.h"
+#include "util/hash.h"
+
+typedef struct fixture {
+    char *dir, *path;
+    store *s;
+    diags d;
+} fixture;
+
+static fixture open_new(void) {
+    fixture f = {.dir = temp_dir()};
+    diags_init(&f.d);
+    f.path = path_join(f.dir, "t.db");
+    cr_assert(store_open(f.path, false, &f.d, &f.s) == OK);
+    return f;
+}
+
+static void close_all(fixture *f) {
+    store_close(f->s);
+    remove_dir(f->dir);
+    free(f->dir);
+    free(f->path);
+    diags_fini(&f->d);
+}
+
+static int64_t add_run(store *s, const char *config, uint64_t seed, double accuracy, double bits,
+                       diags *d) {
+    const store_environment e = {"v", "c", "cpu", "scalar", "blas", 2};
+    char cache[64], uid[STORE_UID];
+    snprintf(cache, sizeof cache, "%s-%d", config, (int)seed);
+    store_run r = {.experiment = "x",
+                   .kind = "qat",
+                   .spec_source = "s",
+                   .spec_resolved = "r",
+                   .spec_sha256 = config,
+                   .config_key = config,
+                   .cache_key = cache,
+                   .seed = seed,
+                   .environment = &e};
+    store_begin(s);
+    int64_t run = store_run_begin(s, &r, uid);
+    store_layer(s, run, 0, "fc1", "linear", "(2, 3)", 6, 6);
+    store_quantizer q = {.site = "weight",
+                         .scheme = "int",
+                         .params = "bits=4",
+                         .granularity = "tensor",
+                         .n_levels = 15,
+                         .n_groups = 1,
+                         .packed_bytes = 7,
+                         .bits_per_weight = bits};
+    store_quantizer_row(s, run, 0, &q);
+    store_layer_metric(s, run, 0, "weight", "sqnr_db", 20);
+    store_layer_metric(s, run, 0, "weight", "mse", INFINITY);
+    store_final(s, run, "accuracy", "test", accuracy, 100);
+    store_final(s, run, "bits_per_weight", "model", bits, 0);
+    store_run_end(s, run, "done", 1, 2, 3, NULL);
+    cr_assert(store_commit(s, d) == OK);
+    return run;
+}
+
+static double number(store *s, const char *sql) {
+    store_rows *r = store_select(s, sql, "");
+    double v = store_next(r) ? store_real(r, 0) : (double)NAN;
+    store_rows_end(r);
+    return v;
+}
+
+Test(store, a_new_database_is_ours_and_has_all_its_tables_and_views) {
+    fixture f = open_new();
+    cr_assert(number(f.s, "PRAGMA application_id") == 0x51424E43);
+    cr_assert(number(f.s, "PRAGMA user_version") == 1);
+    const char *names[] = {"environment",   "experiment",   "sweep",
+                           "run",           "run_param",    "run_plugin",
+                           "plugin",        "run_input",    "metric_def",
+                           "metric",        "metric_point", "layer",
+                           "quantizer",     "layer_metric", "candidate",
+                           "sensitivity",   "allocation",   "allocation_layer",
+                           "histogram",     "bench",        "event",
+                           "artifact",      "spec",         "schema_migration",
+                           "v_run",         "v_stat",       "v_pareto",
+                           "v_sensitivity", "v_layer_wide", "v_compare_baseline",
+                           "v_failed",      "v_bench_best"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char sql[128];
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", names[i]);
+        cr_assert(number(f.s, sql) >= 0, "%s", names[i]);
+    }
+    cr_assert(store_status(f.s, &f.d) == OK);
+    close_all(&f);
+}
+
+Test(store, metrics_that_are_not_finite_become_null_and_say_so) {
+    fixture f = open_new();
+    add_run(f.s, "a", 1, 0.9, 4, &f.d);
+    cr_assert(isnan(number(f.s, "SELECT value FROM layer_metric WHERE name = 'mse'")));
+    cr_assert(number(f.s, "SELECT non_finite FROM layer_metric WHERE name = 'mse'") == 1);
+    cr_assert(number(f.s, "SELECT non_finite FROM layer_metric WHERE name = 'sqnr_db'") == 0);
+    close_all(&f);
+}
+
+Test(store, views_give_mean_deviation_and_the_pareto_front) {
+    fixture f = open_new();
+    add_run(f.s, "four", 1, 0.90, 4, &f.d);
+    add_run(f.s, "four", 2, 0.92, 4, &f.d);
+    add_run(f.s, "two", 1, 0.80, 2, &f.d);
+    add_run(f.s, "worse", 1, 0.70, 3, &f.d); /* more bits than `two` and less accurate */
+    assert_near(number(f.s,
+                       "SELECT mean FROM v_stat WHERE config_key = 'four' AND name = 'accuracy'"),
+                0.91, 1e-12, 0);
+    assert_near(number(f.s,
+                       "SELECT sd FROM v_stat WHERE config_key = 'four' AND name = 'accuracy'"),
+                sqrt(0.0002), 1e-9, 0);
+    cr_assert(number(f.s, "SELECT count(*) FROM v_pareto") == 3);
+    cr_assert(number(f.s, "SELECT count(*) FROM v_pareto WHERE on_front") == 2);
+    cr_assert(number(f.s, "SELECT on_front FROM v_pareto WHERE config_key = 'worse'") == 0);
+    cr_assert(number(f.s, "SELECT sqnr_db FROM v_layer_wide WHERE run = 1") == 20);
+    cr_assert(store_status(f.s, &f.d) == OK);
+    close_all(&f);
+}
+
+Test(store, a_second_run_of_a_cache_key_is_a_replica_and_not_in_the_statistics) {
+    fixture f = open_new();
+    add_run(f.s, "a", 1, 0.5, 4, &f.d);
+    int64_t second = add_run(f.s, "a", 1, 0.9, 4, &f.d);
+    cr_assert(second == 2 && number(f.s, "SELECT replica FROM run WHERE id = 2") == 1);
+    cr_assert(number(f.s, "SELECT n FROM v_stat WHERE name = 'accuracy'") == 1);
+    char uid[STORE_UID];
+    cr_assert(store_find_done(f.s, "a-1", uid) && !store_find_done(f.s, "a-2", uid));
+    close_all(&f);
+}
+
+Test(store, points_arrive_in_batches_and_at_the_end) {
+    fixture f = open_new();
+    int64_t run = add_run(f.s, "a", 1, 0.5, 4, &f.d);
+    for (int i = 0; i < 300; i++)
+        cr_assert(store_metric(f.s, run, -1, i, i / 10.0, "loss", "train", 1.0 / i, &f.d) == OK);
+    cr_assert(number(f.s, "SELECT count(*) FROM metric_point") >= 256);
+    cr_assert(store_flush(f.s, &f.d) == OK);
+    cr_assert(number(f.s, "SELECT count(*) FROM metric_point") == 300);
+    cr_assert(number(f.s, "SELECT non_finite FROM metric_point WHERE step = 0") == 1);
+    close_all(&f);
+}
+
+Test(store, a_failed_transaction_leaves_nothing_and_says_why) {
+    fixture f = open_new();
+    store_begin(f.s);
+    store_final(f.s, 99, "accuracy", "test", 1, 0); /* no such run */
+    store_final(f.s, 99, "loss", "test", 1, 0);
+    cr_assert(store_commit(f.s, &f.d) == ERR_STORE);
+    cr_assert(strstr(f.d.list[0].message, "FOREIGN KEY") != NULL, "%s", f.d.list[0].message);
+    cr_assert(strstr(f.d.list[0].message, f.path) != NULL);
+    close_all(&f);
+}
+
+Test(store, runs_are_found_by_uid_beginning_place_and_name) {
+    fixture f = open_new();
+    int64_t a = add_run(f.s, "a", 1, 0.5, 4, &f.d), b = add_run(f.s, "b", 1, 0.5, 4, &f.d), found;
+    store_rows *r = store_select(f.s, "SELECT uid FROM run WHERE id = ?", "i", a);
+    char uid[STORE_UID];
+    cr_assert(store_next(r));
+    snprintf(uid, sizeof uid, "%s", store_text(r, 0));
+    store_rows_end(r);
+    cr_assert(store_find_run(f.s, uid, &f.d, &found) == OK && found == a);
+    uid[8] = '\0';
+    cr_assert(store_find_run(f.s, uid, &f.d, &found) == OK && found == a);
+    cr_assert(store_find_run(f.s, "@last", &f.d, &found) == OK && found == b);
+    cr_assert(store_find_run(f.s, "@2", &f.d, &found) == OK && found == a);
+    cr_assert(store_find_run(f.s, "x", &f.d, &found) == OK && found == b);
+    cr_assert(store_find_run(f.s, "nothing", &f.d, &found) == ERR_STORE);
+    close_all(&f);
+}
+
+/* ---- databases that are not ours to touch ---- */
+
+static void refused(const char *path, const char *because) {
+    char before[HASH_HEX], after[HASH_HEX];
+    store *s;
+    diags d;
+    diags_init(&d);
+    cr_assert(file_hash(path, ERR_INPUT, &d, before) == OK);
+    cr_assert(store_open(path, false, &d, &s) == ERR_STORE && s == NULL);
+    cr_assert(strstr(d.list[0].message, because) != NULL, "%s", d.list[0].message);
+    cr_assert(file_hash(path, ERR_INPUT, &d, after) == OK);
+    cr_assert_str_eq(before, after);
+    diags_fini(&d);
+    outcome o = run_in("/", "ls '%s'-* 2>/dev/null | wc -l", path);
+    cr_assert(atoi(o.out) == 0, "files beside it: %s", o.out);
+    free_outcome(&o);
+}
+
+Test(store, a_foreign_newer_or_broken_database_is_refused_unchanged) {
+    char *dir = temp_dir(), *path = path_join(dir, "other.db");
+    sqlite3 *db;
+    cr_assert(sqlite3_open(path, &db) == SQLITE_OK);
+    sqlite3_exec(db, "PRAGMA application_id = 7; CREATE TABLE t(x)", NULL, NULL, NULL);
+    sqlite3_close(db);
+    refused(path, "another application (id 0x00000007)");
+    sqlite3_open(path, &db);
+    sqlite3_exec(db, "PRAGMA application_id = 0x51424E43; PRAGMA user_version = 9", NULL, NULL,
+                 NULL);
+    sqlite3_close(db);
+    refused(path, "schema 9, this program knows up to 1");
+    write_text(path, "this is a text file and no database, however long it may be");
+    refused(path, "not a results database");
+    free(path);
+    remove_dir(dir);
+    free(dir);
+}
+
+Test(store, reading_wants_a_database_that_is_there) {
+    store *s;
+    diags d;
+    diags_init(&d);
+    cr_assert(store_open("/nonexistent/x.db", true, &d, &s) == ERR_STORE);
+    cr_assert(d.list[0].hint != NULL);
+    diags_fini(&d);
+}
