@@ -6,6 +6,7 @@
 #include "util/mem.h"
 #include "util/parallel.h"
 
+static qb_status host_fail(const qb_host *host, qb_status st, const char *fmt, ...) QB_PRINTF(3, 4);
 static qb_status host_fail(const qb_host *host, qb_status st, const char *fmt, ...) {
     instance *in = host->impl;
     va_list ap;

@@ -193,3 +193,10 @@ void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, i
         decoded[i] = (q->info.levels[i] - zero) * a.scale + a.offset;
     simd_kernels()->decode_levels(code, n, decoded, q->info.n_levels, y);
 }
+
+void levels_decode_exact(const quantizer *q, const float *meta, const uint8_t *code, int64_t n,
+                         double *y) {
+    double scale = role(meta, q->scale_at, 1), zero = role(meta, q->zero_at, 0);
+    double offset = role(meta, q->offset_at, 0);
+    for (int64_t i = 0; i < n; i++) y[i] = (q->info.levels[code[i]] - zero) * scale + offset;
+}

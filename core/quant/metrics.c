@@ -1,37 +1,6 @@
 #include "quant/metrics.h"
 
-#include <stdlib.h>
-
-#include "util/mem.h"
-#include "util/parallel.h"
-
-typedef struct error_job {
-    const float *x, *y;
-    int64_t n;
-    error_sums *part; /* of each block */
-} error_job;
-
-static void error_block(int64_t i, void *arg) {
-    const error_job *j = arg;
-    int64_t at = i * KERNEL_BLOCK, left = j->n - at;
-    simd_kernels()->error_sums(j->x + at, j->y + at, left < KERNEL_BLOCK ? left : KERNEL_BLOCK,
-                               &j->part[i]);
-}
-
-void tensor_error_sums(const float *x, const float *y, int64_t n, error_sums *out) {
-    int64_t blocks = (n + KERNEL_BLOCK - 1) / KERNEL_BLOCK;
-    error_job j = {.x = x, .y = y, .n = n};
-    j.part = mem_calloc((size_t)blocks + 1, sizeof *j.part);
-    parallel_for(blocks, error_block, &j);
-    *out = (error_sums){0};
-    for (int64_t i = 0; i < blocks; i++) { /* in index order, as the kernel itself does */
-        const error_sums *p = &j.part[i];
-        out->xx += p->xx, out->yy += p->yy, out->xy += p->xy;
-        out->ee += p->ee, out->abs_e += p->abs_e, out->zeros += p->zeros;
-        out->max_e = p->max_e > out->max_e ? p->max_e : out->max_e;
-    }
-    free(j.part);
-}
+#include <math.h>
 
 static double entropy_bits(const int64_t counts[256], int64_t n) {
     double h = 0;
@@ -42,14 +11,15 @@ static double entropy_bits(const int64_t counts[256], int64_t n) {
     return h > 0 ? h : 0; /* one code only gives -0 */
 }
 
-status tensor_metrics_measure(const quantizer *q, const packing *p, const float *x, const float *y,
-                              const uint8_t *code, int64_t rows, diags *d, tensor_metrics *m) {
+status tensor_metrics_measure(const quantizer *q, const packing *p, const float *x,
+                              const uint8_t *code, const float *meta, int64_t rows, diags *d,
+                              tensor_metrics *m) {
     int64_t n = rows * q->cols, payload, counts[256] = {0};
     status bad = packing_measure(p, q->site, code, rows, q->cols, d, &payload);
     if (bad) return bad;
     error_sums s;
     double count = (double)n;
-    tensor_error_sums(x, y, n, &s);
+    quantizer_error(q, x, code, rows, meta, &s);
     simd_kernels()->count_codes(code, n, counts);
     int64_t meta_bits = quantizer_groups(q, rows) * quantizer_meta_bits(q);
     *m = (tensor_metrics){

@@ -7,7 +7,7 @@
 #include "quant/packing.h"
 #include "quant/quantizer.h"
 
-/* e = x - y, y the dequantized x. Not finite where undefined (JSON: null). */
+/* e = x - y, y the decoded x (quantizer_error()). Not finite where undefined (JSON: null). */
 typedef struct tensor_metrics {
     int64_t n;
     double mse;             /* mean e^2                                  */
@@ -23,12 +23,10 @@ typedef struct tensor_metrics {
     double vs_f32, vs_i8;   /* bytes as float32 or int8 / packed_bytes   */
 } tensor_metrics;
 
-/* Error metrics of (rows, q->cols) tensors x and y and their codes; the packed
- * size is measured by packing. */
-status tensor_metrics_measure(const quantizer *q, const packing *p, const float *x, const float *y,
-                              const uint8_t *code, int64_t rows, diags *d, tensor_metrics *m);
-
-/* The same kernels over a large tensor, spread over the threads. */
-void tensor_error_sums(const float *x, const float *y, int64_t n, error_sums *out);
+/* Metrics of a (rows, q->cols) tensor, its codes and metadata; the packed size is
+ * measured by packing. */
+status tensor_metrics_measure(const quantizer *q, const packing *p, const float *x,
+                              const uint8_t *code, const float *meta, int64_t rows, diags *d,
+                              tensor_metrics *m);
 
 #endif

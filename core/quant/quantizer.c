@@ -113,6 +113,7 @@ typedef struct job {
     const uint8_t *codes;
     float *y;
     uint64_t key;
+    error_sums *part; /* of each piece */
     /* the first trouble in tensor order, so that the message is the same for any
      * number of threads: element of a NaN; metadata entry that cannot be kept */
     _Atomic int64_t bad_element, bad_meta;
@@ -321,6 +322,42 @@ status quantizer_fake(const quantizer *q, const float *x, int64_t rows, uint64_t
     status bad = quantizer_fit(q, x, rows, meta, d);
     if (!bad) parallel_for(n_pieces(&j.l), recode_task, &j);
     return bad;
+}
+
+static void error_task(int64_t i, void *arg) {
+    const job *j = arg;
+    const quantizer *q = j->q;
+    tile p;
+    double y[PIECE_MAX];
+    if (!piece_of(&j->l, i, &p)) return;
+    const uint8_t *code = j->codes + p.at;
+    int64_t n = p.groups * p.n;
+    if (q->kind == LEVELS_OWN) {
+        float rounded[PIECE_MAX];
+        decode_piece(j, &p, code, rounded);
+        for (int64_t k = 0; k < n; k++) y[k] = rounded[k];
+    } else {
+        for (int64_t g = 0; g < p.groups; g++)
+            levels_decode_exact(q, meta_row(j, p.group + g), code + g * p.n, p.n, y + g * p.n);
+    }
+    simd_kernels()->error_sums(j->x + p.at, y, n, &j->part[i]);
+}
+
+void quantizer_error(const quantizer *q, const float *x, const uint8_t *code, int64_t rows,
+                     const float *meta, error_sums *out) {
+    job j = job_of(q, rows);
+    int64_t n = n_pieces(&j.l);
+    j.x = x, j.codes = code, j.meta = (float *)(uintptr_t)meta;
+    j.part = mem_calloc((size_t)n, sizeof *j.part);
+    parallel_for(n, error_task, &j);
+    *out = (error_sums){0};
+    for (int64_t i = 0; i < n; i++) { /* in the order of the pieces, whoever computed them */
+        const error_sums *p = &j.part[i];
+        out->xx += p->xx, out->yy += p->yy, out->xy += p->xy;
+        out->ee += p->ee, out->abs_e += p->abs_e, out->zeros += p->zeros;
+        out->max_e = p->max_e > out->max_e ? p->max_e : out->max_e;
+    }
+    free(j.part);
 }
 
 void quantizer_levels(const quantizer *q, const float *meta, float *levels) {

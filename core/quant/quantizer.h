@@ -68,6 +68,12 @@ void quantizer_decode(const quantizer *q, const uint8_t *code, int64_t rows, con
 status quantizer_fake(const quantizer *q, const float *x, int64_t rows, uint64_t key, float *meta,
                       float *y, diags *d);
 
+/* Sums over x and its decoded codes. The decoded values are taken before their
+ * rounding to float (of a scheme with its own decode(): after it), so that the
+ * error is the quantizer's alone. */
+void quantizer_error(const quantizer *q, const float *x, const uint8_t *code, int64_t rows,
+                     const float *meta, error_sums *out);
+
 /* The decoded levels [n_levels] under one metadata row. */
 void quantizer_levels(const quantizer *q, const float *meta, float *levels);
 /* Where clipping starts, and the median gap of two levels. */

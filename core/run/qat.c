@@ -115,26 +115,23 @@ static void record_metrics(const qat_job *j, int layer, const tensor_metrics *m)
 }
 
 /* Quantizes, packs and measures the final weights of a layer. */
-static status measure_weights(const qat_job *j, const model_layer *l, const plan_layer *pl,
-                              diags *d, tensor_metrics *m) {
+static status measure_weights(const model_layer *l, const plan_layer *pl, diags *d,
+                              tensor_metrics *m) {
     const quantizer *q = &l->weight_site.q;
-    int64_t rows = l->desc.out, n = rows * l->desc.in;
-    float *meta = mem_floats(quantizer_groups(q, rows) * q->info.n_meta + 1), *y = mem_floats(n);
-    uint8_t *code = mem_aligned((size_t)n);
+    int64_t rows = l->desc.out;
+    float *meta = mem_floats(quantizer_groups(q, rows) * q->info.n_meta + 1);
+    uint8_t *code = mem_aligned((size_t)(rows * l->desc.in));
     packing k;
-    (void)j;
     status bad = packing_open(&k, &pl->quant.packer, q->info.n_levels, q->info.zero_code, NULL, d);
     if (!bad) {
         bad = quantizer_fit(q, l->weight->x, rows, meta, d);
         if (!bad) {
             quantizer_encode(q, l->weight->x, rows, meta, 0, code);
-            quantizer_decode(q, code, rows, meta, y);
-            bad = tensor_metrics_measure(q, &k, l->weight->x, y, code, rows, d, m);
+            bad = tensor_metrics_measure(q, &k, l->weight->x, code, meta, rows, d, m);
         }
         packing_close(&k);
     }
     free(meta);
-    free(y);
     free(code);
     return bad;
 }
@@ -206,7 +203,7 @@ static status finish(const qat_job *j, trainer *t, const progress *g, diags *d) 
         const plan_layer *pl = &j->p->layers[i];
         int64_t n = pl->desc.out * pl->desc.in;
         if (t->m.layers[i].weight_site.meta != NULL)
-            bad = measure_weights(j, &t->m.layers[i], pl, d, &measured[i]);
+            bad = measure_weights(&t->m.layers[i], pl, d, &measured[i]);
         else
             measured[i].packed_bytes = n * 4;
         weights += n, packed += bad ? 0 : measured[i].packed_bytes;

@@ -100,7 +100,7 @@ static status quantize(const work *w, const tensor_entry *t, quantizer *q, const
     if (!bad) {
         quantizer_encode(q, x, rows, meta, 0, code);
         quantizer_decode(q, code, rows, meta, y);
-        bad = tensor_metrics_measure(q, k, x, y, code, rows, w->d, &m);
+        bad = tensor_metrics_measure(q, k, x, code, meta, rows, w->d, &m);
     }
     if (!bad) bad = write_outputs(w, t, q, groups, code, meta, y);
     if (!bad) {

@@ -187,7 +187,7 @@ static void add_error(error_lanes *s, int j, double x, double y) {
     s->max_e[j] = a > s->max_e[j] ? a : s->max_e[j];
 }
 
-static void add_error_block(const float *x, const float *y, int64_t n, error_sums *out) {
+static void add_error_block(const float *x, const double *y, int64_t n, error_sums *out) {
     error_lanes s = {0};
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
@@ -199,7 +199,7 @@ static void add_error_block(const float *x, const float *y, int64_t n, error_sum
     for (i = 0; i < n; i++) out->zeros += y[i] == 0;
 }
 
-static void scalar_error_sums(const float *x, const float *y, int64_t n, error_sums *out) {
+static void scalar_error_sums(const float *x, const double *y, int64_t n, error_sums *out) {
     *out = (error_sums){0};
     for (int64_t i = 0; i < n; i += KERNEL_BLOCK)
         add_error_block(x + i, y + i, n - i < KERNEL_BLOCK ? n - i : KERNEL_BLOCK, out);

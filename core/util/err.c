@@ -34,7 +34,9 @@ static bool already_said(const diags *d, const diag *new) {
     return false;
 }
 
-static void add(diags *d, status st, bool warning, const place *at, const char *fmt, va_list ap) {
+__attribute__((format(printf, 5, 0))) static void add(diags *d, status st, bool warning,
+                                                      const place *at, const char *fmt,
+                                                      va_list ap) {
     diag new = {.st = st, .warning = warning, .message = str_vformat(fmt, ap)};
     if (at != NULL) new.at = *at;
     d->last = NULL;

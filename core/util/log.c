@@ -10,7 +10,8 @@ static log_level in_force = LOG_NORMAL;
 
 void log_set_level(log_level level) { in_force = level; }
 
-static void say(log_level level, const char *fmt, va_list ap) {
+__attribute__((format(printf, 2, 0))) static void say(log_level level, const char *fmt,
+                                                      va_list ap) {
     if (level > in_force) return;
     char *text = str_vformat(fmt, ap), *shown = str_escape(text);
     fprintf(stderr, "%s\n", shown);

@@ -20,7 +20,7 @@ void strbuf_add(strbuf *b, const char *text);
 void strbuf_addn(strbuf *b, const char *text, size_t n);
 void strbuf_addf(strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-char *str_vformat(const char *fmt, va_list ap); /* free() */
+char *str_vformat(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0))); /* free() */
 char *str_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Bytes of the UTF-8 character at s (1 for a byte that is none, 0 at the end). */

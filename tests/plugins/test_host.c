@@ -255,11 +255,12 @@ Test(loader, a_parameter_table_that_makes_no_sense_is_refused) {
 
 Test(registry, one_bad_file_does_not_hide_the_others_and_doubles_name_both_paths) {
     char *dir = temp_dir(), *bad = path_join(dir, "bad.so");
+    char *built = path_join(getenv("PWD"), build_dir());
     write_text(bad, "no plugin");
-    outcome o = run_in("/", "cp '%s/%s/plugins/schemes/int.so' '%s/int2.so'", getenv("PWD"),
-                       build_dir(), dir);
+    outcome o = run_in("/", "cp '%s/plugins/schemes/int.so' '%s/int2.so'", built, dir);
     free_outcome(&o);
-    char *search = str_format("%s:%s/%s/plugins", dir, getenv("PWD"), build_dir());
+    char *search = str_format("%s:%s/plugins", dir, built);
+    free(built);
     setenv("QUANTBENCH_PLUGIN_PATH", search, 1);
     registry r;
     registry_scan(&r);

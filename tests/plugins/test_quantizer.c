@@ -438,13 +438,12 @@ Test(metrics, those_of_a_tensor_match_double_arithmetic) {
     plugin_choice base3 = choose(QB_PACKER, "base3", "");
     tensor_metrics m;
     cr_assert(packing_open(&k, &base3, 3, 1, NULL, &d) == OK);
-    cr_assert(tensor_metrics_measure(&r.q, &k, x, r.y, r.code, R, &d, &m) == OK);
+    cr_assert(tensor_metrics_measure(&r.q, &k, x, r.code, r.meta, R, &d, &m) == OK);
     double ee = 0, xx = 0, yy = 0, xy = 0, abs = 0, zeros = 0, count[3] = {0}, entropy = 0;
     for (int i = 0; i < N; i++) {
-        double e = (double)x[i] - r.y[i];
-        ee += e * e, abs += fabs(e), xx += (double)x[i] * x[i], yy += (double)r.y[i] * r.y[i],
-            xy += (double)x[i] * r.y[i];
-        zeros += r.y[i] == 0, count[r.code[i]]++;
+        double y = (r.code[i] - 1) * (double)r.meta[0], e = x[i] - y;
+        ee += e * e, abs += fabs(e), xx += (double)x[i] * x[i], yy += y * y, xy += x[i] * y;
+        zeros += y == 0, count[r.code[i]]++;
     }
     for (int i = 0; i < 3; i++) entropy -= count[i] / N * log2(count[i] / N);
     assert_near(m.mse, ee / N, 1e-12, 0);
@@ -471,9 +470,9 @@ Test(metrics, an_exact_tensor_has_infinite_sqnr_and_an_all_zero_one_none) {
         tensor_metrics m;
         diags_init(&d);
         fill(zero ? ZERO : CONSTANT, x);
-        result r = quantize("int", "bits=4", GRANULARITY_TENSOR, 0, SCALE_F32, x);
-        cr_assert(packing_open(&k, &bits, 15, 7, NULL, &d) == OK);
-        cr_assert(tensor_metrics_measure(&r.q, &k, x, r.y, r.code, R, &d, &m) == OK);
+        result r = quantize("int", "bits=2", GRANULARITY_TENSOR, 0, SCALE_F32, x);
+        cr_assert(packing_open(&k, &bits, 3, 1, NULL, &d) == OK);
+        cr_assert(tensor_metrics_measure(&r.q, &k, x, r.code, r.meta, R, &d, &m) == OK);
         cr_assert(zero ? isnan(m.sqnr_db) && isnan(m.cosine) && m.sparsity == 1
                        : isinf(m.sqnr_db) && m.cosine == 1);
         cr_assert(m.mse == 0 && m.code_entropy == 0);

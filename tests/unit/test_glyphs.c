@@ -59,7 +59,7 @@ static double trained(const char *text) {
     plan p;
     trainer t;
     dataset train, test;
-    double accuracy, loss;
+    double accuracy = 0, loss;
     diags d;
     diags_init(&d);
     status bad = spec_load_text(&s, "test", text, plugins(), &d);
