@@ -24,6 +24,7 @@ typedef struct optim {
     int n;
     float **m, **v; /* moments, as the parameters; v NULL without AdamW */
     int64_t steps;  /* taken */
+    arena buffers;
 } optim;
 
 /* params is copied; its values are borrowed. */

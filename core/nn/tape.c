@@ -15,14 +15,12 @@ void tape_close(tape *t) {
     }
     for (int i = 0; i < t->n_values; i++) {
         tape_value *v = t->values[i];
-        if (!v->shares_grad) free(v->grad);
-        free(v->x);
         free(v->name);
         free(v);
     }
     free(t->nodes);
     free(t->values);
-    for (int i = 0; i < TAPE_MAX_INPUTS; i++) free(t->scratch[i]);
+    arena_fini(&t->buffers);
     *t = (tape){0};
 }
 
@@ -74,21 +72,20 @@ static bool can_share(const tape_node *n) {
 
 void tape_finish(tape *t) {
     int64_t largest = 0;
+    for (int i = 0; i < t->n_nodes; i++) t->nodes[i]->out->shares_grad = can_share(t->nodes[i]);
     for (int i = 0; i < t->n_values; i++) {
         tape_value *v = t->values[i];
         int64_t n = floats_of(t, v);
-        v->x = mem_floats(n);
-        if (v->wants_grad) v->grad = mem_floats(n);
+        v->x = arena_floats(&t->buffers, n);
+        if (v->wants_grad && !v->shares_grad) v->grad = arena_floats(&t->buffers, n);
         if (v->uses > 1 && n > largest) largest = n;
     }
     for (int i = 0; i < t->n_nodes; i++) {
         tape_node *n = t->nodes[i];
-        if (!can_share(n)) continue;
-        free(n->out->grad);
-        n->out->grad = n->in[0]->grad;
-        n->out->shares_grad = true;
+        if (n->out->shares_grad) n->out->grad = n->in[0]->grad;
     }
-    for (int i = 0; i < TAPE_MAX_INPUTS && largest > 0; i++) t->scratch[i] = mem_floats(largest);
+    for (int i = 0; i < TAPE_MAX_INPUTS && largest > 0; i++)
+        t->scratch[i] = arena_floats(&t->buffers, largest);
 }
 
 void tape_params_changed(tape *t) {

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "util/arena.h"
 #include "util/err.h"
 
 enum { TAPE_MAX_INPUTS = 3 };
@@ -70,7 +71,8 @@ typedef struct tape {
     int n_values, n_nodes;
     int64_t max_rows;
     float *scratch[TAPE_MAX_INPUTS]; /* for gradients of values with several uses */
-    double seconds[TAPE_PHASES];     /* spent since tape_open() */
+    arena buffers;
+    double seconds[TAPE_PHASES]; /* spent since tape_open() */
 } tape;
 
 void tape_open(tape *t, int64_t max_rows);

@@ -1,7 +1,8 @@
 #include "util/parallel.h"
 
 #include <omp.h>
-#include <sched.h>
+#include <stdalign.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,23 @@ int parallel_threads(void) {
     return threads_set;
 }
 
+/* Each thread has a share of consecutive tasks, so that in the next call it finds
+ * in its cache what it worked on before; whoever is done helps the others, so that
+ * a thread which wakes up late or lost its CPU holds nobody up. */
+typedef struct share {
+    alignas(64) _Atomic int64_t next; /* a cache line each */
+    int64_t end;
+} share;
+
+static share shares[PARALLEL_MAX_THREADS];
+
+static void work(int me, int threads, void (*task)(int64_t i, void *arg), void *arg) {
+    for (int k = 0; k < threads; k++) {
+        share *s = &shares[(me + k) % threads];
+        for (int64_t i; (i = atomic_fetch_add(&s->next, 1)) < s->end;) task(i, arg);
+    }
+}
+
 void parallel_for(int64_t n, void (*task)(int64_t i, void *arg), void *arg) {
     int threads = parallel_threads();
     if (n < threads) threads = (int)n;
@@ -58,8 +76,12 @@ void parallel_for(int64_t n, void (*task)(int64_t i, void *arg), void *arg) {
         for (int64_t i = 0; i < n; i++) task(i, arg);
         return;
     }
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int64_t i = 0; i < n; i++) task(i, arg);
+    for (int t = 0; t < threads; t++) {
+        atomic_store(&shares[t].next, n * t / threads);
+        shares[t].end = n * (t + 1) / threads;
+    }
+#pragma omp parallel num_threads(threads)
+    work(omp_get_thread_num(), threads, task, arg);
 }
 
 int parallel_thread(void) { return omp_get_thread_num(); }
