@@ -38,7 +38,7 @@ all: $(BUILD)/quantbench $(PLUGINS)    ## build the program and the plugins
 
 $(BUILD)/quantbench: $(OBJECTS)
 	@echo "  link  $@"
-	$(Q)$(CC) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/core/%.o: core/%.c
 	@mkdir -p $(@D)
@@ -73,7 +73,7 @@ FORCE:
 define test_program
 $(BUILD)/tests/test_$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/$(1)/*.c tests/support/*.c)) $(LIBRARY)
 	@echo "  link  $$@"
-	$$(Q)$$(CC) -o $$@ $$^ $$(LIBS) -lcriterion
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcriterion
 endef
 $(foreach folder,$(TEST_FOLDERS),$(eval $(call test_program,$(folder))))
 
