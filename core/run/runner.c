@@ -54,7 +54,7 @@ static const char *find_given(const given_list *g, const char *key) {
 static void record_param(const schema_value *v, void *arg) {
     const param_job *j = arg;
     const char *given = find_given(j->given, v->key);
-    if (given != NULL || !v->is_default) store_param(j->s, j->run, v->key, given, v->value);
+    if (given != NULL || !v->is_default) store_param(j->s, j->run, v->key, given, v->value, false);
 }
 
 /* Settings by the schema, then those of `quant`, which are used as they are given. */
@@ -65,7 +65,7 @@ static void record_params(const plan *p, store *s, int64_t run) {
     spec_walk(p->spec, record_param, &j);
     for (int i = 0; i < given->n; i++)
         if (strncmp(given->keys[i], "quant.", 6) == 0)
-            store_param(s, run, given->keys[i], given->texts[i], given->texts[i]);
+            store_param(s, run, given->keys[i], given->texts[i], given->texts[i], false);
     free(given);
 }
 

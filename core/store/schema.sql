@@ -56,7 +56,8 @@ CREATE TABLE run(
   cache_key TEXT NOT NULL,                    -- config_key, seed, plugins, numeric version
   baseline_key TEXT,                          -- config_key of the float twin of this point
   parent INTEGER REFERENCES run,              -- whose weights or assignment it starts from
-  replica INTEGER NOT NULL DEFAULT 0 CHECK (replica >= 0), -- deliberate reruns of a cache_key
+  label TEXT NOT NULL DEFAULT '',             -- of this point among those of its sweep: "int bits=4"
+  replica INTEGER CHECK (replica >= 0),       -- of the done runs of a cache_key; statistics read 0
   seed INTEGER NOT NULL,                      -- as a signed 64-bit number
   status TEXT NOT NULL CHECK (status IN ('running', 'done', 'failed', 'interrupted')),
   attempt INTEGER NOT NULL DEFAULT 1 CHECK (attempt > 0),
@@ -64,10 +65,11 @@ CREATE TABLE run(
   seconds REAL,
   cpu_seconds REAL,
   peak_bytes INTEGER,                         -- of memory
-  error TEXT
+  error TEXT,
+  CHECK ((status = 'done') = (replica IS NOT NULL))
 ) STRICT;
-CREATE INDEX run_cache ON run(cache_key, status);
-CREATE INDEX run_config ON run(config_key);
+CREATE UNIQUE INDEX run_cache ON run(cache_key, replica) WHERE status = 'done';
+CREATE INDEX run_config ON run(config_key, seed);
 CREATE INDEX run_experiment ON run(experiment);
 
 CREATE TABLE run_param(                       -- settings that were given or are not the default
@@ -290,8 +292,8 @@ INSERT INTO metric_def(name, unit, higher_is_better, description) VALUES
 -- One line for each run: what it was, what came out; swept values as 'key=value, ...'.
 -- (No JSON functions in views: SQLite calls some of them unsafe where the schema is not trusted.)
 CREATE VIEW v_run AS
-SELECT r.id AS run, r.uid, e.name AS experiment, e.kind, r.config_key, r.cache_key, r.replica, r.seed,
-       r.status, r.started, r.seconds,
+SELECT r.id AS run, r.uid, e.name AS experiment, e.kind, r.sweep, r.label, r.config_key, r.cache_key,
+       r.baseline_key, r.replica, r.seed, r.status, r.started, r.seconds,
        (SELECT group_concat(p.key || '=' || p.used, ', ') FROM run_param p WHERE p.run = r.id AND p.swept = 1) AS swept,
        (SELECT m.value FROM metric m
          WHERE m.run = r.id AND m.name = 'accuracy' AND m.split = 'test' AND m.at = 'last') AS accuracy,
@@ -302,7 +304,13 @@ SELECT r.id AS run, r.uid, e.name AS experiment, e.kind, r.config_key, r.cache_k
        r.error
 FROM run r JOIN experiment e ON e.id = r.experiment;
 
--- Repeats of a configuration together; replicas are left out.
+-- The runs that statistics read: one for each configuration and seed. Replicas are
+-- left out; of runs by different plugins or numeric versions the newest counts.
+CREATE VIEW v_done AS
+SELECT max(id) AS run, config_key, seed FROM run WHERE status = 'done' AND replica = 0
+GROUP BY config_key, seed;
+
+-- Repeats of a configuration together.
 CREATE VIEW v_stat AS
 SELECT config_key, name, split, at, count(value) AS n, avg(value) AS mean,
        CASE WHEN count(value) > 1
@@ -310,8 +318,7 @@ SELECT config_key, name, split, at, count(value) AS n, avg(value) AS mean,
        min(value) AS min, max(value) AS max
 FROM (SELECT r.config_key, m.name, m.split, m.at, m.value,
              avg(m.value) OVER (PARTITION BY r.config_key, m.name, m.split, m.at) AS mean_of
-      FROM metric m JOIN run r ON r.id = m.run
-      WHERE r.status = 'done' AND r.replica = 0)
+      FROM metric m JOIN v_done r ON r.run = m.run)
 GROUP BY config_key, name, split, at;
 
 -- Configurations by their experiment's objective and cost; on_front: no other one
@@ -360,11 +367,12 @@ GROUP BY q.run, q.layer, q.site;
 CREATE VIEW v_compare_baseline AS
 SELECT r.id AS run, r.uid, r.config_key, r.seed, b.id AS baseline_run, b.uid AS baseline_uid, m.name, m.split,
        m.value, n.value AS baseline, m.value - n.value AS delta
-FROM run r
-JOIN run b ON b.config_key = r.baseline_key AND b.seed = r.seed AND b.status = 'done' AND b.replica = 0
+FROM v_done x
+JOIN run r ON r.id = x.run
+JOIN v_done y ON y.config_key = r.baseline_key AND y.seed = r.seed
+JOIN run b ON b.id = y.run
 JOIN metric m ON m.run = r.id AND m.at = 'last'
-JOIN metric n ON n.run = b.id AND n.name = m.name AND n.split = m.split AND n.at = 'last'
-WHERE r.status = 'done' AND r.replica = 0;
+JOIN metric n ON n.run = b.id AND n.name = m.name AND n.split = m.split AND n.at = 'last';
 
 CREATE VIEW v_failed AS
 SELECT r.id AS run, r.uid, e.name AS experiment, r.seed, r.status, r.attempt, r.started, r.seconds, r.error

@@ -168,7 +168,31 @@ static void exec(store *s, const char *sql) {
     if (code != SQLITE_OK) fail(s, code);
 }
 
-static char *immutable_uri(const char *path) {
+/* Is the file ours, or as good as empty? Everything that is asked before a byte is
+ * written to it. *empty: the schema is still to be made. */
+static status check_header(store *s, diags *d, bool *empty) {
+    int64_t id = select_int(s, "PRAGMA application_id", NULL);
+    int64_t version = select_int(s, "PRAGMA user_version", NULL);
+    int64_t tables = select_int(s, "SELECT count(*) FROM sqlite_schema", NULL);
+    *empty = id == 0 && version == 0 && tables == 0;
+    if (s->failed) {
+        diag_error(d, ERR_STORE, "%s: not a results database: %s", s->path, sqlite3_errmsg(s->db));
+        diag_hint(d, "name another file with --db");
+    } else if (!*empty && id != STORE_APPLICATION_ID) {
+        diag_error(d, ERR_STORE, "%s: a database of another application (id 0x%08llx)", s->path,
+                   (unsigned long long)id);
+        diag_hint(d, "name another file with --db");
+    } else if (version > STORE_SCHEMA) {
+        diag_error(d, ERR_STORE, "%s: schema %lld, this program knows up to %d", s->path,
+                   (long long)version, STORE_SCHEMA);
+        diag_hint(d, "use a newer quantbench for it");
+    } else {
+        return OK;
+    }
+    return ERR_STORE;
+}
+
+static char *file_uri(const char *path, const char *query) {
     strbuf b = {0};
     strbuf_add(&b, "file:");
     for (; *path != '\0'; path++) {
@@ -177,53 +201,55 @@ static char *immutable_uri(const char *path) {
         else
             strbuf_addn(&b, path, 1);
     }
-    strbuf_add(&b, "?immutable=1");
+    strbuf_add(&b, query);
     return b.s;
 }
 
-/* Looks at a file without changing it or leaving -wal and -shm beside it. */
+static bool has_wal(const char *path) {
+    char *wal = str_format("%s-wal", path);
+    bool there = file_exists(wal);
+    free(wal);
+    return there;
+}
+
+/* Looks at a file without changing it or leaving -wal and -shm beside it. Where a
+ * -wal is there already, only a connection that reads it sees what is in the file. */
 static status inspect(const char *path, diags *d) {
-    char *uri = immutable_uri(path);
+    char *uri = file_uri(path, has_wal(path) ? "?mode=ro" : "?immutable=1");
     store s = {.path = (char *)(uintptr_t)path};
+    bool empty;
     int code = sqlite3_open_v2(uri, &s.db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
     free(uri);
     if (code != SQLITE_OK) fail(&s, code);
-    int64_t id = select_int(&s, "PRAGMA application_id", NULL);
-    int64_t version = select_int(&s, "PRAGMA user_version", NULL);
-    int64_t tables = select_int(&s, "SELECT count(*) FROM sqlite_schema", NULL);
-    status bad = OK;
-    if (s.failed)
-        bad =
-            diag_error(d, ERR_STORE, "%s: not a results database: %s", path, sqlite3_errmsg(s.db));
-    else if (id != STORE_APPLICATION_ID && tables > 0)
-        bad = diag_error(d, ERR_STORE, "%s: a database of another application (id 0x%08llx)", path,
-                         (unsigned long long)id);
-    else if (version > STORE_SCHEMA)
-        bad = diag_error(d, ERR_STORE,
-                         "%s: schema %lld, this program knows up to %d; use a newer quantbench",
-                         path, (long long)version, STORE_SCHEMA);
+    status bad = check_header(&s, d, &empty);
     free(s.why);
     sqlite3_close(s.db);
     return bad;
 }
 
-static void create_schema(store *s) {
+static status create_schema(store *s, diags *d) {
     char now[32];
+    bool empty;
     clock_utc_now(now);
     strbuf sql = {0};
     for (size_t i = 0; i < sizeof schema_lines / sizeof *schema_lines; i++)
         strbuf_add(&sql, schema_lines[i]);
     exec(s, "BEGIN EXCLUSIVE");
-    /* another process may have been faster */
-    if (select_int(s, "PRAGMA user_version", NULL) == 0) {
+    /* another process may have been faster, ours or not */
+    status bad = check_header(s, d, &empty);
+    if (!bad && empty) {
         exec(s, sql.s);
         exec(s, "PRAGMA application_id = 0x51424E43");
         exec(s, "PRAGMA user_version = 1");
         run_sql(s, "INSERT INTO schema_migration(version, applied) VALUES (1, ?)", "t", now);
     }
-    exec(s, "COMMIT");
+    if (bad)
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    else
+        exec(s, "COMMIT");
     strbuf_fini(&sql);
-    if (!s->failed) sqlite3_exec(s->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    if (!bad && !s->failed) sqlite3_exec(s->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    return bad;
 }
 
 static void configure(store *s) {
@@ -237,7 +263,7 @@ static void configure(store *s) {
 
 status store_open(const char *path, bool read_only, diags *d, store **out) {
     *out = NULL;
-    bool exists = file_exists(path);
+    bool exists = file_exists(path), empty = false;
     if (!exists && read_only) {
         diag_error(d, ERR_STORE, "%s: there is no results database", path);
         diag_hint(d, "`quantbench run SPEC` makes it; --db and QUANTBENCH_DB name another");
@@ -253,10 +279,10 @@ status store_open(const char *path, bool read_only, diags *d, store **out) {
         fail(s, code);
     else
         configure(s);
-    if (!s->failed && !read_only && select_int(s, "PRAGMA user_version", NULL) == 0)
-        create_schema(s);
+    bad = s->failed ? store_status(s, d) : check_header(s, d, &empty);
+    if (!bad && empty && !read_only) bad = create_schema(s, d);
     s->last_flush = clock_seconds();
-    bad = store_status(s, d);
+    if (!bad) bad = store_status(s, d);
     if (bad)
         store_close(s);
     else
@@ -321,38 +347,62 @@ static int64_t environment_id(store *s, const store_environment *e) {
     return id;
 }
 
+static void add_experiment(store *s, const char *name, const char *kind) {
+    run_sql(s, "INSERT INTO experiment(name, kind) VALUES (?, ?) ON CONFLICT DO NOTHING", "tt",
+            name, kind);
+}
+
+int64_t store_sweep(store *s, const char *experiment, const char *kind, const char *axes,
+                    const char *compare_metric) {
+    add_experiment(s, experiment, kind);
+    run_sql(s,
+            "INSERT INTO sweep(experiment, axes, compare_metric) SELECT id, ?3, ?4 FROM experiment"
+            " WHERE name = ?1 AND kind = ?2"
+            " ON CONFLICT DO UPDATE SET compare_metric = excluded.compare_metric",
+            "tttt", experiment, kind, axes, compare_metric);
+    store_rows *r = store_select(s,
+                                 "SELECT w.id FROM sweep w JOIN experiment e ON e.id = w.experiment"
+                                 " WHERE e.name = ? AND e.kind = ? AND w.axes = ?",
+                                 "ttt", experiment, kind, axes);
+    int64_t id = store_next(r) ? store_int(r, 0) : 0;
+    store_rows_end(r);
+    return id;
+}
+
 int64_t store_run_begin(store *s, const store_run *r, char uid[STORE_UID]) {
     char now[32];
     clock_utc_now(now);
     make_uid(uid);
     int64_t environment = environment_id(s, r->environment);
-    run_sql(s, "INSERT INTO experiment(name, kind) VALUES (?, ?) ON CONFLICT DO NOTHING", "tt",
-            r->experiment, r->kind);
+    add_experiment(s, r->experiment, r->kind);
     run_sql(s, "INSERT INTO spec(sha256, source, resolved) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             "ttt", r->spec_sha256, r->spec_source, r->spec_resolved);
-    run_sql(
-        s,
-        "INSERT INTO run(uid, experiment, spec, environment, config_key, cache_key, replica, seed, "
-        "status,"
-        " started) SELECT ?1, (SELECT id FROM experiment WHERE name = ?2 AND kind = ?3),"
-        " (SELECT id FROM spec WHERE sha256 = ?4), ?5, ?6, ?7,"
-        " (SELECT count(*) FROM run WHERE cache_key = ?7 AND status = 'done'), ?8, 'running', ?9",
-        "ttttittit", uid, r->experiment, r->kind, r->spec_sha256, environment, r->config_key,
-        r->cache_key, (int64_t)r->seed, now);
+    run_sql(s,
+            "INSERT INTO run(uid, experiment, spec, sweep, environment, config_key, cache_key,"
+            " baseline_key, label, seed, status, started)"
+            " SELECT ?1, (SELECT id FROM experiment WHERE name = ?2 AND kind = ?3),"
+            " (SELECT id FROM spec WHERE sha256 = ?4), nullif(?5, 0), ?6, ?7, ?8, ?9, ?10, ?11,"
+            " 'running', ?12",
+            "ttttiittttit", uid, r->experiment, r->kind, r->spec_sha256, r->sweep, environment,
+            r->config_key, r->cache_key, r->baseline_key, r->label != NULL ? r->label : "",
+            (int64_t)r->seed, now);
     return s->failed ? 0 : sqlite3_last_insert_rowid(s->db);
 }
 
 void store_run_end(store *s, int64_t run, const char *outcome, double seconds, double cpu_seconds,
                    int64_t peak_bytes, const char *error) {
-    run_sql(s,
-            "UPDATE run SET status = ?, seconds = ?, cpu_seconds = ?, peak_bytes = ?, error = ? "
-            "WHERE id = ?",
-            "tdditi", outcome, seconds, cpu_seconds, peak_bytes, error, run);
+    run_sql(
+        s,
+        "UPDATE run SET status = ?1, seconds = ?2, cpu_seconds = ?3, peak_bytes = ?4, error = ?5,"
+        " replica = CASE ?1 WHEN 'done' THEN (SELECT count(*) FROM run o WHERE o.status = 'done'"
+        " AND o.cache_key = run.cache_key) END WHERE id = ?6",
+        "tdditi", outcome, seconds, cpu_seconds, peak_bytes, error, run);
 }
 
-void store_param(store *s, int64_t run, const char *key, const char *given, const char *used) {
-    run_sql(s, "INSERT INTO run_param(run, key, given, used) VALUES (?, ?, ?, ?)", "ittt", run, key,
-            given, used);
+void store_param(store *s, int64_t run, const char *key, const char *given, const char *used,
+                 bool swept) {
+    run_sql(s, "INSERT INTO run_param(run, key, given, used, swept) VALUES (?, ?, ?, ?, ?)",
+            "ittti", run, key, given, used, (int64_t)swept);
 }
 
 void store_plugin(store *s, int64_t run, const char *kind, const char *name, const char *version,

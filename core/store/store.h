@@ -37,6 +37,9 @@ typedef struct store_run {
     const char *experiment, *kind;
     const char *spec_source, *spec_resolved, *spec_sha256;
     const char *config_key, *cache_key;
+    const char *baseline_key; /* NULL: none */
+    const char *label;
+    int64_t sweep; /* of store_sweep(); 0: none */
     uint64_t seed;
     const store_environment *environment;
 } store_run;
@@ -44,13 +47,19 @@ typedef struct store_run {
 void store_begin(store *s);
 status store_commit(store *s, diags *d); /* rolled back on failure */
 
-/* Adds a run with status `running`; the replica number follows those of its
- * cache_key. uid: filled with a new one. */
+/* The row of a sweep of an experiment, made where there is none. axes: as JSON. */
+int64_t store_sweep(store *s, const char *experiment, const char *kind, const char *axes,
+                    const char *compare_metric);
+
+/* Adds a run with status `running`. uid: filled with a new one. */
 int64_t store_run_begin(store *s, const store_run *r, char uid[STORE_UID]);
-/* outcome: done, failed, interrupted; error may be NULL */
+/* outcome: done (then it gets the next replica number of its cache_key), failed,
+ * interrupted; error may be NULL */
 void store_run_end(store *s, int64_t run, const char *outcome, double seconds, double cpu_seconds,
                    int64_t peak_bytes, const char *error);
-void store_param(store *s, int64_t run, const char *key, const char *given, const char *used);
+/* given NULL: the default stood. swept: an axis of the sweep sets it */
+void store_param(store *s, int64_t run, const char *key, const char *given, const char *used,
+                 bool swept);
 void store_plugin(store *s, int64_t run, const char *kind, const char *name, const char *version,
                   const char *abi, const char *sha256);
 void store_input(store *s, int64_t run, const char *role, const char *hash, const char *path);

@@ -1,6 +1,7 @@
 #include "support/support.h"
 
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include "store/store.h"
 #include "util/files.h"
@@ -84,7 +85,7 @@ Test(store, a_new_database_is_ours_and_has_all_its_tables_and_views) {
                            "artifact",      "spec",         "schema_migration",
                            "v_run",         "v_stat",       "v_pareto",
                            "v_sensitivity", "v_layer_wide", "v_compare_baseline",
-                           "v_failed",      "v_bench_best"};
+                           "v_failed",      "v_bench_best", "v_done"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char sql[128];
         snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", names[i]);
@@ -207,9 +208,71 @@ Test(store, a_foreign_newer_or_broken_database_is_refused_unchanged) {
     refused(path, "schema 9, this program knows up to 1");
     write_text(path, "this is a text file and no database, however long it may be");
     refused(path, "not a results database");
+    unlink(path);
+    sqlite3_open(path, &db);
+    sqlite3_exec(db, "PRAGMA application_id = 7", NULL, NULL, NULL); /* empty, but theirs */
+    sqlite3_close(db);
+    refused(path, "another application (id 0x00000007)");
     free(path);
     remove_dir(dir);
     free(dir);
+}
+
+Test(store, what_another_process_has_only_in_its_wal_is_seen, .timeout = 20) {
+    char *dir = temp_dir(), *path = path_join(dir, "other.db");
+    sqlite3 *db;
+    store *s;
+    diags d;
+    diags_init(&d);
+    cr_assert(sqlite3_open(path, &db) == SQLITE_OK); /* stays open: nothing is checkpointed */
+    sqlite3_exec(db, "PRAGMA journal_mode = WAL; PRAGMA application_id = 7; CREATE TABLE t(x)",
+                 NULL, NULL, NULL);
+    cr_assert(store_open(path, false, &d, &s) == ERR_STORE && s == NULL);
+    cr_assert(strstr(d.list[0].message, "another application (id 0x00000007)") != NULL, "%s",
+              d.list[0].message);
+    sqlite3_close(db);
+    free(path);
+    remove_dir(dir);
+    free(dir);
+    diags_fini(&d);
+}
+
+Test(store, replicas_are_numbered_in_the_order_in_which_runs_end) {
+    fixture f = open_new();
+    const store_environment e = {"v", "c", "cpu", "scalar", "blas", 2};
+    store_run r = {.experiment = "x",
+                   .kind = "qat",
+                   .spec_source = "s",
+                   .spec_resolved = "r",
+                   .spec_sha256 = "h",
+                   .config_key = "c",
+                   .cache_key = "k",
+                   .environment = &e};
+    char uid[STORE_UID];
+    store_begin(f.s);
+    int64_t a = store_run_begin(f.s, &r, uid), b = store_run_begin(f.s, &r, uid);
+    int64_t c = store_run_begin(f.s, &r, uid);
+    store_run_end(f.s, b, "done", 1, 1, 1, NULL);
+    store_run_end(f.s, c, "failed", 1, 1, 1, "why");
+    store_run_end(f.s, a, "done", 1, 1, 1, NULL);
+    cr_assert(store_commit(f.s, &f.d) == OK);
+    cr_assert(number(f.s, "SELECT replica FROM run WHERE id = 1") == 1);
+    cr_assert(number(f.s, "SELECT replica FROM run WHERE id = 2") == 0);
+    cr_assert(isnan(number(f.s, "SELECT replica FROM run WHERE id = 3")));
+    close_all(&f);
+}
+
+Test(store, statistics_read_the_newest_of_several_versions_of_a_run) {
+    fixture f = open_new();
+    add_run(f.s, "a", 1, 0.5, 4, &f.d);
+    sqlite3 *db; /* as if an older numeric version had made it */
+    sqlite3_open(f.path, &db);
+    sqlite3_exec(db, "UPDATE run SET cache_key = 'older'", NULL, NULL, NULL);
+    sqlite3_close(db);
+    add_run(f.s, "a", 1, 0.9, 4, &f.d);
+    cr_assert(number(f.s, "SELECT n FROM v_stat WHERE name = 'accuracy'") == 1);
+    cr_assert(number(f.s, "SELECT mean FROM v_stat WHERE name = 'accuracy'") == 0.9);
+    close_all(&f);
 }
 
 Test(store, reading_wants_a_database_that_is_there) {
