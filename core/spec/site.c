@@ -8,7 +8,7 @@
 
 /* ---- keys and merging ---- */
 
-static bool is_host_key(const char *key) {
+bool site_is_host_key(const char *key) {
     for (int i = 0; i < site_schema.n; i++)
         if (strcmp(site_schema.fields[i].key, key) == 0) return true;
     return strcmp(key, "scheme") == 0;
@@ -47,17 +47,20 @@ site_spec site_keys(const schema_context *c, const yaml_node *n, const char *whe
     return s;
 }
 
-static const char *text_of(const site_spec *s, const char *key) {
+const char *site_text(const site_spec *s, const char *key) {
     int i = find_key(s, key);
     return i >= 0 && s->values[i]->kind == YAML_SCALAR ? s->values[i]->text : NULL;
 }
 
+bool site_has_key(const site_spec *s, const char *key) { return find_key(s, key) >= 0; }
+
 site_spec site_merge(arena *a, const site_spec *base, const site_spec *over) {
-    const char *before = text_of(base, "scheme"), *after = text_of(over, "scheme");
+    const char *before = site_text(base, "scheme"), *after = site_text(over, "scheme");
     bool other = after != NULL && before != NULL && strcmp(before, after) != 0;
     site_spec s = room_for(a, base->n + over->n);
     for (int i = 0; i < base->n; i++)
-        if (!other || is_host_key(base->keys[i]->text)) put_key(&s, base->keys[i], base->values[i]);
+        if (!other || site_is_host_key(base->keys[i]->text))
+            put_key(&s, base->keys[i], base->values[i]);
     for (int i = 0; i < over->n; i++) put_key(&s, over->keys[i], over->values[i]);
     return s;
 }
@@ -155,13 +158,17 @@ static void set_parameter(const schema_context *c, plugin_choice *choice, int i,
 
 /* ---- from keys to a configuration ---- */
 
+static bool is_none(const yaml_node *name) {
+    return name->kind == YAML_SCALAR && strcmp(name->text, "none") == 0;
+}
+
 /* The scheme that the keys name; *checked: the plugin that parameters are checked
  * against, after an unknown scheme the suggested one. */
 static plugin_choice choose_scheme(const schema_context *c, const registry *r,
                                    const yaml_node *name, const char *where,
                                    plugin_choice *checked) {
     *checked = (plugin_choice){0};
-    if (name->kind == YAML_SCALAR && strcmp(name->text, "none") == 0) return *checked;
+    if (is_none(name)) return *checked;
     const plugin *nearest, *p = find_plugin(c, r, QB_SCHEME, name, where, &nearest);
     if (p != NULL) *checked = params_defaults(p);
     plugin_choice chosen = *checked;
@@ -169,11 +176,25 @@ static plugin_choice choose_scheme(const schema_context *c, const registry *r,
     return chosen;
 }
 
-static void set_parameters(const schema_context *c, const site_spec *s, plugin_choice *choice) {
+/* `scheme: none` has no parameters; a key that no scheme could have is a slip. */
+static void refuse_parameter_of_none(const schema_context *c, const yaml_node *key,
+                                     const char *const *host_keys, int n_host) {
+    diag_error_at(c->d, ERR_SPEC, &key->at, "scheme 'none' has no parameter '%s'", key->text);
+    const char *near = suggest_nearest(key->text, host_keys, n_host);
+    if (near != NULL)
+        diag_hint(c->d, "did you mean '%s'?", near);
+    else
+        diag_hint(c->d, "`scheme: none` keeps float; remove the key or name a scheme");
+}
+
+static void set_parameters(const schema_context *c, const site_spec *s, bool none,
+                           plugin_choice *choice) {
     const char *host_keys[SITE_MAX_KEYS];
     for (int i = 0; i < site_schema.n; i++) host_keys[i] = site_schema.fields[i].key;
-    for (int i = 0; choice->plugin != NULL && i < s->n; i++) {
-        if (is_host_key(s->keys[i]->text)) continue;
+    for (int i = 0; i < s->n; i++) {
+        if (site_is_host_key(s->keys[i]->text)) continue;
+        if (none) refuse_parameter_of_none(c, s->keys[i], host_keys, site_schema.n);
+        if (choice->plugin == NULL) continue;
         int k = params_find(choice->plugin, s->keys[i]->text);
         if (k < 0)
             unknown_parameter(c, choice->plugin, s->keys[i], host_keys, site_schema.n);
@@ -188,7 +209,8 @@ static yaml_node host_map(arena *a, const site_spec *s, const place *at) {
     map.keys = arena_alloc(a, (size_t)(s->n + 1) * sizeof *map.keys);
     map.items = arena_alloc(a, (size_t)(s->n + 1) * sizeof *map.items);
     for (int i = 0; i < s->n; i++) {
-        if (!is_host_key(s->keys[i]->text) || strcmp(s->keys[i]->text, "scheme") == 0) continue;
+        if (!site_is_host_key(s->keys[i]->text) || strcmp(s->keys[i]->text, "scheme") == 0)
+            continue;
         map.keys[map.n] = (yaml_node *)(uintptr_t)s->keys[i];
         map.items[map.n++] = (yaml_node *)(uintptr_t)s->values[i];
     }
@@ -218,7 +240,7 @@ site_config site_resolve(const schema_context *c, const registry *r, const site_
     plugin_choice checked;
     out.at = s->values[at]->at;
     out.scheme = choose_scheme(c, r, s->values[at], where, &checked);
-    set_parameters(c, s, &checked);
+    set_parameters(c, s, is_none(s->values[at]), &checked);
     if (out.scheme.plugin != NULL) out.scheme = checked;
     site_values v = {0};
     yaml_node host = host_map(c->a, s, &out.at);

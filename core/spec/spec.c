@@ -71,17 +71,19 @@ static void read_quant(const schema_context *c, const registry *r, spec_quant *q
     q->weights = site_keys(c, q->weights_node, "quant.weights");
     q->activations = site_keys(c, q->activations_node, "quant.activations");
     read_rules(c, q);
-    /* Typed once here for their errors; core/plan types what remains after the rules. */
+    /* Typed once here for their errors; core/plan types what remains after the rules.
+     * A rule that names no scheme has keys for whatever scheme its layers have: only
+     * the plan knows. */
     site_resolve(c, r, &q->weights, "quant.weights", false);
     site_resolve(c, r, &q->activations, "quant.activations", true);
     if (q->ste_node != NULL) plugin_resolve(c, r, QB_STE, q->ste_node, "quant.ste");
     if (q->packer_node != NULL) plugin_resolve(c, r, QB_PACKER, q->packer_node, "quant.packer");
     for (int i = 0; i < q->n_rules; i++) {
         const spec_rule *rule = &q->rules[i];
-        site_spec w = site_merge(c->a, &q->weights, &rule->weights);
-        site_spec x = site_merge(c->a, &q->activations, &rule->activations);
-        site_resolve(c, r, &w, "weights", false);
-        site_resolve(c, r, &x, "activations", true);
+        if (site_has_key(&rule->weights, "scheme"))
+            site_resolve(c, r, &rule->weights, "weights", false);
+        if (site_has_key(&rule->activations, "scheme"))
+            site_resolve(c, r, &rule->activations, "activations", true);
         if (rule->ste != NULL) plugin_resolve(c, r, QB_STE, rule->ste, "ste");
         if (rule->packer != NULL) plugin_resolve(c, r, QB_PACKER, rule->packer, "packer");
     }

@@ -91,6 +91,40 @@ Test(rules, a_rule_without_effect_is_a_warning) {
     drop(&f);
 }
 
+Test(rules, a_rule_whose_parameters_a_later_scheme_drops_is_a_warning) {
+    fixture f = make(START MODEL "quant:\n  weights: int\n  rules:\n"
+                                 "    - {match: fc1, weights: {bits: 4}}\n"
+                                 "    - {match: 'fc*', weights: bitnet158}\n");
+    cr_assert(f.bad == OK && f.d.n == 1 && f.d.list[0].warning && f.d.list[0].at.line == 9);
+    drop(&f);
+    f = make(START MODEL "quant:\n  weights: int\n  rules:\n"
+                         "    - {match: fc1, weights: {bits: 4}}\n"
+                         "    - {match: 'fc*', weights: int}\n"); /* the same one keeps them */
+    cr_assert(f.bad == OK && f.d.n == 0);
+    cr_assert_str_eq(f.p.layers[0].weights.label, "int bits=4 tensor");
+    drop(&f);
+}
+
+Test(rules, parameters_belong_to_the_scheme_that_earlier_rules_chose) {
+    fixture f = make_fine(START MODEL "quant:\n  weights: bitnet158\n  rules:\n"
+                                      "    - {match: fc2, weights: int}\n"
+                                      "    - {match: fc2, weights: {bits: 3}}\n");
+    cr_assert_str_eq(f.p.layers[1].weights.label, "int bits=3 tensor");
+    drop(&f);
+    f = make(START MODEL "quant:\n  weights: bitnet158\n  rules:\n"
+                         "    - {match: fc2, weights: {bits: 3}}\n");
+    cr_assert(f.bad == ERR_SPEC && f.d.errors == 1 &&
+              strstr(f.d.list[0].message, "scheme 'bitnet158' has no parameter 'bits'"));
+    drop(&f);
+}
+
+Test(rules, scheme_none_takes_no_parameters) {
+    fixture f = make(START MODEL "quant: {weights: {scheme: none, bits: 4}}\n");
+    cr_assert(f.bad == ERR_SPEC && f.d.errors == 1 &&
+              strstr(f.d.list[0].message, "scheme 'none' has no parameter 'bits'"));
+    drop(&f);
+}
+
 Test(rules, patterns_are_globs_places_types_and_expressions) {
     arena a = {0};
     diags d;
