@@ -233,6 +233,7 @@ status qat_run(const qat_job *j, diags *d) {
     status bad = trainer_open(&t, j->p, j->train, j->seed, d);
     if (bad) return bad;
     bad = train(j, &t, &g, d);
+    if (!bad) bad = trainer_check_weights(&t, d);
     if (!bad) bad = store_flush(j->s, d);
     if (!bad) bad = finish(j, &t, &g, d);
     trainer_close(&t);

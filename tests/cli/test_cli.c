@@ -278,6 +278,23 @@ Test(run, one_that_diverges_is_recorded_and_the_others_go_on, .init = setup, .fi
     free(out);
 }
 
+Test(run, none_is_done_with_numbers_that_are_not_finite, .init = setup, .fini = teardown) {
+    write_file("s.yaml", "version: 1\nkind: qat\ndata: {train: {format: glyphs, n: 256}, test: "
+                         "{format: glyphs, n: 50}}\nmodel: {type: mlp, hidden: [16]}\n"
+                         "optimizer: {type: sgd, lr: 1000, weight_decay: 1000}\n");
+    int failed = 0; /* the weights grow 10^6-fold a step: one of the last steps is beyond float */
+    for (int steps = 1; steps <= 8; steps++) {
+        outcome o = run("$Q run s.yaml --db r.db -q --json --set train.steps=%d", steps);
+        cr_assert(o.exit == 0 || o.exit == 8, "steps %d: exit %d", steps, o.exit);
+        json_t *line = json_line(o.out, 0);
+        cr_assert((o.exit == 0) == json_is_number(json_object_get(line, "loss")), "%s", o.out);
+        failed += o.exit == 8;
+        json_decref(line);
+        free_outcome(&o);
+    }
+    cr_assert(failed > 0);
+}
+
 Test(run, a_signal_ends_it_cleanly_with_exit_9, .init = setup, .fini = teardown) {
     write_file("s.yaml", SMALL);
     outcome o = run("$Q run s.yaml --db r.db -q --set train.epochs=100000 & pid=$!; sleep 1; kill "
@@ -517,6 +534,7 @@ Test(cli, usage_errors_are_exit_2_with_a_suggestion, .init = setup, .fini = tear
                  {"plugins frob", "plugins wants list or show"},
                  {"plugins show itn", "did you mean 'int'?"},
                  {"bench frob", "bench wants train"},
+                 {"bench train --set data.batch=64", "none is given"},
                  {"help frob", "no help for 'frob'"},
                  {"run s.yaml --quiet=1", "--quiet takes no value"},
                  {"run s.yaml --set novalue", "a key, '=' and a value"}};
@@ -564,6 +582,7 @@ Test(bench, train_prints_speed_and_phases_of_both_networks, .init = setup, .fini
     free(out);
     write_file("s.yaml", SMALL);
     free(expect(0, "$Q bench train s.yaml --seconds 1 | grep -q small"));
+    free(expect(3, "$Q bench train s.yaml --seconds 1 --set data.batch=501"));
 }
 
 /* ---- experiments ---- */
