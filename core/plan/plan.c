@@ -21,13 +21,11 @@ static data_source source_of(const spec *s, const spec_split *split, glyph_split
                          .std = s->data.normalize.std};
 }
 
-static status plan_data(plan *p, diags *d) {
+static status plan_data(plan *p, dataset_catalog *data, diags *d) {
     p->train = source_of(p->spec, &p->spec->data.train, GLYPHS_OF_TRAIN);
     p->test = source_of(p->spec, &p->spec->data.test, GLYPHS_OF_TEST);
-    status bad = dataset_shape(&p->train, d, &p->train_size);
-    if (!bad) bad = dataset_shape(&p->test, d, &p->test_size);
-    if (!bad) bad = dataset_hash(&p->train, d, p->train_hash);
-    if (!bad) bad = dataset_hash(&p->test, d, p->test_hash);
+    status bad = dataset_describe(data, &p->train, d, &p->train_size, p->train_hash);
+    if (!bad) bad = dataset_describe(data, &p->test, d, &p->test_size, p->test_hash);
     if (bad) return bad;
     if (p->train_size.features != p->test_size.features)
         return diag_error(d, ERR_INPUT, "a training sample has %lld values, a test sample %lld",
@@ -188,9 +186,9 @@ static status plan_sizes(plan *p, const registry *r, diags *d) {
 
 /* ---- all of it ---- */
 
-status plan_build(plan *p, spec *s, const registry *r, int numeric_version, diags *d) {
+status plan_build(plan *p, spec *s, const registry *r, dataset_catalog *data, diags *d) {
     *p = (plan){.spec = s};
-    status bad = spec_describes_layers(s) ? plan_data(p, d) : diags_status(d);
+    status bad = spec_describes_layers(s) ? plan_data(p, data, d) : diags_status(d);
     if (bad) return bad;
     start_model(p);
     rules_apply(p, r, d);
@@ -200,7 +198,7 @@ status plan_build(plan *p, spec *s, const registry *r, int numeric_version, diag
     plan_training(p);
     bad = plan_sizes(p, r, d);
     if (bad) return bad;
-    identity_make(p, numeric_version);
+    identity_make(p);
     return OK;
 }
 

@@ -7,43 +7,47 @@
 
 #include "report/table.h"
 #include "util/json.h"
+#include "util/mem.h"
 #include "util/str.h"
 
 /* ---- lines of v_run ---- */
 
-static const char *const line_heads[] = {"run",   "experiment", ">seed",    "status",  ">accuracy",
-                                         ">loss", ">bits/w",    ">seconds", "started", NULL};
+static const char *const line_heads[] = {"run",      "experiment", "label", ">seed",
+                                         "status",   ">accuracy",  ">loss", ">bits/w",
+                                         ">seconds", "started",    NULL};
 
 #define LINE_COLUMNS                                                                               \
-    "uid, experiment, seed, status, accuracy, loss, bits_per_weight, seconds, started, error"
+    "uid, experiment, label, seed, status, accuracy, loss, bits_per_weight, seconds, started, error"
 
 static void add_line(table *t, const store_rows *r) {
     table_add(t, "%s", store_text(r, 0));
     table_add(t, "%s", store_text(r, 1));
-    table_add(t, "%" PRIu64, (uint64_t)store_int(r, 2));
-    table_add(t, "%s", store_text(r, 3));
-    if (store_is_null(r, 4))
+    table_add(t, "%s", store_text(r, 2));
+    table_add(t, "%" PRIu64, (uint64_t)store_int(r, 3));
+    table_add(t, "%s", store_text(r, 4));
+    if (store_is_null(r, 5))
         table_add(t, "-");
     else
-        table_add(t, "%.2f %%", 100 * store_real(r, 4));
-    table_add_real(t, store_real(r, 5), 4);
-    table_add_real(t, store_real(r, 6), 3);
-    table_add_real(t, store_real(r, 7), 1);
-    table_add(t, "%s", store_text(r, 8));
+        table_add(t, "%.2f %%", 100 * store_real(r, 5));
+    table_add_real(t, store_real(r, 6), 4);
+    table_add_real(t, store_real(r, 7), 3);
+    table_add_real(t, store_real(r, 8), 1);
+    table_add(t, "%s", store_text(r, 9));
 }
 
 static void print_line_json(const store_rows *r, FILE *out) {
     json_t *o = json_object();
     json_set_str(o, "uid", store_text(r, 0));
     json_set_str(o, "experiment", store_text(r, 1));
-    json_object_set_new(o, "seed", json_integer(store_int(r, 2)));
-    json_set_str(o, "status", store_text(r, 3));
-    json_set_real(o, "accuracy", store_real(r, 4));
-    json_set_real(o, "loss", store_real(r, 5));
-    json_set_real(o, "bits_per_weight", store_real(r, 6));
-    json_set_real(o, "seconds", store_real(r, 7));
-    json_set_str(o, "started", store_text(r, 8));
-    json_set_str(o, "error", store_text(r, 9));
+    json_set_str(o, "label", store_text(r, 2));
+    json_object_set_new(o, "seed", json_integer(store_int(r, 3)));
+    json_set_str(o, "status", store_text(r, 4));
+    json_set_real(o, "accuracy", store_real(r, 5));
+    json_set_real(o, "loss", store_real(r, 6));
+    json_set_real(o, "bits_per_weight", store_real(r, 7));
+    json_set_real(o, "seconds", store_real(r, 8));
+    json_set_str(o, "started", store_text(r, 9));
+    json_set_str(o, "error", store_text(r, 10));
     json_print_line(o, out);
 }
 
@@ -67,12 +71,23 @@ status report_list(store *s, int64_t limit, bool json, FILE *out, diags *d) {
     return store_status(s, d);
 }
 
-/* ---- mean and deviation of some runs ---- */
+/* ---- the runs of a study ---- */
 
+/* Of one configuration. */
 typedef struct sample {
+    char key[65], *label;
     int n;
     double sum, squares;
 } sample;
+
+static sample *sample_of(sample *all, int *n, const char *key, const char *label) {
+    for (int i = 0; i < *n; i++)
+        if (strcmp(all[i].key, key) == 0) return &all[i];
+    sample *s = &all[(*n)++];
+    *s = (sample){.label = str_format("%s", label)};
+    snprintf(s->key, sizeof s->key, "%s", key);
+    return s;
+}
 
 static void sample_add(sample *a, double v) {
     if (!isfinite(v)) return;
@@ -89,27 +104,42 @@ static double sample_deviation(const sample *a) {
     return variance > 0 ? sqrt(variance) : 0;
 }
 
+static void print_samples(const sample *all, int n, FILE *out) {
+    for (int i = 0; i < n; i++) {
+        const sample *a = &all[i];
+        if (a->n < 2) continue;
+        char *label = str_escape(a->label);
+        fprintf(out, "%s%saccuracy %.2f %% +- %.2f (mean and standard deviation of %d seeds)\n",
+                label, *label != '\0' ? ": " : "", 100 * sample_mean(a), 100 * sample_deviation(a),
+                a->n);
+        free(label);
+    }
+}
+
 status report_results(store *s, const int64_t *runs, int n, bool json, FILE *out, diags *d) {
     table t;
-    sample accuracy = {0};
+    sample *all = mem_calloc((size_t)n + 1, sizeof *all);
+    int samples = 0;
     table_open(&t, line_heads);
     for (int i = 0; i < n; i++) {
         store_rows *r =
-            store_select(s, "SELECT " LINE_COLUMNS " FROM v_run WHERE run = ?", "i", runs[i]);
+            store_select(s, "SELECT " LINE_COLUMNS ", config_key FROM v_run WHERE run = ?", "i",
+                         runs[i]);
         if (store_next(r)) {
             if (json)
                 print_line_json(r, out);
             else
                 add_line(&t, r);
-            sample_add(&accuracy, store_real(r, 4));
+            sample_add(sample_of(all, &samples, store_text(r, 11), store_text(r, 2)),
+                       store_real(r, 5));
         }
         store_rows_end(r);
     }
     if (!json && t.cells > 0) table_print(&t, out);
     table_close(&t);
-    if (!json && accuracy.n > 1)
-        fprintf(out, "accuracy %.2f %% +- %.2f (mean and standard deviation of %d seeds)\n",
-                100 * sample_mean(&accuracy), 100 * sample_deviation(&accuracy), accuracy.n);
+    if (!json) print_samples(all, samples, out);
+    for (int i = 0; i < samples; i++) free(all[i].label);
+    free(all);
     return store_status(s, d);
 }
 

@@ -26,8 +26,9 @@ static const char bitnet_spec[] = NETWORK "name: bitnet158\n"
                                           "  activations: {scheme: int, bits: 8}\n";
 
 typedef struct network {
-    spec s;
-    plan p;
+    study study;
+    const spec *s;
+    const plan *p;
     trainer t;
     double *seconds; /* of each whole step that was timed, the first STEPS_MAX */
     int64_t steps;
@@ -39,27 +40,30 @@ typedef struct network {
 static status prepare(network *n, const char *path, const char *const *settings, int n_settings,
                       const char *text, const registry *r, dataset *train, diags *d) {
     status bad;
+    n->seconds = mem_calloc(STEPS_MAX, sizeof *n->seconds);
     if (path != NULL) {
-        bad = runner_plan(path, settings, n_settings, r, &n->s, &n->p, d);
+        bad = runner_study(&n->study, path, settings, n_settings, r, d);
     } else {
-        bad = spec_load_text(&n->s, "bench train", text, r, d);
-        if (!bad) bad = plan_build(&n->p, &n->s, r, NUMERIC_VERSION, d);
+        bad = study_open_text(&n->study, "bench train", text, r, NUMERIC_VERSION, d);
     }
-    if (!bad && n->p.train_size.n < n->s.data.batch) {
+    if (!bad && n->study.n_points > 1)
+        bad = diag_error(d, ERR_SPEC, "%s: a sweep of %d points; bench train wants one network",
+                         path, n->study.n_points);
+    if (bad) return bad;
+    n->s = &n->study.points[0].s, n->p = &n->study.points[0].p;
+    if (!bad && n->p->train_size.n < n->s->data.batch) {
         bad = diag_error(d, ERR_SPEC, "%s: %lld training samples are fewer than one batch of %lld",
-                         n->s.file, (long long)n->p.train_size.n, (long long)n->s.data.batch);
+                         n->s->file, (long long)n->p->train_size.n, (long long)n->s->data.batch);
         diag_hint(d, "a smaller data.batch, or more samples");
     }
-    if (!bad && train->x == NULL) bad = dataset_load(&n->p.train, d, train);
-    if (!bad) bad = trainer_open(&n->t, &n->p, train, n->s.seed, d);
-    n->seconds = mem_calloc(STEPS_MAX, sizeof *n->seconds);
+    if (!bad && train->x == NULL) bad = dataset_load(&n->p->train, d, train);
+    if (!bad) bad = trainer_open(&n->t, n->p, train, n->s->seed, d);
     return bad;
 }
 
 static void release(network *n) {
     if (n->t.order != NULL) trainer_close(&n->t);
-    plan_close(&n->p);
-    spec_close(&n->s);
+    study_close(&n->study);
     free(n->seconds);
 }
 
@@ -67,11 +71,11 @@ static status take_steps(network *n, int count, bool timed, diags *d) {
     for (int i = 0; i < count; i++) {
         double loss, start = clock_seconds();
         int64_t rows;
-        if (n->t.step == n->p.steps) n->t.step = 0; /* a short training starts over */
+        if (n->t.step == n->p->steps) n->t.step = 0; /* a short training starts over */
         status bad = trainer_step(&n->t, &loss, &rows, d);
         if (bad) return bad;
         n->phase_steps++;
-        bool whole = rows == n->s.data.batch; /* the last batch of an epoch may be short */
+        bool whole = rows == n->s->data.batch; /* the last batch of an epoch may be short */
         if (timed && whole && n->steps < STEPS_MAX)
             n->seconds[n->steps++] = clock_seconds() - start;
     }
@@ -89,10 +93,10 @@ static double median(double *v, int64_t n) {
 }
 
 static bench_train_row summarize(network *n) {
-    bench_train_row row = {.name = n->s.name,
-                           .batch = n->s.data.batch,
+    bench_train_row row = {.name = n->s->name,
+                           .batch = n->s->data.batch,
                            .steps = n->steps,
-                           .params = n->p.params};
+                           .params = n->p->params};
     double sum = 0, after[STEP_PHASES];
     for (int64_t i = 0; i < n->steps; i++) sum += n->seconds[i];
     double mid = median(n->seconds, n->steps);

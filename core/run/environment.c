@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commit.h" /* made by the Makefile: GIT_COMMIT */
 #include "nn/gemm.h"
@@ -33,6 +34,10 @@ void environment_read(environment *e) {
 }
 
 status environment_force_simd(const char *level, diags *d) { return simd_force(level, d); }
+
+int64_t environment_memory_bytes(void) {
+    return (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
+}
 
 int64_t environment_peak_bytes(void) {
     char text[64];

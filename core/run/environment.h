@@ -23,6 +23,9 @@ void environment_read(environment *e);
 /* Forces a level of the kernels (--simd); ERR_USAGE if there is none of that name. */
 status environment_force_simd(const char *level, diags *d);
 
+/* Memory of the machine, in bytes. */
+int64_t environment_memory_bytes(void);
+
 /* The most memory that this process has had, in bytes. */
 int64_t environment_peak_bytes(void);
 

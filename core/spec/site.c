@@ -203,8 +203,7 @@ static void set_parameters(const schema_context *c, const site_spec *s, bool non
     }
 }
 
-/* The host's keys of s as a map of their own. */
-static yaml_node host_map(arena *a, const site_spec *s, const place *at) {
+yaml_node site_host_keys(arena *a, const site_spec *s, const place *at) {
     yaml_node map = {.kind = YAML_MAP, .at = *at};
     map.keys = arena_alloc(a, (size_t)(s->n + 1) * sizeof *map.keys);
     map.items = arena_alloc(a, (size_t)(s->n + 1) * sizeof *map.items);
@@ -243,7 +242,7 @@ site_config site_resolve(const schema_context *c, const registry *r, const site_
     set_parameters(c, s, is_none(s->values[at]), &checked);
     if (out.scheme.plugin != NULL) out.scheme = checked;
     site_values v = {0};
-    yaml_node host = host_map(c->a, s, &out.at);
+    yaml_node host = site_host_keys(c->a, s, &out.at);
     schema_parse(c, &site_schema, &host, where, &v);
     if (v.granularity != SITE_OWN) out.granularity = v.granularity;
     if (activations) check_activations(c, s, where, out.granularity);

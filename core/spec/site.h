@@ -23,6 +23,9 @@ typedef struct site_spec {
     int n;
 } site_spec;
 
+/* The host's keys of s as a map of their own. */
+yaml_node site_host_keys(arena *a, const site_spec *s, const place *at);
+
 /* Typed. */
 typedef struct site_config {
     plugin_choice scheme; /* plugin NULL: float */

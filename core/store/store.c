@@ -314,9 +314,14 @@ void store_begin(store *s) {
 
 status store_commit(store *s, diags *d) {
     exec(s, "COMMIT");
-    if (s->failed && s->in_transaction) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    if (s->failed) store_rollback(s);
     s->in_transaction = false;
     return store_status(s, d);
+}
+
+void store_rollback(store *s) {
+    if (s->in_transaction) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    s->in_transaction = false;
 }
 
 static void make_uid(char uid[STORE_UID]) {

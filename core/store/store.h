@@ -46,6 +46,7 @@ typedef struct store_run {
 
 void store_begin(store *s);
 status store_commit(store *s, diags *d); /* rolled back on failure */
+void store_rollback(store *s);
 
 /* The row of a sweep of an experiment, made where there is none. axes: as JSON. */
 int64_t store_sweep(store *s, const char *experiment, const char *kind, const char *axes,

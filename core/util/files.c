@@ -167,6 +167,30 @@ char *path_dir(const char *path) {
     return mem_strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
+char *path_relative(const char *from, const char *path) {
+    char *base = realpath(from, NULL), *to = realpath(path, NULL), *out = NULL;
+    if (base != NULL && to != NULL) {
+        size_t same = 0; /* length of the folders that both have, with the slash */
+        for (size_t i = 0; base[i] == to[i] && to[i] != '\0'; i++)
+            if (to[i] == '/') same = i + 1;
+        size_t n = strlen(base);
+        if (strncmp(base, to, n) == 0 && to[n] == '/') same = n + 1;
+        strbuf b = {0};
+        strbuf_add(&b, "");
+        for (const char *p = base + (same < n ? same : n); *p != '\0';) {
+            strbuf_add(&b, "../");
+            p += strcspn(p, "/");
+            p += *p == '/';
+        }
+        strbuf_add(&b, to + same);
+        out = b.s;
+    }
+    if (out == NULL) out = to != NULL ? mem_strdup(to) : mem_strdup(path);
+    free(base);
+    free(to);
+    return out;
+}
+
 const char *path_base(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;

@@ -34,8 +34,11 @@ bool dir_exists(const char *path);
 status dir_make(const char *path, diags *d);
 
 char *path_join(const char *dir, const char *name); /* name if it is absolute; free() */
-char *path_dir(const char *path);                   /* "." if there is none; free() */
-const char *path_base(const char *path);            /* behind the last slash */
+/* How `path` is named from the folder `from`; absolute where one of them cannot be
+ * resolved. free() */
+char *path_relative(const char *from, const char *path);
+char *path_dir(const char *path);        /* "." if there is none; free() */
+const char *path_base(const char *path); /* behind the last slash */
 bool path_has_suffix(const char *path, const char *suffix);
 /* The folder of the running program; free() */
 char *path_of_program(void);

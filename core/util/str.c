@@ -199,6 +199,18 @@ void str_bytes(char out[32], int64_t bytes) {
     snprintf(out, 32, u == 0 ? "%.0f %s" : "%.1f %s", v, unit[u]);
 }
 
+void str_duration(char out[32], double seconds) {
+    long long s = (long long)(seconds + 0.5);
+    if (seconds < 10)
+        snprintf(out, 32, "%.1f s", seconds);
+    else if (s < 60)
+        snprintf(out, 32, "%lld s", s);
+    else if (s < 3600)
+        snprintf(out, 32, "%lld min %lld s", s / 60, s % 60);
+    else
+        snprintf(out, 32, "%lld h %lld min", s / 3600, s % 3600 / 60);
+}
+
 /* ---- globs ---- */
 
 const char *str_glob_check(const char *glob) {

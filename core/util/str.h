@@ -46,6 +46,8 @@ void str_real(char out[32], double v);
 /* 1234567 as "1,234,567"; bytes as "2.6 MiB". */
 void str_thousands(char out[32], int64_t n);
 void str_bytes(char out[32], int64_t bytes);
+/* "3.2 s", "1 min 20 s", "2 h 5 min" */
+void str_duration(char out[32], double seconds);
 
 /* Does `text` match the glob? `*` any characters, `?` one, `[a-c]` a range,
  * `{x,y}` alternatives. The glob must have passed str_glob_check(). */

@@ -1,6 +1,6 @@
 #include "support/support.h"
 
-#include "spec/yaml.h"
+#include "spec/tree.h"
 
 /* Parses text; returns the message of the first error or NULL. */
 static char *error_of(const char *text) {
@@ -86,12 +86,12 @@ Test(yaml, a_setting_replaces_or_makes_the_maps_on_its_way) {
     diags_init(&d);
     cr_assert(yaml_parse(&a, "t", text, strlen(text), &d, &root) == OK);
     cr_assert(yaml_parse_setting(&a, "y.b.c={d: [1, 2]}", &d, &path, &value) == OK);
-    cr_assert(yaml_set(&a, root, path, value) == 0);
+    cr_assert(tree_set(&a, root, path, &value->at, value) == 0);
     cr_assert(yaml_get(yaml_get(yaml_get(root, "y"), "b"), "c")->kind == YAML_MAP);
     cr_assert(yaml_get(yaml_get(root, "x"), "b") == NULL,
               "an alias must not change what it was made from");
     cr_assert(yaml_parse_setting(&a, "x.a.z=1", &d, &path, &value) == OK);
-    cr_assert(yaml_set(&a, root, path, value) == 3, "x.a is no map");
+    cr_assert(tree_set(&a, root, path, &value->at, value) == 3, "x.a is no map");
     cr_assert(value->at.col == 7 && strcmp(value->at.source, "x.a.z=1") == 0);
     diags_fini(&d);
     arena_fini(&a);
