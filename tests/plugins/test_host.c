@@ -233,9 +233,13 @@ Test(loader, an_entry_that_breaks_the_abi_is_refused_in_one_sentence) {
     cr_assert(strstr(variant_error(ENTRY(.size = 40)), "only 40 bytes"));
 }
 
-#define PARAM(...)                                                                                 \
+#define PARAM_TABLE(...)                                                                           \
     "static const qb_param params[] = {{.name = \"a\", .doc = \"d\", .type = QB_INT, .field_size " \
-    "= 8, .max = 9, " #__VA_ARGS__ "}};\n" ENTRY(.params = params, .n_params = 1)
+    "= 8, .max = 9, " #__VA_ARGS__ "}};\n"
+#define PARAM(...) PARAM_TABLE(__VA_ARGS__) ENTRY(.params = params, .n_params = 1)
+/* The same in an instance of 4 bytes, smaller than any field. */
+#define PARAM_OF_4(...)                                                                            \
+    PARAM_TABLE(__VA_ARGS__) ENTRY(.params = params, .n_params = 1, .instance_size = 4)
 
 Test(loader, a_parameter_table_that_makes_no_sense_is_refused) {
     cr_assert_str_eq(variant_error(PARAM(.dflt = 3)), "");
@@ -246,11 +250,16 @@ Test(loader, a_parameter_table_that_makes_no_sense_is_refused) {
     cr_assert(strstr(variant_error(PARAM(.min = 10)), "range is empty"));
     cr_assert(strstr(variant_error(PARAM(.offset = 12)), "outside the instance"));
     cr_assert(strstr(variant_error(PARAM(.offset = 16)), "outside the instance"));
+    cr_assert(strstr(variant_error(PARAM(.offset = 0xfffffff8u)), "outside the instance"));
+    cr_assert(strstr(variant_error(PARAM_OF_4(.offset = 0)), "outside the instance"));
+    cr_assert(strstr(variant_error(PARAM_OF_4(.offset = 0xfffffff8u)), "outside the instance"));
     cr_assert(strstr(variant_error(PARAM(.field_size = 4)), "wrong size"));
     cr_assert(strstr(variant_error(PARAM(.type = 7)), "unknown type"));
     cr_assert(strstr(variant_error(PARAM(.doc = "")), "no doc"));
     cr_assert(strstr(variant_error(PARAM(.type = QB_ENUM, .field_size = 4)), "no choices"));
     cr_assert(strstr(variant_error(PARAM(.flags = QB_LIVE)), "only a REAL can be live"));
+    cr_assert(strstr(variant_error(PARAM(.type = QB_BOOL, .field_size = 1, .dflt = QB_AUTO)),
+                     "a BOOL has no auto"));
 }
 
 Test(registry, one_bad_file_does_not_hide_the_others_and_doubles_name_both_paths) {

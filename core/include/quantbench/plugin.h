@@ -86,9 +86,9 @@ enum {
  *
  * A parameter is a field of your instance struct. Before init() the host has
  * written every field: the checked value from the YAML file, or the default.
- * A default of QB_AUTO lets the user write `auto`: the field then holds
- * INT64_MIN, NAN or (ENUM) -1 and init() replaces it; the host reads it back
- * and records what was used.
+ * A default of QB_AUTO (INT, REAL, ENUM) lets the user write `auto`: the field
+ * then holds INT64_MIN, NAN or -1 and init() replaces it; the host reads it
+ * back and records what was used.
  *
  * A live parameter may change between steps (never during a call): read the
  * field where you need it, derive nothing from it in init(). Its default goes
