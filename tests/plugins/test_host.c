@@ -56,7 +56,7 @@ Test(params, fields_get_the_defaults_and_init_resolves_auto) {
     cr_assert(c.values[1].is_auto && c.values[2].is_auto);
     cr_assert(open_scheme(&in, &c, &d) == OK);
     const allparams *s = in.self;
-    cr_assert(s->count == 3 && s->limit == 1.5 && s->heat == 1 && s->on && s->mode == 1);
+    cr_assert(s->count == 3 && s->limit == 1.5 && s->heat == 0.01 && s->on && s->mode == 1);
     cr_assert_str_eq(s->text, "word");
     cr_assert(!in.choice.values[1].is_auto && in.choice.values[1].i == 6);
     cr_assert(!in.choice.values[2].is_auto && in.choice.values[2].r == 0.75);
@@ -108,6 +108,8 @@ Test(params, live_parameters_go_from_start_to_end_unless_the_user_fixed_them) {
     diags_init(&d);
     cr_assert(open_scheme(&in, &c, &d) == OK);
     const allparams *s = in.self;
+    params_set_live(&in.choice, in.self, 0);
+    cr_assert(s->heat == 1);
     params_set_live(&in.choice, in.self, 0.5);
     assert_near(s->heat, 0.1, 1e-12, 0); /* geometric from 1 to 0.01 */
     params_set_live(&in.choice, in.self, 1);
@@ -118,6 +120,20 @@ Test(params, live_parameters_go_from_start_to_end_unless_the_user_fixed_them) {
     params_set_live(&in.choice, in.self, 0.5);
     cr_assert(s->heat == 5);
     instance_close(&in);
+    diags_fini(&d);
+}
+
+/* Post-training quantization opens a scheme and never speaks of progress. */
+Test(params, without_a_training_live_parameters_hold_their_end) {
+    quant_config config = {.scheme = fixture_choice("allparams", NULL, NULL)};
+    quantizer q;
+    diags d;
+    float x[4] = {1, 2, 3, 4}, meta;
+    diags_init(&d);
+    cr_assert(quantizer_open(&q, &config, "w", false, 1, 4, &d) == OK);
+    cr_assert(quantizer_fit(&q, x, 1, &meta, &d) == OK);
+    cr_assert(meta == 0.01f, "fit() saw heat %g", (double)meta);
+    quantizer_close(&q);
     diags_fini(&d);
 }
 

@@ -92,8 +92,8 @@ enum {
  *
  * A live parameter may change between steps (never during a call): read the
  * field where you need it, derive nothing from it in init(). Its default goes
- * from dflt to dflt_end over the training; a number in the YAML file fixes it
- * and `schedule:` gives it any other course. In evaluation it holds its end.
+ * from dflt to dflt_end over the training; a number in the YAML file fixes it.
+ * Everywhere else (init(), evaluation, without a training) it holds its end.
  */
 typedef int32_t qb_param_type;
 enum { QB_INT = 1, QB_REAL = 2, QB_BOOL = 3, QB_ENUM = 4, QB_STR = 5 };
