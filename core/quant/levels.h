@@ -11,6 +11,10 @@
  * is wrong with it (the plugin's fault). */
 const char *levels_prepare(quantizer *q);
 
+/* The median gap of n >= 2 ascending levels; the lower median, so that it is one of
+ * the gaps. */
+float levels_median_gap(const float *levels, int n);
+
 /* The kernel arguments under one metadata row, for LEVELS_AFFINE. */
 affine levels_affine(const quantizer *q, const float *meta);
 

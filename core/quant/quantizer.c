@@ -53,9 +53,10 @@ status quantizer_open(quantizer *q, const quant_config *config, const char *site
                                .round = (int32_t)config->round,
                                .meta = &one_scale,
                                .grad_scale = 1};
-    /* init() is told the longest group that can come; the scheme's own choice is
-     * known only afterwards, so without one in the spec that is the tensor */
-    layout l = layout_of(config->granularity, config->group_size > 0 ? config->group_size : 128,
+    /* init() is told the longest group that can come. The scheme's own choice is known
+     * only afterwards: without a group size that is a row, without a granularity the
+     * tensor. */
+    layout l = layout_of(config->granularity, config->group_size > 0 ? config->group_size : cols,
                          rows, cols);
     qb_site s = {.size = sizeof s,
                  .activation = activation,
@@ -362,27 +363,28 @@ void quantizer_error(const quantizer *q, const float *x, const uint8_t *code, in
 
 void quantizer_levels(const quantizer *q, const float *meta, float *levels) {
     uint8_t code[256];
-    for (int i = 0; i < q->info.n_levels; i++) code[i] = (uint8_t)i;
-    if (q->kind == LEVELS_OWN)
-        q->table->decode(q->scheme.self, meta, code, 1, q->info.n_levels, levels);
-    else
-        levels_decode(q, meta, code, q->info.n_levels, levels);
+    int64_t n = q->info.n_levels, group = quantizer_layout(q, q->rows_max).group;
+    for (int i = 0; i < n; i++) code[i] = (uint8_t)i;
+    if (q->kind != LEVELS_OWN) {
+        levels_decode(q, meta, code, n, levels);
+        return;
+    }
+    for (int64_t at = 0; at < n; at += group) /* no call has more codes than a group */
+        q->table->decode(q->scheme.self, meta, code + at, 1, n - at < group ? n - at : group,
+                         levels + at);
 }
 
 void quantizer_bounds(const quantizer *q, const float *meta, float *lo, float *hi, float *step) {
-    float levels[256];
+    int n = q->info.n_levels;
     if (q->kind == LEVELS_OWN) {
+        float levels[256];
         quantizer_levels(q, meta, levels);
-        float gap[255];
-        int n = q->info.n_levels - 1;
-        for (int i = 0; i < n; i++) gap[i] = levels[i + 1] - levels[i];
-        services_kernels()->sort(gap, n);
-        *lo = levels[0], *hi = levels[n], *step = gap[(n - 1) / 2];
+        *lo = levels[0], *hi = levels[n - 1], *step = levels_median_gap(levels, n);
     } else {
         affine a = levels_affine(q, meta);
         float zero = q->zero_at >= 0 ? meta[q->zero_at] : 0;
         *lo = (q->info.levels[0] - zero) * a.scale + a.offset;
-        *hi = (q->info.levels[q->info.n_levels - 1] - zero) * a.scale + a.offset;
+        *hi = (q->info.levels[n - 1] - zero) * a.scale + a.offset;
         *step = q->median_gap * a.scale;
     }
     if (q->table->bounds != NULL) q->table->bounds(q->scheme.self, meta, lo, hi);

@@ -421,6 +421,51 @@ Test(scheme, its_own_encode_and_decode_are_used) {
     done(&w);
 }
 
+typedef struct owncodes { /* as in tests/fixtures/owncodes.c */
+    const qb_kernels *k;
+    int64_t group;
+} owncodes;
+
+Test(scheme, init_is_told_the_longest_group_that_can_come) {
+    const struct {
+        granularity g;
+        int64_t size, group; /* of the spec, that init() is told */
+    } cases[] = {{GRANULARITY_OWN, 0, 1800},    {GRANULARITY_TENSOR, 0, 1800},
+                 {GRANULARITY_CHANNEL, 0, 600}, {GRANULARITY_GROUP, 0, 600},
+                 {GRANULARITY_GROUP, 60, 60},   {GRANULARITY_GROUP, 1000, 600}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        quant_config config = {.scheme = fixture_choice("owncodes", NULL, NULL),
+                               .granularity = cases[i].g,
+                               .group_size = cases[i].size,
+                               .ragged_short = true};
+        quantizer q;
+        diags d;
+        diags_init(&d);
+        cr_assert(quantizer_open(&q, &config, "w", false, 3, 600, &d) == OK);
+        cr_assert(((const owncodes *)q.scheme.self)->group == cases[i].group, "case %zu: %d", i,
+                  (int)((const owncodes *)q.scheme.self)->group);
+        quantizer_close(&q);
+        diags_fini(&d);
+    }
+}
+
+Test(scheme, levels_of_a_group_shorter_than_they_are_many_are_decoded_in_pieces) {
+    quant_config config = {.scheme = fixture_choice("owncodes", NULL, NULL),
+                           .granularity = GRANULARITY_GROUP,
+                           .group_size = 2};
+    quantizer q;
+    diags d;
+    float meta = 1, levels[256], lo, hi, step;
+    diags_init(&d);
+    cr_assert(quantizer_open(&q, &config, "w", false, 1, 8, &d) == OK);
+    quantizer_levels(&q, &meta, levels);
+    for (int i = 0; i < 5; i++) cr_assert(levels[i] == 2.0f * (float)(i - 2));
+    quantizer_bounds(&q, &meta, &lo, &hi, &step);
+    cr_assert(lo == -3 && hi == 3 && step == 2);
+    quantizer_close(&q);
+    diags_fini(&d);
+}
+
 Test(scheme, metadata_that_is_not_finite_blames_the_plugin) {
     plugin_choice c = fixture_choice("badfit", NULL, NULL);
     quant_config config = {.scheme = c};

@@ -27,7 +27,9 @@
  *   Inputs   x is finite (the host checks). n, groups >= 1. Buffers do not
  *            overlap unless the function says so. No alignment is promised.
  *   Cuts     Results for a group depend on nothing outside it. Elementwise
- *            functions may be given any piece of a group (then groups is 1).
+ *            functions may be given any piece of a group (then groups is 1); no
+ *            call has an n above site.group. decode() is also given codes that
+ *            encode() did not choose, to learn the levels.
  *   Strings  UTF-8, static storage, never freed.
  */
 #ifndef QB_PLUGIN_H
