@@ -278,6 +278,13 @@ Test(loader, a_parameter_table_that_makes_no_sense_is_refused) {
                      "a BOOL has no auto"));
 }
 
+Test(services, the_table_of_kernels_is_written_once_as_threads_may_be_reading_it) {
+    qb_kernels *table = (qb_kernels *)(uintptr_t)services_kernels();
+    table->isa = "a mark";
+    cr_assert(services_kernels() == table);
+    cr_assert_str_eq(table->isa, "a mark");
+}
+
 Test(registry, one_bad_file_does_not_hide_the_others_and_doubles_name_both_paths) {
     char *dir = temp_dir(), *bad = path_join(dir, "bad.so");
     char *built = path_join(getenv("PWD"), build_dir());
