@@ -42,6 +42,7 @@ status quantizer_open(quantizer *q, const quant_config *config, const char *site
                       int64_t rows, int64_t cols, diags *d) {
     const plugin *p = config->scheme.plugin;
     *q = (quantizer){.site = mem_strdup(site),
+                     .activation = activation,
                      .config = *config,
                      .table = &p->scheme,
                      .rows_max = rows,

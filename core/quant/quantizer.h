@@ -35,6 +35,7 @@ typedef enum level_kind {
 
 typedef struct quantizer {
     char *site; /* "fc1.weight" */
+    bool activation;
     instance scheme;
     qb_scheme_info info;
     quant_config config; /* granularity and group_size resolved */

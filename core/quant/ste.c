@@ -8,6 +8,7 @@ status estimator_open(estimator *e, const plugin_choice *c, const quantizer *q, 
                       diags *d) {
     layout l = quantizer_layout(q, q->rows_max);
     qb_site site = {.size = sizeof site,
+                    .activation = q->activation,
                     .rows = q->rows_max,
                     .cols = q->cols,
                     .group = l.group,
@@ -16,10 +17,10 @@ status estimator_open(estimator *e, const plugin_choice *c, const quantizer *q, 
     status bad = instance_open_ste(&e->in, c, &site, &e->info, ERR_SPEC, at, d);
     if (bad) return bad;
     if (e->info.learn == QB_LEARN_NO && e->info.n_stat == 0 && e->info.n_state == 0) return OK;
-    bad = diag_error(d, ERR_PLUGIN,
-                     "%s: '%s' learns the scale or keeps statistics, which this version "
-                     "cannot do",
-                     c->plugin->path, c->plugin->entry.name);
+    bad = diag_error_at(d, ERR_PLUGIN, at,
+                        "%s: '%s' learns the scale or keeps statistics, which this version "
+                        "cannot do",
+                        c->plugin->path, c->plugin->entry.name);
     estimator_close(e);
     return bad;
 }
