@@ -140,6 +140,14 @@ affine levels_affine(const quantizer *q, const float *meta) {
                     .hi = q->info.levels[q->info.n_levels - 1] - zero};
 }
 
+bool levels_are_finite(const quantizer *q, const float *meta) {
+    float scale = role(meta, q->scale_at, 1), zero = role(meta, q->zero_at, 0);
+    float offset = role(meta, q->offset_at, 0), top = q->info.levels[q->info.n_levels - 1];
+    /* decoding is monotonic: the others lie between the outer two */
+    return isfinite((q->info.levels[0] - zero) * scale + offset) &&
+           isfinite((top - zero) * scale + offset);
+}
+
 /* Between two levels: up with probability distance / gap. */
 static void encode_stochastic(const quantizer *q, const affine *a, float zero, const float *x,
                               int64_t n, const float *u, uint8_t *code) {

@@ -117,8 +117,9 @@ typedef struct job {
     uint64_t key;
     error_sums *part; /* of each piece */
     /* the first trouble in tensor order, so that the message is the same for any
-     * number of threads: element of a NaN; metadata entry that cannot be kept */
-    _Atomic int64_t bad_element, bad_meta;
+     * number of threads: element of a NaN; metadata entry that cannot be kept; group
+     * whose levels are not finite */
+    _Atomic int64_t bad_element, bad_meta, bad_group;
 } job;
 
 static void note_first(_Atomic int64_t *first, int64_t i) {
@@ -138,6 +139,8 @@ static void round_meta(job *j, const tile *t) {
         if (!fine || !stored_round(m, q->config.scale_dtype, &j->meta[i]))
             note_first(&j->bad_meta, i);
     }
+    for (int64_t g = t->group; g < t->group + t->groups && q->kind != LEVELS_OWN; g++)
+        if (!levels_are_finite(q, meta_row(j, g))) note_first(&j->bad_group, g);
 }
 
 /* NaN and infinity never enter a plugin or another kernel. */
@@ -250,7 +253,8 @@ static job job_of(const quantizer *q, int64_t rows) {
     return (job){.q = q,
                  .l = quantizer_layout(q, rows),
                  .bad_element = INT64_MAX,
-                 .bad_meta = INT64_MAX};
+                 .bad_meta = INT64_MAX,
+                 .bad_group = INT64_MAX};
 }
 
 static bool groups_fit_a_piece(const layout *l) { return l->group <= PIECE_MAX; }
@@ -259,13 +263,19 @@ static bool groups_fit_a_piece(const layout *l) { return l->group <= PIECE_MAX; 
 static status verdict(const job *j, diags *d) {
     const quantizer *q = j->q;
     int64_t element = atomic_load(&j->bad_element), meta = atomic_load(&j->bad_meta);
+    int64_t group = atomic_load(&j->bad_group);
     if (element != INT64_MAX)
         return diag_error(d, q->data_error, "%s: element (%" PRId64 ", %" PRId64 ") is %s", q->site,
                           element / q->cols, element % q->cols,
                           isnan(j->x[element]) ? "NaN" : "infinite");
-    if (meta == INT64_MAX) return OK;
+    if (meta == INT64_MAX && group == INT64_MAX) return OK;
+    if (meta == INT64_MAX)
+        return diag_error(d, q->data_error,
+                          "%s: the outer levels of group %" PRId64 " decode to infinity: its "
+                          "values are too near the largest float32",
+                          q->site, group);
     const qb_meta *m = &q->info.meta[meta % q->info.n_meta];
-    int64_t group = meta / q->info.n_meta;
+    group = meta / q->info.n_meta;
     const plugin *p = q->scheme.choice.plugin;
     bool too_large = m->role == QB_SCALE && m->store == QB_AS_SPEC && j->meta[meta] > 0;
     if (too_large) {

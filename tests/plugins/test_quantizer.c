@@ -402,6 +402,34 @@ Test(quantizer, a_scale_too_large_for_its_form_is_named) {
     diags_fini(&d);
 }
 
+/* Half of the range is 128 levels of 2 FLT_MAX / 255: more than FLT_MAX. */
+Test(quantizer, levels_that_decode_to_infinity_are_an_error_that_names_the_group) {
+    static float x[N], y[N], meta[2 * N];
+    for (size_t k = 0; k < sizeof cuts / sizeof *cuts; k++) {
+        if (cuts[k].size < 2) continue; /* one element has no two extremes */
+        diags d;
+        quantizer q;
+        quant_config c = {.scheme = choose(QB_SCHEME, "int", "symmetric=false"),
+                          .granularity = cuts[k].g,
+                          .group_size = cuts[k].g == GRANULARITY_GROUP ? cuts[k].size : 0,
+                          .ragged_short = true};
+        char where[64];
+        diags_init(&d);
+        fill(GAUSS, x);
+        cr_assert(quantizer_open(&q, &c, "fc9.weight", false, R, C, &d) == OK);
+        cr_assert(quantizer_fake(&q, x, R, 0, meta, y, &d) == OK);
+        x[C] = FLT_MAX, x[C + 1] = -FLT_MAX;         /* the first elements of row 1 */
+        int64_t group = quantizer_groups(&q, R) / R; /* the first of row 1; 0 of a tensor */
+        snprintf(where, sizeof where, "fc9.weight: the outer levels of group %d", (int)group);
+        cr_assert(quantizer_fit(&q, x, R, meta, &d) == ERR_INPUT);
+        cr_assert(strstr(d.list[0].message, where) == d.list[0].message, "%s", d.list[0].message);
+        q.data_error = ERR_FAILED; /* as in a training */
+        cr_assert(quantizer_fake(&q, x, R, 0, meta, y, &d) == ERR_FAILED);
+        quantizer_close(&q);
+        diags_fini(&d);
+    }
+}
+
 Test(quantizer, stochastic_rounding_is_unbiased_and_deterministic_in_evaluation) {
     enum { M = 200000 };
     float *x = mem_floats(M), *y = mem_floats(M), meta;
