@@ -135,9 +135,12 @@ static void round_meta(job *j, const tile *t) {
     int n = q->info.n_meta;
     for (int64_t i = t->group * n; i < (t->group + t->groups) * n; i++) {
         const qb_meta *m = &q->info.meta[i % n];
-        bool fine = isfinite(j->meta[i]) && !(m->role == QB_SCALE && j->meta[i] < 0);
-        if (!fine || !stored_round(m, q->config.scale_dtype, &j->meta[i]))
-            note_first(&j->bad_meta, i);
+        float v = j->meta[i];
+        bool fine = isfinite(v) && !(m->role == QB_SCALE && v < 0);
+        if (fine && stored_round(m, q->config.scale_dtype, &v))
+            j->meta[i] = v;
+        else
+            note_first(&j->bad_meta, i); /* which keeps what fit() said */
     }
     for (int64_t g = t->group; g < t->group + t->groups && q->kind != LEVELS_OWN; g++)
         if (!levels_are_finite(q, meta_row(j, g))) note_first(&j->bad_group, g);
@@ -259,6 +262,22 @@ static job job_of(const quantizer *q, int64_t rows) {
 
 static bool groups_fit_a_piece(const layout *l) { return l->group <= PIECE_MAX; }
 
+/* Entry `at` of the metadata cannot be kept: the user's matter if a sound number is
+ * only too large for the form that the spec chose, else the plugin's. */
+static status meta_verdict(const quantizer *q, float v, int64_t at, diags *d) {
+    const qb_meta *m = &q->info.meta[at % q->info.n_meta];
+    int64_t group = at / q->info.n_meta;
+    const plugin *p = q->scheme.choice.plugin;
+    if (!isfinite(v) || m->store != QB_AS_SPEC || (m->role == QB_SCALE && v < 0))
+        return diag_error(d, ERR_PLUGIN,
+                          "%s: fit() of scheme '%s' gave %s %g for group %" PRId64 " of %s",
+                          p->path, p->entry.name, m->name, (double)v, group, q->site);
+    diag_error(d, q->data_error, "%s: the %s of group %" PRId64 ", %g, is too large for %s",
+               q->site, m->name, group, (double)v, scale_dtype_name(q->config.scale_dtype));
+    diag_hint(d, "set `scale_dtype: f32`");
+    return q->data_error;
+}
+
 /* The first trouble in words; none: OK. */
 static status verdict(const job *j, diags *d) {
     const quantizer *q = j->q;
@@ -268,25 +287,12 @@ static status verdict(const job *j, diags *d) {
         return diag_error(d, q->data_error, "%s: element (%" PRId64 ", %" PRId64 ") is %s", q->site,
                           element / q->cols, element % q->cols,
                           isnan(j->x[element]) ? "NaN" : "infinite");
-    if (meta == INT64_MAX && group == INT64_MAX) return OK;
-    if (meta == INT64_MAX)
-        return diag_error(d, q->data_error,
-                          "%s: the outer levels of group %" PRId64 " decode to infinity: its "
-                          "values are too near the largest float32",
-                          q->site, group);
-    const qb_meta *m = &q->info.meta[meta % q->info.n_meta];
-    group = meta / q->info.n_meta;
-    const plugin *p = q->scheme.choice.plugin;
-    bool too_large = m->role == QB_SCALE && m->store == QB_AS_SPEC && j->meta[meta] > 0;
-    if (too_large) {
-        diag_error(d, q->data_error, "%s: the scale of group %" PRId64 " is too large for %s",
-                   q->site, group, scale_dtype_name(q->config.scale_dtype));
-        if (q->config.scale_dtype != SCALE_F32) diag_hint(d, "set `scale_dtype: f32`");
-        return q->data_error;
-    }
-    return diag_error(d, ERR_PLUGIN,
-                      "%s: fit() of scheme '%s' gave %s %g for group %" PRId64 " of %s", p->path,
-                      p->entry.name, m->name, (double)j->meta[meta], group, q->site);
+    if (meta != INT64_MAX) return meta_verdict(q, j->meta[meta], meta, d);
+    if (group == INT64_MAX) return OK;
+    return diag_error(d, q->data_error,
+                      "%s: the outer levels of group %" PRId64 " decode to infinity: its values "
+                      "are too near the largest float32",
+                      q->site, group);
 }
 
 /* ---- the calls ---- */

@@ -413,6 +413,25 @@ Test(short_way, a_scale_stored_as_a_power_of_two_is_one) {
     }
 }
 
+Test(scheme, an_offset_too_large_for_a_half_is_a_matter_of_scale_dtype) {
+    for (scale_dtype t = SCALE_F32; t <= SCALE_F16; t++) {
+        quant_config config = {.scheme = fixture_choice("shapes", "way", "far"), .scale_dtype = t};
+        quantizer q;
+        diags d;
+        float x[4] = {1, 2, 3, 4}, meta[2];
+        diags_init(&d);
+        cr_assert(quantizer_open(&q, &config, "fc1.weight", false, 1, 4, &d) == OK);
+        cr_assert(quantizer_fit(&q, x, 1, meta, &d) == (t == SCALE_F16 ? ERR_INPUT : OK));
+        if (t == SCALE_F16) {
+            cr_assert_str_eq(d.list[0].message,
+                             "fc1.weight: the shift of group 0, -1e+06, is too large for f16");
+            cr_assert_str_eq(d.list[0].hint, "set `scale_dtype: f32`");
+        }
+        quantizer_close(&q);
+        diags_fini(&d);
+    }
+}
+
 Test(scheme, its_own_encode_and_decode_are_used) {
     plugin_choice c = fixture_choice("owncodes", NULL, NULL);
     work w;
