@@ -104,31 +104,23 @@ static void spread(const job *j) {
         parallel_for(layout_tiles(&j->l), tile_task, &copy);
 }
 
+static job job_of(const estimator *e, const quantizer *q, const float *x, const float *y,
+                  int64_t rows, const float *meta, uint64_t key) {
+    return (job){
+        .e = e, .q = q, .l = quantizer_layout(q, rows), .x = x, .y = y, .meta = meta, .key = key};
+}
+
 void estimator_backward(const estimator *e, const quantizer *q, const float *x, const float *y,
                         int64_t rows, const float *meta, uint64_t key, const float *dy, float *dx) {
-    job j = {.e = e,
-             .q = q,
-             .l = quantizer_layout(q, rows),
-             .x = x,
-             .y = y,
-             .meta = meta,
-             .dy = dy,
-             .key = key,
-             .out = dx};
+    job j = job_of(e, q, x, y, rows, meta, key);
+    j.dy = dy, j.out = dx;
     spread(&j);
 }
 
 void estimator_forward(const estimator *e, const quantizer *q, const float *x, int64_t rows,
                        const float *meta, uint64_t key, float *y) {
     if (e->table->forward == NULL) return;
-    job j = {.e = e,
-             .q = q,
-             .l = quantizer_layout(q, rows),
-             .x = x,
-             .y = y,
-             .meta = meta,
-             .key = key,
-             .out = y,
-             .forward = true};
+    job j = job_of(e, q, x, y, rows, meta, key);
+    j.out = y, j.forward = true;
     spread(&j);
 }

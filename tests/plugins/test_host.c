@@ -311,6 +311,12 @@ Test(registry, one_bad_file_does_not_hide_the_others_and_doubles_name_both_paths
     free(search);
 }
 
+/* Arrays without a stride and what is passed by value: as they are in minor 0. */
+Test(abi, structs_that_cannot_grow_have_their_size) {
+    cr_assert(sizeof(qb_meta) == 24 && offsetof(qb_meta, min) == 20);
+    cr_assert(sizeof(qb_rng) == 16);
+}
+
 /* ---- the ways of a scheme ---- */
 
 enum { N = 400 };
@@ -512,17 +518,20 @@ Test(scheme, metadata_that_is_not_finite_blames_the_plugin) {
 
 Test(packer, one_that_loses_a_code_or_writes_too_much_is_blamed) {
     const uint8_t code[6] = {0, 1, 2, 0, 1, 2};
-    for (int greedy = 0; greedy < 2; greedy++) {
-        plugin_choice c = fixture_choice("lossy", "greedy", greedy ? "true" : "false");
+    const struct {
+        const char *key, *value, *blame;
+    } cases[] = {{"greedy", "true", "wrote more than its bound"},
+                 {"greedy", "false", "lost a code (tensor 'fc1.weight', code 2)"},
+                 {"spare", "2", "promised a fixed rate and wrote less than its bound"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        plugin_choice c = fixture_choice("lossy", cases[i].key, cases[i].value);
         packing p;
         int64_t bytes;
         diags d;
         diags_init(&d);
         cr_assert(packing_open(&p, &c, 3, 1, NULL, &d) == OK);
         cr_assert(packing_measure(&p, "fc1.weight", code, 2, 3, &d, &bytes) == ERR_PLUGIN);
-        cr_assert(strstr(d.list[0].message, greedy ? "more than its bound"
-                                                   : "lost a code (tensor 'fc1.weight', code 2)"),
-                  "%s", d.list[0].message);
+        cr_assert(strstr(d.list[0].message, cases[i].blame), "%s", d.list[0].message);
         packing_close(&p);
         diags_fini(&d);
     }
@@ -546,7 +555,8 @@ static float shown(const char *what, uint64_t key) {
     for (int i = 6; i < 10; i++) cr_assert(dx[i] == dx[5]);
     float out = dx[5];
     estimator_forward(&e, &q, x[0], 2, meta, key, y);
-    cr_assert(y[5] == 106 && y[0] == 0);
+    cr_assert(y[5] == 106 && y[0] == 0, "forward() gets the quantized 6, in place");
+    cr_assert(y[6] == 100, "and of -1 the quantized 0");
     estimator_close(&e);
     quantizer_close(&q);
     diags_fini(&d);

@@ -165,8 +165,8 @@ typedef struct qb_rng {
 
 /* ---- what the host offers --------------------------------------------------
  *
- * Kernels give the same bits on every instruction set and number of threads;
- * large reductions use all threads by themselves. x and y may be the same
+ * Kernels give the same bits on every instruction set and number of threads,
+ * on which the host may spread a large reduction. x and y may be the same
  * buffer. Reductions write one result per group of a tile.
  */
 typedef struct qb_kernels {
@@ -244,8 +244,8 @@ enum {                 /* how a packed file stores it; the host rounds to that r
        QB_E8M0 = 3,       /* a power of two                                       */
        QB_NOT_STORED = 4, /* only encode needs it                                 */
 };
-typedef struct qb_meta {
-    const char *name; /* "scale": in tables, telemetry and files             */
+typedef struct qb_meta { /* in arrays without a stride: never grows in a major */
+    const char *name;    /* "scale": in tables, telemetry and files             */
     int32_t role;
     int32_t store;
     bool learn; /* a parameter: fit() only starts it, the optimizer moves
@@ -330,7 +330,8 @@ typedef struct qb_packer_info { /* preset by the host, changed by init() */
     int32_t unit;    /* codes per indivisible unit; preset 1              */
     int64_t chunk;   /* best codes per pack(): 0 = a row; preset 0        */
     int32_t align;   /* of a chunk's first byte, a power of two; preset 1 */
-    bool fixed_rate; /* pack() always writes bound(n) bytes; preset true  */
+    bool fixed_rate; /* pack() always writes bound(n) bytes, which the
+                        host checks; preset true                      */
 } qb_packer_info;
 
 typedef struct qb_packer {
@@ -393,7 +394,7 @@ typedef struct qb_ste {
     qb_status (*init)(void *self, const qb_host *host, const qb_site *site, qb_ste_info *info);
     /* Write (do not add) dL/dx to dx[n]. dx may be s->dy. */
     void (*backward)(const void *self, const qb_ste_span *s, float *dx);
-    /* Optional: replaces y in the forward pass while training. */
+    /* Optional: replaces y in the forward pass while training. y may be s->y. */
     void (*forward)(const void *self, const qb_ste_span *s, float *y);
     /* Optional, before backward(): add this piece's sums to stat[n_stat]. */
     void (*stats)(const void *self, const qb_ste_span *s, double *stat);
