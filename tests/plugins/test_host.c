@@ -570,6 +570,59 @@ Test(estimator, a_span_tells_bounds_step_levels_thresholds_group_and_key) {
     cr_assert(shown("key", 77) == 77);
 }
 
+typedef void (*backward_fn)(const estimator *, const quantizer *, const float *, const float *,
+                            int64_t, const float *, uint64_t, const float *, float *);
+
+/* Sees every group as if it were the first. */
+static void broken_backward(const estimator *e, const quantizer *q, const float *x, const float *y,
+                            int64_t rows, const float *meta, uint64_t key, const float *dy,
+                            float *dx) {
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t at = r * q->cols;
+        estimator_backward(e, q, x + at, y + at, 1, meta, key, dy + at, dx + at);
+    }
+}
+
+/* With spanste a gradient is where the clipping of its group starts: -|largest|. */
+static bool every_group_has_its_span(int64_t rows, int64_t cols, backward_fn backward) {
+    plugin_choice c = fixture_choice("spanste", "show", "lo");
+    quant_config config = {.scheme = choose(QB_SCHEME, "int", "bits=2"),
+                           .granularity = GRANULARITY_CHANNEL};
+    float *x = mem_floats(rows * cols), *y = mem_floats(rows * cols), *meta = mem_floats(rows),
+          *dx = mem_floats(rows * cols);
+    quantizer q;
+    estimator e;
+    diags d;
+    bool fine = true;
+    diags_init(&d);
+    fill_gauss(1, x, rows * cols, 1);
+    cr_assert(quantizer_open(&q, &config, "w", false, rows, cols, &d) == OK &&
+              estimator_open(&e, &c, &q, NULL, &d) == OK);
+    cr_assert(quantizer_fake(&q, x, rows, 0, meta, y, &d) == OK);
+    backward(&e, &q, x, y, rows, meta, 0, x, dx);
+    for (int64_t r = 0; r < rows; r++) {
+        float lo = 0;
+        for (int64_t i = 0; i < cols; i++) lo = fminf(lo, -fabsf(x[r * cols + i]));
+        for (int64_t i = 0; i < cols; i++) fine &= dx[r * cols + i] == lo;
+    }
+    estimator_close(&e);
+    quantizer_close(&q);
+    diags_fini(&d);
+    free(x);
+    free(y);
+    free(meta);
+    free(dx);
+    return fine;
+}
+
+Test(estimator, a_gradient_comes_from_the_span_of_its_own_group) {
+    const int64_t shapes[][2] = {{200, 33}, {3, 9000}}; /* rows in a tile; rows of pieces */
+    for (int i = 0; i < 2; i++) {
+        cr_assert(every_group_has_its_span(shapes[i][0], shapes[i][1], estimator_backward));
+        cr_assert(!every_group_has_its_span(shapes[i][0], shapes[i][1], broken_backward));
+    }
+}
+
 Test(estimator, identity_passes_the_gradient_on_in_place_and_out_of_place) {
     plugin_choice c = choose(QB_STE, "identity", ""), scheme = choose(QB_SCHEME, "bitnet158", "");
     quant_config config = {.scheme = scheme};
