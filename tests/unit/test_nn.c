@@ -2,6 +2,7 @@
 
 #include "nn/gemm.h"
 #include "nn/layers.h"
+#include "nn/model.h"
 #include "nn/optim.h"
 #include "nn/ops.h"
 #include "nn/schedule.h"
@@ -72,6 +73,69 @@ Test(gemm, the_bits_do_not_depend_on_the_number_of_threads) {
         if (threads == 1) memcpy(first, hex, sizeof hex);
         cr_assert_str_eq(hex, first, "%d threads", threads);
     }
+}
+
+/* Evaluation in batches of any size: a row's result is its own. */
+static void check_rows(int64_t in, int64_t out) {
+    const int64_t some[] = {5, 37, 64, 65, 200};
+    float *x = mem_floats(200 * in), *w = mem_floats(out * in), *b = mem_floats(out),
+          *all = mem_floats(200 * out), *y = mem_floats(200 * out);
+    fill_gauss(1, x, 200 * in, 1);
+    fill_gauss(2, w, out * in, 1);
+    fill_gauss(3, b, out, 1);
+    for (int bias = 0; bias < 2; bias++) {
+        gemm_forward(all, x, w, bias ? b : NULL, 200, in, out);
+        for (size_t k = 0; k < sizeof some / sizeof *some; k++) {
+            gemm_forward(y, x, w, bias ? b : NULL, some[k], in, out);
+            cr_assert(memcmp(y, all, (size_t)(some[k] * out) * sizeof *y) == 0,
+                      "%d inputs, %d outputs, %d rows", (int)in, (int)out, (int)some[k]);
+            /* the same rows again, as the end of a longer batch */
+            gemm_forward(y, x + (200 - some[k]) * in, w, bias ? b : NULL, some[k], in, out);
+            cr_assert(memcmp(y, all + (200 - some[k]) * out, (size_t)(some[k] * out) * sizeof *y) ==
+                          0,
+                      "%d inputs, %d outputs, the last %d rows", (int)in, (int)out, (int)some[k]);
+        }
+    }
+    free(x);
+    free(w);
+    free(b);
+    free(all);
+    free(y);
+}
+
+Test(gemm, the_bits_of_a_row_do_not_depend_on_how_many_rows_there_are) {
+    check_rows(784, 512);
+    check_rows(512, 10);
+    check_rows(300, 270);
+    check_rows(7, 3);
+}
+
+Test(model, logits_of_a_sample_do_not_depend_on_the_batch) {
+    const model_config c = {
+        .inputs = 784, .outputs = 10, .hidden = {300}, .n_hidden = 1, .norm = true};
+    layer_quant quant[2];
+    for (int i = 0; i < 2; i++)
+        quant[i] = (layer_quant){.weights = {.scheme = choose(QB_SCHEME, "bitnet158", "")},
+                                 .activations = {.scheme = choose(QB_SCHEME, "int", ""),
+                                                 .granularity = GRANULARITY_TOKEN},
+                                 .ste = choose(QB_STE, "identity", "")};
+    const int64_t some[] = {200, 64, 37, 5};
+    int32_t label[200] = {0};
+    float first[5 * 10];
+    model m;
+    diags d;
+    diags_init(&d);
+    cr_assert(model_open(&m, &c, quant, 200, 3, &d) == OK);
+    fill_uniform(1, m.input->x, 200 * 784, 0, 1);
+    for (int k = 0; k < 4; k++) {
+        tape_pass p = {.rows = some[k]};
+        double loss;
+        cr_assert(model_forward(&m, &p, label, &loss, &d) == OK);
+        if (k == 0) memcpy(first, m.logits->x, sizeof first);
+        cr_assert(memcmp(m.logits->x, first, sizeof first) == 0, "%d rows", (int)some[k]);
+    }
+    model_close(&m);
+    diags_fini(&d);
 }
 
 /* What a second process would do: the gradient of its shards alone, added by the
