@@ -121,7 +121,7 @@ static int64_t float_tasks(int64_t n) { return (n + TASK_FLOATS - 1) / TASK_FLOA
 static void relu_forward_part(int64_t i, void *arg) {
     const job *j = arg;
     int64_t end = (i + 1) * TASK_FLOATS < j->C ? (i + 1) * TASK_FLOATS : j->C;
-    for (int64_t k = i * TASK_FLOATS; k < end; k++) j->out[k] = j->a[k] > 0 ? j->a[k] : 0;
+    for (int64_t k = i * TASK_FLOATS; k < end; k++) j->out[k] = j->a[k] < 0 ? 0 : j->a[k];
 }
 
 void relu_forward(float *y, const float *x, int64_t n) {

@@ -162,6 +162,15 @@ Test(gemm, a_loss_is_the_tree_sum_of_its_shards) {
     cr_assert(shard_sum(each, 300) == tree);
 }
 
+/* A network that has diverged must not look well again behind a ReLU. */
+Test(relu, nan_and_infinity_go_through) {
+    const float x[] = {NAN, -NAN, INFINITY, -INFINITY, 2, -2, 0};
+    float y[7];
+    relu_forward(y, x, 7);
+    cr_assert(isnan(y[0]) && isnan(y[1]) && y[2] == INFINITY && y[3] == 0 && y[4] == 2);
+    cr_assert(y[5] == 0 && y[6] == 0);
+}
+
 /* ---- tape ---- */
 
 Test(tape, a_value_with_two_uses_gets_both_gradients) {
