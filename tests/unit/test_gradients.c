@@ -5,6 +5,7 @@
  */
 #include "support/support.h"
 
+#include "nn/gemm.h"
 #include "nn/layers.h"
 #include "nn/model.h"
 #include "util/mem.h"
@@ -77,13 +78,13 @@ typedef void (*linear_input_fn)(float *, const float *, const float *, int64_t, 
 
 static void broken_input(float *dx, const float *g, const float *pw, int64_t b, int64_t in,
                          int64_t out) {
-    linear_backward_input(dx, g, pw, b, in, out);
+    gemm_backward_input(dx, g, pw, b, in, out);
     for (int64_t i = 0; i < in; i++) dx[(b - 1) * in + i] = 0; /* forgets the short last tile */
 }
 
 static void broken_weight(float *dw, const float *g, const float *px, int64_t b, int64_t in,
                           int64_t out) {
-    linear_backward_weight(dw, g, px, b - b % 64, in, out); /* forgets the short last shard */
+    gemm_backward_weight(dw, g, px, b - b % 64, in, out); /* forgets the short last shard */
 }
 
 static void check_linear(loss_fn loss, const float *at, int n, linear_input_fn backward,
@@ -96,24 +97,24 @@ static void check_linear(loss_fn loss, const float *at, int n, linear_input_fn b
 }
 
 Test(gradients, linear_input, .init = draw) {
-    check_linear(linear_of_input, x, B * I, linear_backward_input, w, true);
+    check_linear(linear_of_input, x, B * I, gemm_backward_input, w, true);
     check_linear(linear_of_input, x, B * I, broken_input, w, false);
 }
 
 Test(gradients, linear_weight, .init = draw) {
-    check_linear(linear_of_weight, w, O * I, linear_backward_weight, x, true);
+    check_linear(linear_of_weight, w, O * I, gemm_backward_weight, x, true);
     check_linear(linear_of_weight, w, O * I, broken_weight, x, false);
 }
 
 static void broken_bias(float *db, const float *g, int64_t b, int64_t out) {
-    linear_backward_bias(db, g, b, out);
+    bias_backward(db, g, b, out);
     for (int64_t o = 0; o < out; o++) db[o] /= (float)b; /* a mean for a sum */
 }
 
 Test(gradients, linear_bias, .init = draw) {
     float got[O];
     double *want = derivative(linear_of_bias, bias, O);
-    linear_backward_bias(got, dy, B, O);
+    bias_backward(got, dy, B, O);
     cr_assert(agrees(got, want, O));
     broken_bias(got, dy, B, O);
     cr_assert(!agrees(got, want, O));

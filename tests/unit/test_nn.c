@@ -192,13 +192,13 @@ Test(tape, a_value_with_two_uses_gets_both_gradients) {
     fill_uniform(4, b->grad, 8, -1, 1);
     tape_backward(&t, &p);
     float dr[6], dn[6], one[6], two[6], dwa[12], dwb[12], rinv[2], y[6];
-    linear_backward_input(dr, a->grad, w->x, 2, 3, 4);
-    linear_backward_input(dn, b->grad, w->x, 2, 3, 4);
+    gemm_backward_input(dr, a->grad, w->x, 2, 3, 4);
+    gemm_backward_input(dn, b->grad, w->x, 2, 3, 4);
     relu_backward(one, dr, r->x, 6);
     rmsnorm_forward(y, rinv, x->x, 2, 3);
     rmsnorm_backward(two, dn, y, rinv, 2, 3);
-    linear_backward_weight(dwa, a->grad, r->x, 2, 3, 4);
-    linear_backward_weight(dwb, b->grad, n->x, 2, 3, 4);
+    gemm_backward_weight(dwa, a->grad, r->x, 2, 3, 4);
+    gemm_backward_weight(dwb, b->grad, n->x, 2, 3, 4);
     for (int i = 0; i < 6; i++) cr_assert(x->grad[i] == one[i] + two[i]);
     for (int i = 0; i < 12; i++) cr_assert(w->grad[i] == dwa[i] + dwb[i]);
     tape_close(&t);
