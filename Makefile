@@ -16,7 +16,9 @@ DEPS := gcc g++ make pkg-config libyaml-dev libsqlite3-dev libopenblas-pthread-d
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
 	-Wvla -Wwrite-strings -Wformat=2 -Werror
 NUMERIC := -ffp-contract=off -fno-math-errno
-ALL_CFLAGS := -std=c11 -O3 -g $(NUMERIC) $(WARNINGS) $(CFLAGS)
+# Debug information names no folder: the hash of a plugin, which results record, is that of its text.
+PATHS := '-ffile-prefix-map=$(CURDIR)=.'
+ALL_CFLAGS := -std=c11 -O3 -g $(NUMERIC) $(PATHS) $(WARNINGS) $(CFLAGS)
 CORE_CFLAGS = $(ALL_CFLAGS) -D_GNU_SOURCE -fopenmp -Icore -Icore/include -I$(BUILD)/gen \
 	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PLUGIN_CFLAGS := $(ALL_CFLAGS) -fPIC -fvisibility=hidden -Icore/include

@@ -138,11 +138,9 @@ static qb_status service_unpack_base3(const uint8_t *src, int64_t n, uint8_t *co
     return simd_kernels()->unpack_base3(src, n, code) < 0 ? QB_OK : QB_ECORRUPT;
 }
 
-const qb_kernels *services_kernels(void) {
-    static qb_kernels table;
-    const kernels *k = simd_kernels();
-    table = (qb_kernels){
-        .size = sizeof table,
+static qb_kernels table_of(const kernels *k) {
+    return (qb_kernels){
+        .size = sizeof(qb_kernels),
         .isa = k->level,
         .absmax = service_absmax,
         .minmax = service_minmax,
@@ -163,5 +161,11 @@ const qb_kernels *services_kernels(void) {
         .pack_base3 = k->pack_base3,
         .unpack_base3 = service_unpack_base3,
     };
+}
+
+const qb_kernels *services_kernels(void) {
+    static qb_kernels table;
+    static const kernels *filled_from;
+    if (filled_from != simd_kernels()) table = table_of(filled_from = simd_kernels());
     return &table;
 }

@@ -149,6 +149,13 @@ static int line_in_spec(const work *w, const place *at) {
     return at->file != NULL && strcmp(at->file, w->p->spec->file) == 0 ? at->line : 0;
 }
 
+/* Where the spec names it; without a word of the spec, where the scheme is named. */
+static place place_of(const yaml_node *n, const place *otherwise) {
+    if (n == NULL) return *otherwise;
+    const yaml_node *name = n->kind == YAML_MAP ? yaml_get(n, "type") : n;
+    return name != NULL ? name->at : n->at;
+}
+
 typedef struct merged {
     site_spec weights, activations;
     const yaml_node *ste, *packer;
@@ -217,10 +224,13 @@ void rules_apply(plan *p, const registry *r, diags *d) {
         if (skipped[i]) continue;
         q->weights = quant_config_of(&weights[i]);
         q->activations = quant_config_of(&activations[i]);
-        bool quantized = q->weights.scheme.plugin != NULL || q->activations.scheme.plugin != NULL;
-        if (quantized) q->ste = pick(&w, QB_STE, m.ste, "quant.ste");
-        if (q->weights.scheme.plugin != NULL)
-            q->packer = pick(&w, QB_PACKER, m.packer, "quant.packer");
+        bool has_weights = q->weights.scheme.plugin != NULL;
+        const place *scheme_at = has_weights ? &q->weights.at : &q->activations.at;
+        if (has_weights || q->activations.scheme.plugin != NULL)
+            q->ste = pick(&w, QB_STE, m.ste, "quant.ste");
+        if (has_weights) q->packer = pick(&w, QB_PACKER, m.packer, "quant.packer");
+        q->ste_at = place_of(m.ste, scheme_at);
+        q->packer_at = place_of(m.packer, scheme_at);
     }
     check_groups(&w, weights, skipped);
     check_groups(&w, activations, skipped);

@@ -18,17 +18,19 @@ typedef struct fixture {
     "glyphs, n: 100}}\n"
 #define MODEL "model: {type: mlp, hidden: [64, 30]}\n"
 
-static fixture make(const char *text) {
+static fixture make_with(const char *text, const registry *r) {
     fixture f;
     diags_init(&f.d);
     f.p = (plan){0};
     f.data = (dataset_catalog){0};
     f.bad = spec_read_text(&f.s, "t.yaml", text, &f.d);
-    if (!f.bad) f.bad = spec_check(&f.s, plugins(), &f.d);
-    status built = plan_build(&f.p, &f.s, plugins(), &f.data, &f.d);
+    if (!f.bad) f.bad = spec_check(&f.s, r, &f.d);
+    status built = plan_build(&f.p, &f.s, r, &f.data, &f.d);
     if (!f.bad) f.bad = built;
     return f;
 }
+
+static fixture make(const char *text) { return make_with(text, plugins()); }
 
 static void drop(fixture *f) {
     plan_close(&f->p);
@@ -204,6 +206,45 @@ Test(plan, bytes_and_bits_are_those_of_codes_and_metadata) {
     cr_assert_str_eq(f.p.layers[0].packer, "base3");
     cr_assert(f.p.layers[0].weight_bytes == 64 * 157 + 4);
     drop(&f);
+}
+
+/* The shipped plugins and those of tests/fixtures. */
+static registry with_fixtures(void) {
+    registry r;
+    char *dirs = str_format("%s/tests/fixtures:%s/plugins", build_dir(), build_dir());
+    setenv("QUANTBENCH_PLUGIN_PATH", dirs, 1);
+    registry_scan(&r);
+    free(dirs);
+    return r;
+}
+
+static void check_refusal(const diag *e, status st, int line, int col, const char *message) {
+    cr_assert_str_eq(e->message, message);
+    cr_assert(e->st == st && e->at.line == line && e->at.col == col, "%s: status %d at %d:%d",
+              message, e->st, e->at.line, e->at.col);
+}
+
+Test(plan, a_refusal_by_an_estimator_is_an_error_at_the_place_that_named_it) {
+    registry r = with_fixtures();
+    fixture f = make_with(START MODEL "quant:\n"
+                                      "  weights: int\n"
+                                      "  activations: int\n"
+                                      "  ste: {type: spanste, weights_only: true}\n"
+                                      "  rules:\n"
+                                      "    - {match: fc1, activations: none}\n"
+                                      "    - {match: fc2, ste: identity}\n",
+                          &r);
+    cr_assert(f.bad == ERR_SPEC && f.d.errors == 1, "%d errors", f.d.errors);
+    check_refusal(&f.d.list[0], ERR_SPEC, 9, 15, "ste 'spanste' for fc3.input: it is for weights");
+    drop(&f);
+    f = make_with(START MODEL "quant:\n"
+                              "  activations: int\n"
+                              "  rules: [{match: fc2, ste: {weights_only: true, type: spanste}}]\n",
+                  &r);
+    cr_assert(f.bad == ERR_SPEC && f.d.errors == 1, "%d errors", f.d.errors);
+    check_refusal(&f.d.list[0], ERR_SPEC, 8, 56, "ste 'spanste' for fc2.input: it is for weights");
+    drop(&f);
+    registry_fini(&r);
 }
 
 /* ---- identity ---- */
