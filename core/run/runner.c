@@ -19,7 +19,8 @@ status runner_plan(const char *path, const char *const *settings, int n_settings
     status bad = spec_load(s, path, settings, n_settings, r, d);
     if (bad && s->root == NULL) return bad;
     bad = plan_build(p, s, r, NUMERIC_VERSION, d);
-    return d->errors > 0 ? diags_status(d) : bad;
+    status first = diags_status(d);
+    return first != OK ? first : bad;
 }
 
 void runner_done(const plan *p, store *s, char (*uids)[STORE_UID]) {
@@ -131,9 +132,10 @@ static status end_run(store *s, int64_t run, status result, const diags *why, do
     const char *outcome = result == OK                ? "done"
                           : result == ERR_INTERRUPTED ? "interrupted"
                                                       : "failed";
+    const diag *first = diags_first_error(why);
     store_begin(s);
     store_run_end(s, run, outcome, seconds, cpu, environment_peak_bytes(),
-                  why->n > 0 ? why->list[0].message : NULL);
+                  first != NULL ? first->message : NULL);
     return store_commit(s, d);
 }
 
@@ -162,9 +164,10 @@ static status run_one(const plan *p, int i, const dataset *train, const dataset 
     status ended =
         end_run(s, *run, bad, &own, clock_seconds() - start, clock_cpu_seconds() - cpu, d);
     if (bad && bad != ERR_STORE) {
+        const diag *first = diags_first_error(&own);
         diag_error(d, bad, "run %s, seed %" PRIu64 ": %s", uid, p->runs[i].seed,
-                   own.n > 0 ? own.list[0].message : "failed");
-        if (own.n > 0 && own.list[0].hint != NULL) diag_hint(d, "%s", own.list[0].hint);
+                   first != NULL ? first->message : "failed");
+        if (first != NULL && first->hint != NULL) diag_hint(d, "%s", first->hint);
     }
     diags_fini(&own);
     free(home);

@@ -129,6 +129,22 @@ Test(spec_errors, come_as_json_lines_for_editors, .init = setup, .fini = teardow
     free(out);
 }
 
+Test(spec_errors, behind_many_warnings_are_still_errors, .init = setup, .fini = teardown) {
+    strbuf b = {0};
+    strbuf_add(&b, "version: 1\nkind: qat\ndata: {train: glyphs, test: glyphs}\n"
+                   "model: {type: mlp, hidden: [32]}\nquant:\n"
+                   "  weights: {scheme: int, granularity: group, group_size: 100}\n  rules:\n");
+    for (int i = 0; i < 25; i++) strbuf_add(&b, "    - {match: fc1, weights: {bits: 4}}\n");
+    write_file("s.yaml", b.s);
+    outcome o = run("$Q plan s.yaml");
+    cr_assert(o.exit == 3 && *o.out == '\0' &&
+                  strstr(o.err, "error: group_size 100 does") != NULL &&
+                  strstr(o.err, "... and 4 more warnings\n") != NULL,
+              "%d %s", o.exit, o.err);
+    free_outcome(&o);
+    strbuf_fini(&b);
+}
+
 Test(spec_errors, of_set_point_into_the_setting, .init = setup, .fini = teardown) {
     write_file("s.yaml", SMALL);
     outcome o = run("$Q check s.yaml --set quant.activations.scheme=itn");

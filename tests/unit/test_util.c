@@ -167,6 +167,17 @@ Test(cursor, a_read_past_the_end_fails_for_good) {
     cr_assert(cursor_u8(&c) == 0 && cursor_take(&c, 0) == NULL);
 }
 
+/* What a printer of diags writes; free() */
+static char *printed(diags *d, void (*print)(diags *d, FILE *out)) {
+    FILE *f = tmpfile();
+    print(d, f);
+    rewind(f);
+    char *text = calloc(1, 16384);
+    text[fread(text, 1, 16383, f)] = '\0';
+    fclose(f);
+    return text;
+}
+
 Test(err, errors_come_out_sorted_once_each_and_twenty_at_most) {
     diags d;
     diags_init(&d);
@@ -177,13 +188,51 @@ Test(err, errors_come_out_sorted_once_each_and_twenty_at_most) {
     diag_error_at(&d, ERR_INPUT, &at, "first");
     cr_assert(d.errors == 2 && diags_status(&d) == ERR_INPUT);
     for (int i = 0; i < 30; i++) at.line = 10 + i, diag_error_at(&d, ERR_SPEC, &at, "more");
-    FILE *f = tmpfile();
-    diags_print(&d, f);
-    rewind(f);
-    char text[8192];
-    text[fread(text, 1, sizeof text - 1, f)] = '\0';
-    fclose(f);
+    char *text = printed(&d, diags_print);
     cr_assert(strncmp(text, "f:1:1: error: first\n", 20) == 0);
-    cr_assert(strstr(text, "... and 12 more\n") != NULL);
+    cr_assert(strstr(text, "... and 12 more errors\n") != NULL, "%s", text);
+    free(text);
+    diags_fini(&d);
+}
+
+Test(err, warnings_crowd_out_no_error) {
+    diags d;
+    diags_init(&d);
+    place at = {.file = "f", .line = 1, .col = 1, .width = 1, .source = "abc"};
+    for (int i = 0; i < 30; i++) at.line = 10 + i, diag_warning_at(&d, &at, "beware");
+    cr_assert(diags_status(&d) == OK);
+    at.line = 50;
+    diag_error_at(&d, ERR_INPUT, &at, "wrong");
+    cr_assert(diags_status(&d) == ERR_INPUT && d.errors == 1 && d.warnings == 30);
+    char *text = printed(&d, diags_print), *json = printed(&d, diags_print_json);
+    cr_assert(strstr(text, "f:50:1: error: wrong\n") != NULL &&
+                  strstr(text, "f:29:1: warning") != NULL &&
+                  strstr(text, "f:30:1: warning") == NULL &&
+                  strstr(text, "... and 10 more warnings\n") != NULL &&
+                  strstr(text, "more error") == NULL,
+              "%s", text);
+    const char *end = "{\"severity\":\"left out\",\"errors\":0,\"warnings\":10}\n";
+    cr_assert_str_eq(json + strlen(json) - strlen(end), end);
+    cr_assert(strstr(json, "\"message\":\"wrong\"") != NULL);
+    free(text);
+    free(json);
+    diags_fini(&d);
+}
+
+Test(err, the_status_and_the_errors_shown_are_the_first_by_position_however_they_come) {
+    diags d;
+    diags_init(&d);
+    place at = {.file = "f", .line = 1, .col = 1, .width = 1, .source = "abc"};
+    for (int i = 0; i < 40; i++) at.line = 50 - i, diag_error_at(&d, ERR_SPEC, &at, "later");
+    at.line = 2;
+    diag_error_at(&d, ERR_PLUGIN, &at, "first");
+    diag_hint(&d, "its hint");
+    cr_assert(diags_status(&d) == ERR_PLUGIN);
+    char *text = printed(&d, diags_print);
+    cr_assert(strncmp(text, "f:2:1: error: first\n", 20) == 0 &&
+                  strstr(text, "hint: its hint") != NULL &&
+                  strstr(text, "... and 21 more errors\n") != NULL,
+              "%s", text);
+    free(text);
     diags_fini(&d);
 }
