@@ -48,7 +48,9 @@ void str_thousands(char out[32], int64_t n);
 void str_bytes(char out[32], int64_t bytes);
 
 /* Does `text` match the glob? `*` any characters, `?` one, `[a-c]` a range,
- * `{x,y}` alternatives. The glob must have passed str_glob_check(). */
+ * `{x,y}` alternatives; nothing has a meaning inside [] but the '-' of a range. The
+ * glob must have passed str_glob_check(), which bounds the work: at most 1000 times
+ * the length of the pattern times that of the text. */
 bool str_glob(const char *glob, const char *text);
 /* NULL if the glob is well formed, else what is wrong with it. */
 const char *str_glob_check(const char *glob);

@@ -137,6 +137,39 @@ Test(str, globs_match_as_documented) {
               str_glob_check("a*") == NULL);
 }
 
+Test(str, braces_and_commas_inside_a_set_of_a_glob_are_letters) {
+    cr_assert(str_glob_check("{[,]x,y}") == NULL && str_glob_check("fc[{]") == NULL &&
+              str_glob_check("{[}],a}") == NULL && str_glob_check("fc[}]") == NULL);
+    cr_assert(str_glob("{[,]x,y}", ",x") && str_glob("{[,]x,y}", "y") &&
+              !str_glob("{[,]x,y}", "]x") && !str_glob("{[,]x,y}", "["));
+    cr_assert(str_glob("fc[{]", "fc{") && !str_glob("fc[{]", "fc1"));
+    cr_assert(str_glob("a{[}],b}c", "a}c") && str_glob("a{[}],b}c", "abc") &&
+              !str_glob("a{[}],b}c", "a,b}c"));
+    cr_assert(str_glob("[{,}]{,x}", "{") && str_glob("[{,}]{,x}", ",x"));
+    cr_assert(str_glob_check("a[]") != NULL && str_glob_check("{[],b}") != NULL &&
+              str_glob_check("{a[,b}") != NULL);
+}
+
+Test(str, stars_of_a_glob_give_back_what_they_took) {
+    cr_assert(str_glob("*ab*ab", "xabyabab") && !str_glob("*ab*abc", "xabyabab"));
+    cr_assert(str_glob("a*{b,c*}d", "axcyd") && str_glob("*[ab]?", "bbx") && !str_glob("*a", "b"));
+}
+
+Test(str, a_glob_of_many_stars_or_braces_ends_at_once, .timeout = 5) {
+    enum { STARS = 60, LONG = 20000 };
+    strbuf glob = {0}, text = {0};
+    for (int i = 0; i < STARS; i++) strbuf_add(&glob, "a*");
+    strbuf_add(&glob, "b");
+    for (int i = 0; i < LONG; i++) strbuf_add(&text, "a");
+    cr_assert(str_glob_check(glob.s) == NULL && !str_glob(glob.s, text.s));
+    strbuf_add(&text, "b");
+    cr_assert(str_glob(glob.s, text.s));
+    cr_assert(str_glob_check("{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}") == NULL);
+    cr_assert(str_glob_check("{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}") != NULL);
+    strbuf_fini(&glob);
+    strbuf_fini(&text);
+}
+
 Test(str, text_for_the_terminal_is_escaped) {
     char *s = str_escape("a\x1b[31m\xe2\x80\xae\xff z\xc3\xa9");
     cr_assert_str_eq(s, "a\\x1b[31m\\xe2\\x80\\xae\\xff z\xc3\xa9");
