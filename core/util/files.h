@@ -14,13 +14,14 @@
  * size + 1, NUL-terminated. Errors get the status `st`. free(*data) */
 status file_read(const char *path, int64_t max_bytes, status st, diags *d, char **data, size_t *n);
 
-/* Writes the file so that it is there whole or not at all: temporary file in the
- * same folder, fsync, rename, fsync of the folder. Errors are ERR_RESOURCE. */
-status file_write(const char *path, const void *data, size_t n, diags *d);
-
-/* The same for a file that is written piece by piece. */
+/* A file that is written piece by piece and is there whole or not at all: temporary
+ * file in the same folder, fsync, rename, fsync of the folder. Symbolic links are
+ * followed and stay. What exists and is no regular file (/dev/stdout, /dev/null, a
+ * FIFO) is written into as it is. Errors are ERR_RESOURCE. */
 typedef struct file_out {
-    char *path, *temp;
+    char *path;   /* as the user named it                 */
+    char *target; /* what it leads to                     */
+    char *temp;   /* NULL: written into the target itself */
     int fd;
 } file_out;
 status file_out_open(file_out *f, const char *path, diags *d);

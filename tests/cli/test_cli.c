@@ -399,6 +399,8 @@ Test(quantize, bad_input_has_the_right_exit_code, .init = setup, .fini = teardow
     free(expect(4, "echo x > x.bin; $Q quantize x.bin --scheme int"));
     free(
         expect(7, "$Q quantize t.safetensors --scheme int --tensor fc.bias --codes nowhere/c.npy"));
+    free(expect(7, "ln -s /dev/full full.npy; $Q quantize t.safetensors --scheme int --tensor "
+                   "fc.bias --codes full.npy; s=$?; test -L full.npy && exit $s"));
     outcome o = run("$Q quantize t.safetensors --scheme itn");
     cr_assert(strstr(o.err, "--scheme:1:10: error: unknown scheme 'itn'\n") != NULL &&
                   strstr(o.err, "did you mean 'int'?") != NULL,

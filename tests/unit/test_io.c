@@ -20,12 +20,9 @@ static void teardown(void) {
 }
 
 static const char *file_of(const char *name, const void *bytes, size_t n) {
-    diags d;
-    diags_init(&d);
     free(path);
     path = path_join(dir, name);
-    cr_assert(file_write(path, bytes, n, &d) == OK);
-    diags_fini(&d);
+    write_bytes(path, bytes, n);
     return path;
 }
 
