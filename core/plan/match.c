@@ -24,6 +24,7 @@ static int match_regex(const yaml_node *n, const layer_desc *layers, int n_layer
         char why[128];
         regerror(code, &re, why, sizeof why);
         diag_error_at(d, ERR_SPEC, &n->at, "bad regular expression '%s': %s", n->text + 3, why);
+        diag_hint(d, "what stands behind re: is a POSIX extended regular expression");
         return 0;
     }
     for (int i = 0; i < n_layers; i++)
@@ -38,6 +39,7 @@ static int match_one(const yaml_node *n, const layer_desc *layers, int n_layers,
     if (n->kind != YAML_SCALAR && type == NULL) {
         diag_error_at(d, ERR_SPEC, &n->at, "a pattern must be text or {type: NAME}, got %s",
                       yaml_kind_name(n->kind));
+        diag_hint(d, "a pattern is a layer's name, a glob, first, last, {type: NAME} or re:REGEX");
         return 0;
     }
     if (type == NULL && strncmp(n->text, "re:", 3) == 0)

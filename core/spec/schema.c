@@ -96,6 +96,7 @@ static void wrong(const schema_context *c, const field *f, const yaml_node *n, c
     else
         diag_error_at(c->d, ERR_SPEC, &n->at, "%s must be %s, got %s", path, domain.s,
                       yaml_kind_name(n->kind));
+    diag_hint(c->d, "%s: %s", f->key, f->doc);
     strbuf_fini(&domain);
 }
 
@@ -209,6 +210,7 @@ static void parse_ints(const schema_context *c, const field *f, const yaml_node 
     if (n->n > f->list_max) {
         diag_error_at(c->d, ERR_SPEC, &n->at, "%s has %d entries, at most %d are allowed",
                       join_path(c, where, f->key), n->n, f->list_max);
+        diag_hint(c->d, "%s: %s", f->key, f->doc);
         return;
     }
     for (int i = 0; i < n->n; i++) {

@@ -37,6 +37,7 @@ site_spec site_keys(const schema_context *c, const yaml_node *n, const char *whe
     if (n->kind == YAML_LIST) {
         diag_error_at(c->d, ERR_SPEC, &n->at, "%s must be a scheme's name or a mapping, got a list",
                       where);
+        diag_hint(c->d, "write the name alone, or {scheme: NAME, parameter: value}");
     } else if (n->kind == YAML_SCALAR) {
         yaml_node *key = arena_alloc(c->a, sizeof *key);
         *key = (yaml_node){.kind = YAML_SCALAR, .text = "scheme", .at = n->at};
@@ -80,6 +81,7 @@ static const plugin *find_plugin(const schema_context *c, const registry *r, qb_
     if (name->kind != YAML_SCALAR || *name->text == '\0') {
         diag_error_at(c->d, ERR_SPEC, &name->at, "%s: the name of a%s %s is wanted", where,
                       kind == QB_STE ? "n" : "", kind_word(kind));
+        diag_hint(c->d, "`quantbench plugins list` has them");
         return NULL;
     }
     const plugin *p = registry_find(r, kind, name->text);
@@ -139,6 +141,7 @@ static void set_parameter(const schema_context *c, plugin_choice *choice, int i,
         diag_error_at(c->d, ERR_SPEC, &value->at, "%s of %s '%s' must be one value, got %s",
                       choice->plugin->params[i].name, kind_word(choice->plugin->entry.kind),
                       choice->plugin->entry.name, yaml_kind_name(value->kind));
+        diag_hint(c->d, "%s: %s", choice->plugin->params[i].name, choice->plugin->params[i].doc);
         return;
     }
     char *why = params_set(choice, i, value->text);

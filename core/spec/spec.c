@@ -15,11 +15,17 @@
 static const char *const rule_keys[] = {"match",       "optional", "weights",
                                         "activations", "ste",      "packer"};
 
-static bool read_bool(const schema_context *c, const yaml_node *n, const char *what) {
+static bool read_optional(const schema_context *c, const yaml_node *n) {
     bool yes = n->kind == YAML_SCALAR && strcmp(n->text, "true") == 0;
     bool no = n->kind == YAML_SCALAR && strcmp(n->text, "false") == 0;
-    if (!yes && !no) diag_error_at(c->d, ERR_SPEC, &n->at, "%s must be true or false", what);
-    return yes;
+    if (yes || no) return yes;
+    if (n->kind == YAML_SCALAR)
+        diag_error_at(c->d, ERR_SPEC, &n->at, "optional must be true or false, got '%s'", n->text);
+    else
+        diag_error_at(c->d, ERR_SPEC, &n->at, "optional must be true or false, got %s",
+                      yaml_kind_name(n->kind));
+    diag_hint(c->d, "optional: may the rule match no layer");
+    return false;
 }
 
 static void read_rule(const schema_context *c, const yaml_node *n, spec_rule *rule) {
@@ -28,6 +34,7 @@ static void read_rule(const schema_context *c, const yaml_node *n, spec_rule *ru
     if (n->kind != YAML_MAP) {
         diag_error_at(c->d, ERR_SPEC, &n->at, "a rule must be a mapping, got %s",
                       yaml_kind_name(n->kind));
+        diag_hint(c->d, "for example {match: first, weights: {bits: 8}}");
         return;
     }
     for (int i = 0; i < n->n; i++) {
@@ -36,7 +43,7 @@ static void read_rule(const schema_context *c, const yaml_node *n, spec_rule *ru
         if (strcmp(key, "match") == 0)
             rule->match = value;
         else if (strcmp(key, "optional") == 0)
-            rule->optional = read_bool(c, value, "optional");
+            rule->optional = read_optional(c, value);
         else if (strcmp(key, "weights") == 0)
             rule->weights = site_keys(c, value, "weights");
         else if (strcmp(key, "activations") == 0)
@@ -61,6 +68,7 @@ static void read_rules(const schema_context *c, spec_quant *q) {
     if (list->kind != YAML_LIST) {
         diag_error_at(c->d, ERR_SPEC, &list->at, "quant.rules must be a list, got %s",
                       yaml_kind_name(list->kind));
+        diag_hint(c->d, "every rule begins with '- match: PATTERN'");
         return;
     }
     q->rules = arena_alloc(c->a, (size_t)(list->n + 1) * sizeof *q->rules);
@@ -80,10 +88,10 @@ static void read_quant(const schema_context *c, const registry *r, spec_quant *q
         const spec_rule *rule = &q->rules[i];
         site_spec w = site_merge(c->a, &q->weights, &rule->weights);
         site_spec x = site_merge(c->a, &q->activations, &rule->activations);
-        site_resolve(c, r, &w, "weights", false);
-        site_resolve(c, r, &x, "activations", true);
-        if (rule->ste != NULL) plugin_resolve(c, r, QB_STE, rule->ste, "ste");
-        if (rule->packer != NULL) plugin_resolve(c, r, QB_PACKER, rule->packer, "packer");
+        site_resolve(c, r, &w, "quant.weights", false);
+        site_resolve(c, r, &x, "quant.activations", true);
+        if (rule->ste != NULL) plugin_resolve(c, r, QB_STE, rule->ste, "quant.ste");
+        if (rule->packer != NULL) plugin_resolve(c, r, QB_PACKER, rule->packer, "quant.packer");
     }
 }
 
@@ -114,21 +122,20 @@ static void check_train(spec *s, const schema_context *c) {
     if (s->train.epochs == 0 && s->train.steps == 0) s->train.epochs = 5;
 }
 
-static status apply_settings(spec *s, yaml_node *root, const char *const *settings, int n,
-                             diags *d) {
+/* A setting that is wrong is left out, so that the errors of the others and of the file
+ * are found too. root NULL: the settings are only checked. */
+static void apply_settings(spec *s, yaml_node *root, const char *const *settings, int n, diags *d) {
     for (int i = 0; i < n; i++) {
         const char *path;
         yaml_node *value;
-        status bad = yaml_parse_setting(&s->a, settings[i], d, &path, &value);
-        if (bad) return bad;
+        if (yaml_parse_setting(&s->a, settings[i], d, &path, &value) != OK || root == NULL)
+            continue;
         size_t taken = yaml_set(&s->a, root, path, value);
         if (taken == 0) continue;
         diag_error_at(d, ERR_SPEC, &value->at, "'%.*s' is no mapping in the spec", (int)taken,
                       path);
         diag_hint(d, "set all of it: --set '%.*s={%s: ...}'", (int)taken, path, path + taken + 1);
-        return ERR_SPEC;
     }
-    return OK;
 }
 
 static status check_top(spec *s, const yaml_node *root, diags *d) {
@@ -138,17 +145,18 @@ static status check_top(spec *s, const yaml_node *root, diags *d) {
         return ERR_SPEC;
     }
     if (root->kind == YAML_MAP) return OK;
-    return diag_error_at(d, ERR_SPEC, &root->at, "the top level must be a mapping, got %s",
-                         yaml_kind_name(root->kind));
+    diag_error_at(d, ERR_SPEC, &root->at, "the top level must be a mapping, got %s",
+                  yaml_kind_name(root->kind));
+    diag_hint(d, "begin with `version: 1`; `quantbench help spec` has the language");
+    return ERR_SPEC;
 }
 
-/* Checks the tree that was read; root NULL: nothing to go on with. */
+/* Checks the tree that was read. */
 static status check_tree(spec *s, yaml_node *root, const char *const *settings, int n_settings,
                          const registry *r, diags *d) {
     status bad = check_top(s, root, d);
     if (bad) return bad;
-    bad = apply_settings(s, root, settings, n_settings, d);
-    if (bad) return bad;
+    apply_settings(s, root, settings, n_settings, d);
     s->root = root;
     schema_context c = context_of(s, d);
     schema_parse(&c, &spec_schema, root, "", s);
@@ -164,7 +172,10 @@ status spec_load(spec *s, const char *path, const char *const *settings, int n_s
     s->file = arena_strdup(&s->a, path);
     yaml_node *root;
     status bad = yaml_read(&s->a, path, d, &root, &s->source);
-    if (root == NULL && bad) return bad; /* duplicate keys leave a tree to go on with */
+    if (root == NULL && bad) { /* duplicate keys leave a tree to go on with */
+        apply_settings(s, NULL, settings, n_settings, d);
+        return diags_status(d);
+    }
     return check_tree(s, root, settings, n_settings, r, d);
 }
 

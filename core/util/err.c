@@ -122,11 +122,14 @@ static void print_source(const place *at, FILE *out) {
     char *shown = str_escape(at->source);
     fprintf(out, "%5d | %s\n      | ", at->line, shown);
     free(shown);
-    const char *s = at->source;
-    for (int i = 1; i < at->col && *s != '\0'; i++) {
+    const char *end = at->source;
+    for (int i = 1; i < at->col; i++) end += str_char_bytes(end);
+    char *before = mem_strndup(at->source, (size_t)(end - at->source)),
+         *margin = str_escape(before);
+    for (const char *s = margin; *s != '\0'; s += str_char_bytes(s))
         fputc(*s == '\t' ? '\t' : ' ', out);
-        s += str_char_bytes(s);
-    }
+    free(before);
+    free(margin);
     fputc('^', out);
     for (int i = 1; i < at->width; i++) fputc('~', out);
     fputc('\n', out);

@@ -145,6 +145,23 @@ Test(spec_errors, behind_many_warnings_are_still_errors, .init = setup, .fini = 
     strbuf_fini(&b);
 }
 
+Test(spec_errors, of_set_and_of_the_file_come_together, .init = setup, .fini = teardown) {
+    write_file("s.yaml", SMALL "loss: mse\n");
+    outcome o = run("$Q check s.yaml --set 'train.epochs=[1' --set model=*m --set name.x=1");
+    cr_assert(o.exit == 3 && strstr(o.err, "--set:1:14: error: not valid YAML") != NULL &&
+                  strstr(o.err, "undefined alias 'm'") != NULL &&
+                  strstr(o.err, "'name' is no mapping") != NULL &&
+                  strstr(o.err, "s.yaml:9:7: error: loss must be") != NULL,
+              "%s", o.err);
+    free_outcome(&o);
+    write_file("s.yaml", SMALL "train: [\n");
+    o = run("$Q check s.yaml --set 'train.epochs=[1'");
+    cr_assert(o.exit == 3 && strstr(o.err, "--set:1:14: error: not valid YAML") != NULL &&
+                  strstr(o.err, "s.yaml:10:1: error: not valid YAML") != NULL,
+              "%s", o.err);
+    free_outcome(&o);
+}
+
 Test(spec_errors, of_set_point_into_the_setting, .init = setup, .fini = teardown) {
     write_file("s.yaml", SMALL);
     outcome o = run("$Q check s.yaml --set quant.activations.scheme=itn");
