@@ -64,8 +64,10 @@ static int match_one(const yaml_node *n, const layer_desc *layers, int n_layers,
 int match_layers(const yaml_node *n, const layer_desc *layers, int n_layers, diags *d,
                  bool hit[MODEL_MAX_LAYERS]) {
     if (n->kind != YAML_LIST) return match_one(n, layers, n_layers, d, hit);
+    bool own[MODEL_MAX_LAYERS] = {false}; /* a layer counts once, however many patterns mean it */
     int hits = 0;
-    for (int i = 0; i < n->n; i++) hits += match_one(n->items[i], layers, n_layers, d, hit);
+    for (int i = 0; i < n->n; i++) match_one(n->items[i], layers, n_layers, d, own);
+    for (int i = 0; i < n_layers; i++) hit[i] |= own[i], hits += own[i];
     return hits;
 }
 
