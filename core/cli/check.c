@@ -15,9 +15,9 @@ static status run(const cli_args *a) {
         diags_print_json(a->d, stdout);
         diags_fini(a->d); /* said */
     } else if (!bad) {
-        printf("%s: fine: %d run%s of %lld steps, %d layers, %lld parameters\n", a->words[0],
-               p.n_runs, p.n_runs == 1 ? "" : "s", (long long)p.steps, p.n_layers,
-               (long long)p.params);
+        str_print_line(stdout, "%s: fine: %d run%s of %lld steps, %d layers, %lld parameters",
+                       a->words[0], p.n_runs, p.n_runs == 1 ? "" : "s", (long long)p.steps,
+                       p.n_layers, (long long)p.params);
     }
     plan_close(&p);
     spec_close(&s);

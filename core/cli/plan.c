@@ -39,7 +39,7 @@ static void print_text(const plan *p, char (*done)[STORE_UID]) {
     char weights[32], memory[32];
     str_bytes(weights, p->weight_bytes);
     str_bytes(memory, p->memory_bytes);
-    printf("%s  %s\n", p->spec->name, p->spec->file);
+    str_print_line(stdout, "%s  %s", p->spec->name, p->spec->file);
     printf("data: %" PRId64 " training and %" PRId64 " test samples of %" PRId64
            " values, %d classes\n",
            p->train_size.n, p->test_size.n, p->train_size.features, p->train_size.classes);
@@ -53,8 +53,8 @@ static void print_text(const plan *p, char (*done)[STORE_UID]) {
     print_layers(p);
     if (p->n_rules > 0) printf("\nrules\n");
     for (int i = 0; i < p->n_rules; i++)
-        printf("  line %-4d %-24s %d of %d layers\n", p->rules[i].line, p->rules[i].match,
-               p->rules[i].n_layers, p->n_layers);
+        str_print_line(stdout, "  line %-4d %-24s %d of %d layers", p->rules[i].line,
+                       p->rules[i].match, p->rules[i].n_layers, p->n_layers);
     printf("\nruns\n");
     for (int i = 0; i < p->n_runs; i++)
         printf("  seed %-6" PRIu64 " %s%s\n", p->runs[i].seed,
@@ -108,12 +108,16 @@ static void print_json(const plan *p, char (*done)[STORE_UID]) {
     json_set_real(o, "bits_per_weight", p->bits_per_weight);
     json_set_int(o, "memory_bytes", p->memory_bytes);
     json_object_set_new(o, "layers", layers_json(p));
-    for (int i = 0; i < p->n_rules; i++)
-        json_array_append_new(rules, json_pack("{s:i, s:s, s:i}", "line", p->rules[i].line, "match",
-                                               p->rules[i].match, "layers", p->rules[i].n_layers));
+    for (int i = 0; i < p->n_rules; i++) {
+        json_t *rule = json_object();
+        json_set_int(rule, "line", p->rules[i].line);
+        json_set_str(rule, "match", p->rules[i].match);
+        json_set_int(rule, "layers", p->rules[i].n_layers);
+        json_array_append_new(rules, rule);
+    }
     for (int i = 0; i < p->n_runs; i++) {
         json_t *run = json_object();
-        json_set_int(run, "seed", (int64_t)p->runs[i].seed);
+        json_set_seed(run, "seed", p->runs[i].seed);
         json_set_str(run, "cache_key", p->runs[i].cache_key);
         json_set_str(run, "done", done[i][0] != '\0' ? done[i] : NULL);
         json_array_append_new(runs, run);

@@ -137,20 +137,15 @@ static void print_source(const place *at, FILE *out) {
 
 static void print_one(const diag *g, FILE *out) {
     const char *kind = g->warning ? "warning" : "error";
-    char *message = str_escape(g->message);
-    if (g->at.file == NULL) {
-        fprintf(out, "quantbench: %s: %s\n", kind, message);
-    } else if (g->at.line == 0) {
-        fprintf(out, "%s: %s: %s\n", g->at.file, kind, message);
-    } else {
-        fprintf(out, "%s:%d:%d: %s: %s\n", g->at.file, g->at.line, g->at.col, kind, message);
-        if (g->at.source != NULL) print_source(&g->at, out);
-    }
-    free(message);
-    if (g->hint == NULL) return;
-    char *hint = str_escape(g->hint);
-    fprintf(out, "  hint: %s\n", hint);
-    free(hint);
+    if (g->at.file == NULL)
+        str_print_line(out, "quantbench: %s: %s", kind, g->message);
+    else if (g->at.line == 0)
+        str_print_line(out, "%s: %s: %s", g->at.file, kind, g->message);
+    else
+        str_print_line(out, "%s:%d:%d: %s: %s", g->at.file, g->at.line, g->at.col, kind,
+                       g->message);
+    if (g->at.line > 0 && g->at.source != NULL) print_source(&g->at, out);
+    if (g->hint != NULL) str_print_line(out, "  hint: %s", g->hint);
 }
 
 /* What print_each() left out. */

@@ -13,10 +13,9 @@ void log_set_level(log_level level) { in_force = level; }
 __attribute__((format(printf, 2, 0))) static void say(log_level level, const char *fmt,
                                                       va_list ap) {
     if (level > in_force) return;
-    char *text = str_vformat(fmt, ap), *shown = str_escape(text);
-    fprintf(stderr, "%s\n", shown);
+    char *text = str_vformat(fmt, ap);
+    str_print_line(stderr, "%s", text);
     free(text);
-    free(shown);
 }
 
 void log_info(const char *fmt, ...) {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +118,16 @@ char *str_escape(const char *s) {
         i += (size_t)len;
     }
     return b.s;
+}
+
+void str_print_line(FILE *out, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    char *text = str_vformat(fmt, ap), *shown = str_escape(text);
+    va_end(ap);
+    fprintf(out, "%s\n", shown);
+    free(text);
+    free(shown);
 }
 
 /* ---- numbers ---- */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* A string that grows. Zeroed is empty; `s` is NULL until something is added. */
 typedef struct strbuf {
@@ -33,6 +34,8 @@ int64_t str_find_bad_utf8(const char *s, size_t n);
 /* Control characters, marks that turn the reading direction and bad UTF-8 as
  * \xNN, so that no input text can drive a terminal. free() */
 char *str_escape(const char *s);
+/* Prints a line, escaped. */
+void str_print_line(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Whole-string parsers: false if anything is left over or out of range. Decimal
  * only, independent of the locale. */

@@ -337,6 +337,32 @@ Test(run, checking_and_planning_write_nothing, .init = setup, .fini = teardown) 
                "$Q run s.yaml --db r.db -q; $Q plan s.yaml --db r.db | grep -q 'seed 1 *done as'"));
 }
 
+Test(report, no_text_of_a_spec_drives_the_terminal_and_no_seed_turns_negative, .init = setup,
+     .fini = teardown) {
+    write_file("s.yaml", SMALL);
+    const char *set = "--db r.db --set seed=18446744073709551615 --set 'quant.rules=[{match: "
+                      "\"f\\eX*\", optional: true, weights: {scheme: int, bits: 4}}]'";
+    char *plan = expect(0, "$Q plan s.yaml %s", set);
+    free(expect(0, "$Q run s.yaml -q %s", set));
+    char *info = expect(0, "$Q info @last --db r.db");
+    char *check = expect(0, "cp s.yaml 'e\033.yaml'; $Q check 'e\033.yaml'; $Q check 'e\033.yaml' "
+                            "--set a=1 2>&1 | cat");
+    cr_assert(strchr(check, 0x1b) == NULL && strstr(check, "e\\x1b.yaml: fine") != NULL, "%s",
+              check);
+    free(check);
+    cr_assert(strchr(plan, 0x1b) == NULL && strstr(plan, "  line 1    f\\x1bX*") != NULL, "%s",
+              plan);
+    cr_assert(strchr(info, 0x1b) == NULL && strstr(info, "f\\x1bX*") != NULL, "%s", info);
+    const char *commands[] = {"plan s.yaml --json", "ls --json", "info @last --json"};
+    for (int i = 0; i < 3; i++) {
+        char *out = expect(0, "$Q %s %s", commands[i], i == 0 ? set : "--db r.db");
+        cr_assert(strstr(out, "\"seed\":\"18446744073709551615\"") != NULL, "%s", out);
+        free(out);
+    }
+    free(plan);
+    free(info);
+}
+
 /* ---- quantize, inspect ---- */
 
 static void make_tensors(void) {

@@ -3,6 +3,7 @@
 #include "util/cursor.h"
 #include "util/half.h"
 #include "util/hash.h"
+#include "util/json.h"
 #include "util/rng.h"
 #include "util/str.h"
 #include "util/suggest.h"
@@ -209,6 +210,19 @@ static char *printed(diags *d, void (*print)(diags *d, FILE *out)) {
     text[fread(text, 1, 16383, f)] = '\0';
     fclose(f);
     return text;
+}
+
+Test(json, no_text_and_no_seed_is_lost) {
+    json_t *o = json_object();
+    json_set_str(o, "bad", "a\xff");
+    json_set_str(o, "good", "\xc3\xa9\x1b");
+    json_set_seed(o, "small", INT64_MAX);
+    json_set_seed(o, "large", UINT64_MAX);
+    cr_assert_str_eq(json_string_value(json_object_get(o, "bad")), "a\\xff");
+    cr_assert_str_eq(json_string_value(json_object_get(o, "good")), "\xc3\xa9\x1b");
+    cr_assert(json_integer_value(json_object_get(o, "small")) == INT64_MAX);
+    cr_assert_str_eq(json_string_value(json_object_get(o, "large")), "18446744073709551615");
+    json_decref(o);
 }
 
 Test(err, errors_come_out_sorted_once_each_and_twenty_at_most) {
