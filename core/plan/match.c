@@ -83,18 +83,18 @@ const char *match_text(arena *a, const yaml_node *n) {
 
 void match_none(arena *a, const yaml_node *n, const layer_desc *layers, int n_layers, bool is_rule,
                 diags *d) {
-    const char *text = match_text(a, n), *names[MODEL_MAX_LAYERS], *list = "";
-    for (int i = 0; i < n_layers; i++) {
-        names[i] = layers[i].name;
-        if (i < 6) list = arena_format(a, "%s%s%s", list, i > 0 ? ", " : "", layers[i].name);
-    }
-    if (n_layers > 6) list = arena_format(a, "%s, ... (%d)", list, n_layers);
+    const char *text = match_text(a, n), *names[MODEL_MAX_LAYERS];
+    strbuf list = {0};
+    for (int i = 0; i < n_layers; i++) names[i] = layers[i].name;
+    strbuf_join(&list, names, n_layers < 6 ? n_layers : 6);
+    if (n_layers > 6) strbuf_addf(&list, ", ... (%d)", n_layers);
     diag_error_at(d, ERR_SPEC, &n->at, "%s matches no layer: '%s'", is_rule ? "rule" : "quant.skip",
                   text);
     const char *near = suggest_nearest(text, names, n_layers);
     const char *allow = is_rule ? "; `optional: true` allows it" : "";
     if (near != NULL)
-        diag_hint(d, "did you mean '%s'? (layers: %s)%s", near, list, allow);
+        diag_hint(d, "did you mean '%s'? (layers: %s)%s", near, list.s, allow);
     else
-        diag_hint(d, "layers: %s%s", list, allow);
+        diag_hint(d, "layers: %s%s", list.s, allow);
+    strbuf_fini(&list);
 }

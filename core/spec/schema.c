@@ -45,8 +45,7 @@ static void print_range(const field *f, strbuf *out) {
 }
 
 static void print_choices(const char *const *choices, strbuf *out) {
-    for (int i = 0; choices[i] != NULL; i++)
-        strbuf_addf(out, "%s%s", i > 0 ? ", " : "", choices[i]);
+    strbuf_join(out, choices, count_choices(choices));
 }
 
 /* What may stand at a field, in words. */
@@ -268,7 +267,7 @@ void schema_unknown_key(const schema_context *c, const yaml_node *key, const cha
     const char *near = suggest_nearest(key->text, known, n_known);
     const char *home = where_legal(c, c->top, "", key->text);
     strbuf list = {0};
-    for (int i = 0; i < n_known; i++) strbuf_addf(&list, "%s%s", i > 0 ? ", " : "", known[i]);
+    strbuf_join(&list, known, n_known);
     if (strchr(key->text, ':') != NULL)
         diag_hint(c->d, "a space is missing behind the ':'");
     else if (near != NULL)

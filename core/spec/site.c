@@ -98,7 +98,7 @@ static const plugin *find_plugin(const schema_context *c, const registry *r, qb_
     const char *near = suggest_nearest(name->text, names, n);
     strbuf list = {0};
     strbuf_add(&list, n > 0 ? "" : "none found");
-    for (int i = 0; i < n; i++) strbuf_addf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+    strbuf_join(&list, names, n);
     diag_error_at(c->d, ERR_SPEC, &name->at, "unknown %s '%s'", kind_word(kind), name->text);
     if (near != NULL)
         diag_hint(c->d, "did you mean '%s'? (%s: %s; `quantbench plugins list`)", near,
@@ -116,10 +116,8 @@ static void unknown_parameter(const schema_context *c, const plugin *p, const ya
     const char *names[PLUGIN_MAX_PARAMS + 16];
     int n = 0;
     strbuf list = {0};
-    for (int i = 0; i < p->n_params; i++) {
-        names[n++] = p->params[i].name;
-        strbuf_addf(&list, "%s%s", i > 0 ? ", " : "", p->params[i].name);
-    }
+    for (int i = 0; i < p->n_params; i++) names[n++] = p->params[i].name;
+    strbuf_join(&list, names, n);
     for (int i = 0; i < n_host; i++) names[n++] = host_keys[i];
     diag_error_at(c->d, ERR_SPEC, &key->at, "%s '%s' has no parameter '%s'",
                   kind_word(p->entry.kind), p->entry.name, key->text);

@@ -227,6 +227,12 @@ bool path_has_suffix(const char *path, const char *suffix) {
     return n >= m && strcmp(path + n - m, suffix) == 0;
 }
 
+char *path_of_user_data(void) {
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    if (data != NULL && *data == '/') return path_join(data, "quantbench");
+    return home != NULL ? path_join(home, ".local/share/quantbench") : NULL;
+}
+
 char *path_of_program(void) {
     char exe[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);

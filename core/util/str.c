@@ -34,6 +34,13 @@ void strbuf_addf(strbuf *b, const char *fmt, ...) {
     free(text);
 }
 
+void strbuf_join(strbuf *b, const char *const *texts, int n) {
+    for (int i = 0; i < n; i++) {
+        if (i > 0) strbuf_add(b, ", ");
+        strbuf_add(b, texts[i]);
+    }
+}
+
 char *str_vformat(const char *fmt, va_list ap) {
     va_list again;
     va_copy(again, ap);

@@ -21,6 +21,9 @@ void strbuf_add(strbuf *b, const char *text);
 void strbuf_addn(strbuf *b, const char *text, size_t n);
 void strbuf_addf(strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Adds n texts as "a, b, c". */
+void strbuf_join(strbuf *b, const char *const *texts, int n);
+
 char *str_vformat(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0))); /* free() */
 char *str_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

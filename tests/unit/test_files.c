@@ -145,3 +145,18 @@ Test(files, a_folder_is_no_file_to_write, .init = setup, .fini = teardown) {
     expect_files(1);
     free(sub);
 }
+
+Test(files, the_data_of_the_user_is_where_xdg_says) {
+    setenv("HOME", "/home/x", 1);
+    setenv("XDG_DATA_HOME", "relative", 1); /* which the standard calls invalid */
+    char *a = path_of_user_data();
+    setenv("XDG_DATA_HOME", "/data", 1);
+    char *b = path_of_user_data();
+    unsetenv("XDG_DATA_HOME");
+    unsetenv("HOME");
+    cr_assert_str_eq(a, "/home/x/.local/share/quantbench");
+    cr_assert_str_eq(b, "/data/quantbench");
+    cr_assert(path_of_user_data() == NULL);
+    free(a);
+    free(b);
+}

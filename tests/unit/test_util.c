@@ -171,6 +171,16 @@ Test(str, a_glob_of_many_stars_or_braces_ends_at_once, .timeout = 5) {
     strbuf_fini(&text);
 }
 
+Test(str, texts_are_joined_with_commas_between_them) {
+    const char *texts[] = {"a", "", "c"};
+    strbuf b = {0};
+    strbuf_add(&b, "of ");
+    strbuf_join(&b, texts, 0);
+    strbuf_join(&b, texts, 3);
+    cr_assert_str_eq(b.s, "of a, , c");
+    strbuf_fini(&b);
+}
+
 Test(str, text_for_the_terminal_is_escaped) {
     char *s = str_escape("a\x1b[31m\xe2\x80\xae\xff z\xc3\xa9");
     cr_assert_str_eq(s, "a\\x1b[31m\\xe2\\x80\\xae\\xff z\xc3\xa9");
