@@ -2,10 +2,11 @@
 
 static void print_fine(const cli_args *a, const study *t) {
     const plan *p = &t->points[0].p;
-    printf("%s: fine: %d run%s", a->words[0], t->n_runs, t->n_runs == 1 ? "" : "s");
-    if (t->n_points > 1) printf(" of %d configurations", t->n_points);
-    printf(", %lld steps, %d layers, %lld parameters\n", (long long)p->steps, p->n_layers,
-           (long long)p->params);
+    char points[32] = "";
+    if (t->n_points > 1) snprintf(points, sizeof points, " of %d configurations", t->n_points);
+    str_print_line(stdout, "%s: fine: %d run%s%s, %lld steps, %d layers, %lld parameters",
+                   a->words[0], t->n_runs, t->n_runs == 1 ? "" : "s", points, (long long)p->steps,
+                   p->n_layers, (long long)p->params);
 }
 
 static status run(const cli_args *a) {

@@ -172,10 +172,7 @@ status cli_int(const cli_args *a, const char *name, int64_t lo, int64_t hi, int6
 /* ---- the database ---- */
 
 static status user_db(bool create, diags *d, char **path) {
-    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    char *dir = data != NULL && *data == '/' ? path_join(data, "quantbench")
-                : home != NULL               ? path_join(home, ".local/share/quantbench")
-                                             : NULL;
+    char *dir = path_of_user_data();
     if (dir == NULL) {
         diag_error(d, ERR_USAGE,
                    "where is the results database? there is no ./results and no HOME");

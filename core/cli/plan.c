@@ -45,12 +45,9 @@ typedef struct known {
 
 static void print_rules(const plan *p) {
     if (p->n_rules > 0) printf("\nrules\n");
-    for (int i = 0; i < p->n_rules; i++) {
-        char *match = str_escape(p->rules[i].match);
-        printf("  line %-4d %-24s %d of %d layers\n", p->rules[i].line, match, p->rules[i].n_layers,
-               p->n_layers);
-        free(match);
-    }
+    for (int i = 0; i < p->n_rules; i++)
+        str_print_line(stdout, "  line %-4d %-24s %d of %d layers", p->rules[i].line,
+                       p->rules[i].match, p->rules[i].n_layers, p->n_layers);
 }
 
 static void print_point(const plan *p) {
@@ -132,10 +129,10 @@ static void print_runs(const study *s, const known *k) {
 }
 
 static void print_text(const study *s, const known *k, bool all_layers) {
-    printf("%s  %s\n", s->points[0].s.name, s->base.file);
+    str_print_line(stdout, "%s  %s", s->points[0].s.name, s->base.file);
     if (s->n_points > 1) print_points(s, k);
     for (int i = 0; i < s->n_points && (all_layers || s->n_points == 1); i++) {
-        if (s->n_points > 1) printf("\n%s\n", s->points[i].label);
+        if (s->n_points > 1) str_print_line(stdout, "\n%s", s->points[i].label);
         print_point(&s->points[i].p);
     }
     if (s->n_points > 1 && !all_layers) printf("\n--verbose shows the layers of each\n");
@@ -182,7 +179,7 @@ static json_t *runs_json(const study *s, int point, const known *k) {
     for (int i = 0; i < s->n_runs; i++) {
         if (s->runs[i].point != point) continue;
         json_t *run = json_object();
-        json_set_int(run, "seed", (int64_t)s->runs[i].seed);
+        json_set_seed(run, "seed", s->runs[i].seed);
         json_set_str(run, "cache_key", s->runs[i].cache_key);
         json_set_str(run, "done", k->done[i][0] != '\0' ? k->done[i] : NULL);
         json_array_append_new(runs, run);
@@ -209,9 +206,13 @@ static void print_json(const study *s, int point, const known *k) {
     json_set_int(o, "memory_bytes", p->memory_bytes);
     json_set_real(o, "seconds_of_a_run", k->seconds[point]);
     json_object_set_new(o, "layers", layers_json(p));
-    for (int i = 0; i < p->n_rules; i++)
-        json_array_append_new(rules, json_pack("{s:i, s:s, s:i}", "line", p->rules[i].line, "match",
-                                               p->rules[i].match, "layers", p->rules[i].n_layers));
+    for (int i = 0; i < p->n_rules; i++) {
+        json_t *rule = json_object();
+        json_set_int(rule, "line", p->rules[i].line);
+        json_set_str(rule, "match", p->rules[i].match);
+        json_set_int(rule, "layers", p->rules[i].n_layers);
+        json_array_append_new(rules, rule);
+    }
     json_object_set_new(o, "rules", rules);
     json_object_set_new(o, "runs", runs_json(s, point, k));
     json_print_line(o, stdout);

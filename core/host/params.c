@@ -182,8 +182,7 @@ void params_print_domain(const qb_param *p, strbuf *b) {
     case QB_BOOL: strbuf_add(b, "true or false"); break;
     case QB_ENUM:
         strbuf_add(b, "one of ");
-        for (int i = 0; i < n_choices(p); i++)
-            strbuf_addf(b, "%s%s", i > 0 ? ", " : "", p->choices[i]);
+        strbuf_join(b, p->choices, n_choices(p));
         break;
     default: strbuf_add(b, "text"); break;
     }

@@ -40,7 +40,7 @@ static void print_line_json(const store_rows *r, FILE *out) {
     json_set_str(o, "uid", store_text(r, 0));
     json_set_str(o, "experiment", store_text(r, 1));
     json_set_str(o, "label", store_text(r, 2));
-    json_object_set_new(o, "seed", json_integer(store_int(r, 3)));
+    json_set_seed(o, "seed", (uint64_t)store_int(r, 3));
     json_set_str(o, "status", store_text(r, 4));
     json_set_real(o, "accuracy", store_real(r, 5));
     json_set_real(o, "loss", store_real(r, 6));
@@ -108,11 +108,10 @@ static void print_samples(const sample *all, int n, FILE *out) {
     for (int i = 0; i < n; i++) {
         const sample *a = &all[i];
         if (a->n < 2) continue;
-        char *label = str_escape(a->label);
-        fprintf(out, "%s%saccuracy %.2f %% +- %.2f (mean and standard deviation of %d seeds)\n",
-                label, *label != '\0' ? ": " : "", 100 * sample_mean(a), 100 * sample_deviation(a),
-                a->n);
-        free(label);
+        str_print_line(out,
+                       "%s%saccuracy %.2f %% +- %.2f (mean and standard deviation of %d seeds)",
+                       a->label, *a->label != '\0' ? ": " : "", 100 * sample_mean(a),
+                       100 * sample_deviation(a), a->n);
     }
 }
 
@@ -204,7 +203,7 @@ static void info_json(store *s, int64_t run, const store_rows *h, FILE *out) {
     json_set_str(o, "experiment", store_text(h, 1));
     json_set_str(o, "kind", store_text(h, 2));
     json_set_str(o, "status", store_text(h, 3));
-    json_set_int(o, "seed", store_int(h, 4));
+    json_set_seed(o, "seed", (uint64_t)store_int(h, 4));
     json_set_int(o, "replica", store_int(h, 5));
     json_set_str(o, "started", store_text(h, 6));
     json_set_real(o, "seconds", store_real(h, 7));
@@ -241,8 +240,8 @@ static void print_metrics(store *s, int64_t run, FILE *out) {
     fprintf(out, "\nmetrics\n");
     store_rows *r = store_select(s, metrics_sql, "i", run);
     while (store_next(r))
-        fprintf(out, "  %-20s %-6s %.6g %s\n", store_text(r, 0), store_text(r, 1), store_real(r, 2),
-                store_text(r, 3));
+        str_print_line(out, "  %-20s %-6s %.6g %s", store_text(r, 0), store_text(r, 1),
+                       store_real(r, 2), store_text(r, 3));
     store_rows_end(r);
 }
 
@@ -279,23 +278,24 @@ static void print_layers(store *s, int64_t run, FILE *out) {
 static void print_pairs(store *s, int64_t run, const char *title, const char *sql, FILE *out) {
     fprintf(out, "\n%s\n", title);
     store_rows *r = store_select(s, sql, "i", run);
-    while (store_next(r)) fprintf(out, "  %-28s %s\n", store_text(r, 0), store_text(r, 1));
+    while (store_next(r)) str_print_line(out, "  %-28s %s", store_text(r, 0), store_text(r, 1));
     store_rows_end(r);
 }
 
 static void info_text(store *s, int64_t run, const store_rows *h, FILE *out) {
     char peak[32];
     str_bytes(peak, store_int(h, 9));
-    fprintf(out, "run %s  %s (%s), seed %" PRIu64 ", %s\n", store_text(h, 0), store_text(h, 1),
-            store_text(h, 2), (uint64_t)store_int(h, 4), store_text(h, 3));
+    str_print_line(out, "run %s  %s (%s), seed %" PRIu64 ", %s", store_text(h, 0), store_text(h, 1),
+                   store_text(h, 2), (uint64_t)store_int(h, 4), store_text(h, 3));
     fprintf(out, "  started %s, %.1f s, %.1f s of CPU, peak memory %s\n", store_text(h, 6),
             store_real(h, 7), store_real(h, 8), peak);
-    fprintf(out, "  quantbench %s (%s), %s, %s kernels, %" PRId64 " threads\n  %s\n",
-            store_text(h, 13), store_text(h, 14), store_text(h, 15), store_text(h, 16),
-            store_int(h, 18), store_text(h, 17));
+    str_print_line(out, "  quantbench %s (%s), %s, %s kernels, %" PRId64 " threads",
+                   store_text(h, 13), store_text(h, 14), store_text(h, 15), store_text(h, 16),
+                   store_int(h, 18));
+    str_print_line(out, "  %s", store_text(h, 17));
     fprintf(out, "  config_key %.16s...  cache_key %.16s...  replica %" PRId64 "\n",
             store_text(h, 11), store_text(h, 12), store_int(h, 5));
-    if (!store_is_null(h, 10)) fprintf(out, "  error: %s\n", store_text(h, 10));
+    if (!store_is_null(h, 10)) str_print_line(out, "  error: %s", store_text(h, 10));
     print_metrics(s, run, out);
     print_layers(s, run, out);
     print_pairs(s, run, "settings", "SELECT key, used FROM run_param WHERE run = ? ORDER BY key",

@@ -144,10 +144,11 @@ status run_row_end(run_row *row, store *s, status result, const diags *why, diag
     const char *outcome = result == OK                ? "done"
                           : result == ERR_INTERRUPTED ? "interrupted"
                                                       : "failed";
+    const diag *first = diags_first_error(why);
     store_begin(s);
     store_run_end(s, row->id, outcome, clock_seconds() - row->start,
                   clock_cpu_seconds() - row->start_cpu, environment_peak_bytes(),
-                  why->n > 0 ? why->list[0].message : NULL);
+                  first != NULL ? first->message : NULL);
     status bad = store_commit(s, d);
     free_row(row);
     return bad;

@@ -102,10 +102,10 @@ static status run_one(work *w, int i, int64_t *id) {
     bad = make(w, i, &row, &own);
     progress_end();
     status ended = run_row_end(&row, w->s, bad, &own, w->d);
+    const diag *why = diags_first_error(&own);
     if (bad && bad != ERR_STORE) {
-        diag_error(w->d, bad, "run %s, %s: %s", uid, name,
-                   own.n > 0 ? own.list[0].message : "failed");
-        if (own.n > 0 && own.list[0].hint != NULL) diag_hint(w->d, "%s", own.list[0].hint);
+        diag_error(w->d, bad, "run %s, %s: %s", uid, name, why != NULL ? why->message : "failed");
+        if (why != NULL && why->hint != NULL) diag_hint(w->d, "%s", why->hint);
     }
     diags_fini(&own);
     free(name);

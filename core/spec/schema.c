@@ -46,8 +46,7 @@ static void print_range(const field *f, strbuf *out) {
 }
 
 static void print_choices(const char *const *choices, strbuf *out) {
-    for (int i = 0; choices[i] != NULL; i++)
-        strbuf_addf(out, "%s%s", i > 0 ? ", " : "", choices[i]);
+    strbuf_join(out, choices, count_choices(choices));
 }
 
 /* What may stand at a field, in words. */
@@ -97,6 +96,7 @@ static void wrong(const schema_context *c, const field *f, const yaml_node *n, c
     else
         diag_error_at(c->d, ERR_SPEC, &n->at, "%s must be %s, got %s", path, domain.s,
                       yaml_kind_name(n->kind));
+    diag_hint(c->d, "%s: %s", f->key, f->doc);
     strbuf_fini(&domain);
 }
 
@@ -208,6 +208,7 @@ static void parse_ints(const schema_context *c, const field *f, const yaml_node 
     if (n->n > f->list_max) {
         diag_error_at(c->d, ERR_SPEC, &n->at, "%s has %d entries, at most %d are allowed",
                       join_path(c, where, f->key), n->n, f->list_max);
+        diag_hint(c->d, "%s: %s", f->key, f->doc);
         return;
     }
     for (int i = 0; i < n->n; i++) {
@@ -281,7 +282,7 @@ void schema_unknown_key(const schema_context *c, const yaml_node *key, const cha
     const char *near = suggest_nearest(key->text, known, n_known);
     const char *home = where_legal(c, c->top, "", key->text);
     strbuf list = {0};
-    for (int i = 0; i < n_known; i++) strbuf_addf(&list, "%s%s", i > 0 ? ", " : "", known[i]);
+    strbuf_join(&list, known, n_known);
     if (strchr(key->text, ':') != NULL)
         diag_hint(c->d, "a space is missing behind the ':'");
     else if (near != NULL)

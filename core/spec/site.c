@@ -37,6 +37,7 @@ site_spec site_keys(const schema_context *c, const yaml_node *n, const char *whe
     if (n->kind == YAML_LIST) {
         diag_error_at(c->d, ERR_SPEC, &n->at, "%s must be a scheme's name or a mapping, got a list",
                       where);
+        diag_hint(c->d, "write the name alone, or {scheme: NAME, parameter: value}");
     } else if (n->kind == YAML_SCALAR) {
         yaml_node *key = arena_alloc(c->a, sizeof *key);
         *key = (yaml_node){.kind = YAML_SCALAR, .text = "scheme", .at = n->at};
@@ -83,6 +84,7 @@ static const plugin *find_plugin(const schema_context *c, const registry *r, qb_
     if (name->kind != YAML_SCALAR || *name->text == '\0') {
         diag_error_at(c->d, ERR_SPEC, &name->at, "%s: the name of a%s %s is wanted", where,
                       kind == QB_STE ? "n" : "", kind_word(kind));
+        diag_hint(c->d, "`quantbench plugins list` has them");
         return NULL;
     }
     const plugin *p = registry_find(r, kind, name->text);
@@ -99,7 +101,7 @@ static const plugin *find_plugin(const schema_context *c, const registry *r, qb_
     const char *near = suggest_nearest(name->text, names, n);
     strbuf list = {0};
     strbuf_add(&list, n > 0 ? "" : "none found");
-    for (int i = 0; i < n; i++) strbuf_addf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+    strbuf_join(&list, names, n);
     diag_error_at(c->d, ERR_SPEC, &name->at, "unknown %s '%s'", kind_word(kind), name->text);
     if (near != NULL)
         diag_hint(c->d, "did you mean '%s'? (%s: %s; `quantbench plugins list`)", near,
@@ -117,10 +119,8 @@ static void unknown_parameter(const schema_context *c, const plugin *p, const ya
     const char *names[PLUGIN_MAX_PARAMS + 16];
     int n = 0;
     strbuf list = {0};
-    for (int i = 0; i < p->n_params; i++) {
-        names[n++] = p->params[i].name;
-        strbuf_addf(&list, "%s%s", i > 0 ? ", " : "", p->params[i].name);
-    }
+    for (int i = 0; i < p->n_params; i++) names[n++] = p->params[i].name;
+    strbuf_join(&list, names, n);
     for (int i = 0; i < n_host; i++) names[n++] = host_keys[i];
     diag_error_at(c->d, ERR_SPEC, &key->at, "%s '%s' has no parameter '%s'",
                   kind_word(p->entry.kind), p->entry.name, key->text);
@@ -142,6 +142,7 @@ static void set_parameter(const schema_context *c, plugin_choice *choice, int i,
         diag_error_at(c->d, ERR_SPEC, &value->at, "%s of %s '%s' must be one value, got %s",
                       choice->plugin->params[i].name, kind_word(choice->plugin->entry.kind),
                       choice->plugin->entry.name, yaml_kind_name(value->kind));
+        diag_hint(c->d, "%s: %s", choice->plugin->params[i].name, choice->plugin->params[i].doc);
         return;
     }
     char *why = params_set(choice, i, value->text);

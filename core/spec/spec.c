@@ -18,11 +18,17 @@
 static const char *const rule_keys[] = {"match",       "optional", "weights",
                                         "activations", "ste",      "packer"};
 
-static bool read_bool(const schema_context *c, const yaml_node *n, const char *what) {
+static bool read_optional(const schema_context *c, const yaml_node *n) {
     bool yes = n->kind == YAML_SCALAR && strcmp(n->text, "true") == 0;
     bool no = n->kind == YAML_SCALAR && strcmp(n->text, "false") == 0;
-    if (!yes && !no) diag_error_at(c->d, ERR_SPEC, &n->at, "%s must be true or false", what);
-    return yes;
+    if (yes || no) return yes;
+    if (n->kind == YAML_SCALAR)
+        diag_error_at(c->d, ERR_SPEC, &n->at, "optional must be true or false, got '%s'", n->text);
+    else
+        diag_error_at(c->d, ERR_SPEC, &n->at, "optional must be true or false, got %s",
+                      yaml_kind_name(n->kind));
+    diag_hint(c->d, "optional: may the rule match no layer");
+    return false;
 }
 
 static void read_rule(const schema_context *c, const yaml_node *n, spec_rule *rule) {
@@ -31,6 +37,7 @@ static void read_rule(const schema_context *c, const yaml_node *n, spec_rule *ru
     if (n->kind != YAML_MAP) {
         diag_error_at(c->d, ERR_SPEC, &n->at, "a rule must be a mapping, got %s",
                       yaml_kind_name(n->kind));
+        diag_hint(c->d, "for example {match: first, weights: {bits: 8}}");
         return;
     }
     for (int i = 0; i < n->n; i++) {
@@ -39,7 +46,7 @@ static void read_rule(const schema_context *c, const yaml_node *n, spec_rule *ru
         if (strcmp(key, "match") == 0)
             rule->match = value;
         else if (strcmp(key, "optional") == 0)
-            rule->optional = read_bool(c, value, "optional");
+            rule->optional = read_optional(c, value);
         else if (strcmp(key, "weights") == 0)
             rule->weights = site_keys(c, value, "weights");
         else if (strcmp(key, "activations") == 0)
@@ -64,6 +71,7 @@ static void read_rules(const schema_context *c, spec_quant *q) {
     if (list->kind != YAML_LIST) {
         diag_error_at(c->d, ERR_SPEC, &list->at, "quant.rules must be a list, got %s",
                       yaml_kind_name(list->kind));
+        diag_hint(c->d, "every rule begins with '- match: PATTERN'");
         return;
     }
     q->rules = arena_alloc(c->a, (size_t)(list->n + 1) * sizeof *q->rules);
@@ -84,11 +92,11 @@ static void read_quant(const schema_context *c, const registry *r, spec_quant *q
     for (int i = 0; i < q->n_rules; i++) {
         const spec_rule *rule = &q->rules[i];
         if (site_has_key(&rule->weights, "scheme"))
-            site_resolve(c, r, &rule->weights, "weights", false);
+            site_resolve(c, r, &rule->weights, "quant.weights", false);
         if (site_has_key(&rule->activations, "scheme"))
-            site_resolve(c, r, &rule->activations, "activations", true);
-        if (rule->ste != NULL) plugin_resolve(c, r, QB_STE, rule->ste, "ste");
-        if (rule->packer != NULL) plugin_resolve(c, r, QB_PACKER, rule->packer, "packer");
+            site_resolve(c, r, &rule->activations, "quant.activations", true);
+        if (rule->ste != NULL) plugin_resolve(c, r, QB_STE, rule->ste, "quant.ste");
+        if (rule->packer != NULL) plugin_resolve(c, r, QB_PACKER, rule->packer, "quant.packer");
     }
 }
 
@@ -175,6 +183,8 @@ static status apply_setting(const schema_context *c, yaml_node *root, setting *s
     return OK;
 }
 
+/* A setting that is wrong is left out, so that the errors of the others and of the file
+ * are found too. root NULL: the settings are only checked. */
 static status apply_settings(spec *s, yaml_node *root, const char *const *settings, int n,
                              diags *d) {
     schema_context c = spec_context(s, d);
@@ -182,7 +192,7 @@ static status apply_settings(spec *s, yaml_node *root, const char *const *settin
     for (int i = 0; i < n; i++) {
         setting one = {0};
         status bad = yaml_parse_setting(&s->a, settings[i], d, &one.path, &one.value);
-        if (!bad) {
+        if (!bad && root != NULL) {
             one.at = one.value->at;
             bad = apply_setting(&c, root, &one);
         }
@@ -198,8 +208,10 @@ static status check_top(spec *s, const yaml_node *root, diags *d) {
         return ERR_SPEC;
     }
     if (root->kind == YAML_MAP) return OK;
-    return diag_error_at(d, ERR_SPEC, &root->at, "the top level must be a mapping, got %s",
-                         yaml_kind_name(root->kind));
+    diag_error_at(d, ERR_SPEC, &root->at, "the top level must be a mapping, got %s",
+                  yaml_kind_name(root->kind));
+    diag_hint(d, "begin with `version: 1`; `quantbench help spec` has the language");
+    return ERR_SPEC;
 }
 
 status spec_read(spec *s, const char *path, const char *const *settings, int n_settings, diags *d) {
@@ -207,7 +219,10 @@ status spec_read(spec *s, const char *path, const char *const *settings, int n_s
     s->file = arena_strdup(&s->a, path);
     yaml_node *root;
     status bad = yaml_read(&s->a, path, d, &root, &s->source);
-    if (root == NULL && bad) return bad; /* duplicate keys leave a tree to go on with */
+    if (root == NULL && bad) { /* duplicate keys leave a tree to go on with */
+        apply_settings(s, NULL, settings, n_settings, d);
+        return bad;
+    }
     status wrong = check_top(s, root, d);
     if (wrong) return wrong;
     schema_context c = spec_context(s, d);

@@ -51,12 +51,11 @@ void log_status(const char *line) {
 __attribute__((format(printf, 2, 0))) static void say(log_level level, const char *fmt,
                                                       va_list ap) {
     if (level > in_force) return;
-    char *text = str_vformat(fmt, ap), *shown = str_escape(text);
+    char *text = str_vformat(fmt, ap);
     erase_status();
-    fprintf(stderr, "%s\n", shown);
+    str_print_line(stderr, "%s", text);
     draw_status();
     free(text);
-    free(shown);
 }
 
 void log_info(const char *fmt, ...) {

@@ -1,39 +1,22 @@
 /*
  * Sweeps as a user runs them: what is skipped, what an interruption leaves behind.
  */
-#include "support/support.h"
+#include "cli/command.h"
 
 #include "util/files.h"
 #include "util/str.h"
 
-static char *dir;
-
-static void setup(void) {
-    dir = temp_dir();
-    unsetenv("QUANTBENCH_DB");
-    char *path = path_join(dir, "s.yaml");
-    write_text(
-        path, "version: 1\nkind: qat\nname: s\nrepeats: 3\n"
-              "data: {train: {format: glyphs, n: 400}, test: {format: glyphs, n: 100}}\n"
-              "model: {type: mlp, hidden: [16]}\ntrain: {epochs: 3}\n"
-              "quant: {activations: int}\n"
-              "sweep:\n  axes:\n    quant.weights: [bitnet158, {scheme: int, bits: [2, 3, 4, 8]}]\n"
-              "    optimizer.lr: [1e-3, 3e-3]\n"
-              "  baseline: {quant.weights: none, quant.activations: none}\n");
-    free(path);
-}
-
-static void teardown(void) {
-    remove_dir(dir);
-    free(dir);
-}
-
-static char *expect(int code, const char *command) {
-    outcome o = run_in(dir, "%s", command);
-    cr_assert(o.exit == code, "%s\nexit %d, expected %d\n%s%s", command, o.exit, code, o.out,
-              o.err);
-    free(o.err);
-    return o.out;
+static void setup_sweep(void) {
+    setup();
+    write_file(
+        "s.yaml",
+        "version: 1\nkind: qat\nname: s\nrepeats: 3\n"
+        "data: {train: {format: glyphs, n: 400}, test: {format: glyphs, n: 100}}\n"
+        "model: {type: mlp, hidden: [16]}\ntrain: {epochs: 3}\n"
+        "quant: {activations: int}\n"
+        "sweep:\n  axes:\n    quant.weights: [bitnet158, {scheme: int, bits: [2, 3, 4, 8]}]\n"
+        "    optimizer.lr: [1e-3, 3e-3]\n"
+        "  baseline: {quant.weights: none, quant.activations: none}\n");
 }
 
 /* All that a run is but its uid and its times, one line a run. */
@@ -42,13 +25,13 @@ static char *expect(int code, const char *command) {
     "baseline_key FROM v_run WHERE status = \"done\" ORDER BY label, seed'"
 
 static int number(const char *command) {
-    char *out = expect(0, command);
+    char *out = expect(0, "%s", command);
     int n = atoi(out);
     free(out);
     return n;
 }
 
-Test(sweep, one_that_was_killed_goes_on_where_it_was_and_ends_alike, .init = setup,
+Test(sweep, one_that_was_killed_goes_on_where_it_was_and_ends_alike, .init = setup_sweep,
      .fini = teardown, .timeout = 120) {
     free(expect(0, "$Q run s.yaml --db whole.db -q"));
     /* killed at several moments: also before the first run and between two */
@@ -56,7 +39,7 @@ Test(sweep, one_that_was_killed_goes_on_where_it_was_and_ends_alike, .init = set
         char *kill = str_format("$Q run s.yaml --db r.db -q >/dev/null 2>&1 & pid=$!; sleep 0.%d; "
                                 "kill -9 $pid; wait $pid; true",
                                 tenths);
-        free(expect(0, kill));
+        free(expect(0, "%s", kill));
         free(kill);
     }
     int before = number("$Q ls --db r.db --json 2>/dev/null | grep -c '\"done\"' || true");
@@ -78,8 +61,8 @@ Test(sweep, one_that_was_killed_goes_on_where_it_was_and_ends_alike, .init = set
     free(sql);
 }
 
-Test(sweep, two_processes_at_once_do_not_take_each_other_for_dead, .init = setup, .fini = teardown,
-     .timeout = 120) {
+Test(sweep, two_processes_at_once_do_not_take_each_other_for_dead, .init = setup_sweep,
+     .fini = teardown, .timeout = 120) {
     free(expect(0,
                 "$Q run s.yaml --db r.db -q >/dev/null & $Q run s.yaml --db r.db -q > /dev/null; "
                 "wait"));
@@ -87,7 +70,7 @@ Test(sweep, two_processes_at_once_do_not_take_each_other_for_dead, .init = setup
     cr_assert(number("sqlite3 r.db \"SELECT count(*) FROM v_done\"") == 42);
 }
 
-Test(sweep, the_store_knows_labels_axes_and_twins, .init = setup, .fini = teardown) {
+Test(sweep, the_store_knows_labels_axes_and_twins, .init = setup_sweep, .fini = teardown) {
     free(expect(0, "$Q run s.yaml --db r.db -q --set repeats=1"));
     cr_assert(number("sqlite3 r.db 'SELECT count(*) FROM sweep'") == 1);
     cr_assert(
@@ -104,15 +87,15 @@ Test(sweep, the_store_knows_labels_axes_and_twins, .init = setup, .fini = teardo
                "IS NOT NULL\"") == 4);
 }
 
-Test(sweep, a_failed_point_does_not_stop_the_others_unless_it_is_told_to, .init = setup,
+Test(sweep, a_failed_point_does_not_stop_the_others_unless_it_is_told_to, .init = setup_sweep,
      .fini = teardown) {
     const char *lr =
         "--set repeats=1 --set 'optimizer={type: sgd, lr: 1}' --set 'optimizer.lr=[1e-3, 1e3]' "
         "--set optimizer.weight_decay=1000 --set train.epochs=40 --set quant.weights=none";
     char *goes = str_format("$Q run s.yaml --db a.db -q %s", lr);
     char *stops = str_format("$Q run s.yaml --db b.db -q %s --set sweep.on_failure=stop", lr);
-    free(expect(8, goes));
-    free(expect(8, stops));
+    free(expect(8, "%s", goes));
+    free(expect(8, "%s", stops));
     int all = number("sqlite3 a.db 'SELECT count(*) FROM run'");
     int some = number("sqlite3 b.db 'SELECT count(*) FROM run'");
     cr_assert(all > some && some >= 1, "%d %d", all, some);
@@ -120,7 +103,7 @@ Test(sweep, a_failed_point_does_not_stop_the_others_unless_it_is_told_to, .init 
     free(stops);
 }
 
-Test(show, its_output_is_the_same_spec, .init = setup, .fini = teardown) {
+Test(show, its_output_is_the_same_spec, .init = setup_sweep, .fini = teardown) {
     free(expect(0, "$Q show s.yaml --resolved > all.yaml && $Q show s.yaml > given.yaml"));
     free(expect(
         0,

@@ -177,7 +177,7 @@ Test(loader, a_plugin_cut_off_anywhere_is_called_truncated) {
         cr_assert(elf_check(bytes, cut) != NULL &&
                       strncmp(elf_check(bytes, cut), "truncated", 9) == 0,
                   "cut at %zu of %zu", cut, n);
-        cr_assert(file_write(path, bytes, cut, &d) == OK);
+        write_bytes(path, bytes, cut);
         cr_assert(strstr(load_error(path), "truncated"));
     }
     cr_assert(elf_check(bytes, n) == NULL);

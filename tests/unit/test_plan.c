@@ -145,8 +145,9 @@ Test(rules, patterns_are_globs_places_types_and_expressions) {
     } cases[] = {{"fc*", 3},          {"first", 1},
                  {"last", 1},         {"'type: linear'", 3},
                  {"{type: conv}", 0}, {"'re:^fc[13]$'", 2},
-                 {"[fc1, last]", 2},  {"'fc[12]'", 2},
-                 {"'fc{2,3}'", 2},    {"conv?", 0}};
+                 {"[fc1, last]", 2},  {"['fc*', fc1, last]", 3},
+                 {"'fc[12]'", 2},     {"'fc{2,3}'", 2},
+                 {"conv?", 0}};
     diags_init(&d);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool hit[MODEL_MAX_LAYERS] = {false};
