@@ -12,7 +12,8 @@ static status run_plan(const cli_args *a, const plan *p) {
     if (!bad) bad = store_open(path, false, a->d, &s);
     if (!bad) {
         bad = runner_run(p, s, cli_has(a, "--again"), a->d, &runs);
-        status shown = report_results(s, runs, p->n_runs, cli_has(a, "--json"), stdout, a->d);
+        status shown = report_results(s, runs, p->n_runs,
+                                      cli_has(a, "--json") ? ROWS_JSON : ROWS_TABLE, stdout, a->d);
         if (!bad) bad = shown;
     }
     store_close(s);

@@ -12,6 +12,7 @@
 #include "util/files.h"
 #include "util/mem.h"
 #include "util/str.h"
+#include "util/suggest.h"
 
 static const char *const schema_lines[] = {
 #include "store/schema.sql.inc"
@@ -535,4 +536,35 @@ status store_find_run(store *s, const char *selector, diags *d, int64_t *run) {
         " ORDER BY r.id DESC LIMIT 1",
         selector);
     return *run >= 0 ? OK : no_run(s, selector, d);
+}
+
+/* Whether `name` is among the rows of sql, which have one name each. */
+static status find_name(store *s, const char *what, const char *name, const char *sql, diags *d) {
+    char **names = NULL;
+    int n = 0;
+    bool found = false;
+    store_rows *r = store_select(s, sql, "");
+    while (store_next(r)) {
+        found |= strcmp(store_text(r, 0), name) == 0;
+        names = mem_realloc(names, (size_t)(n + 1) * sizeof *names);
+        names[n++] = mem_strdup(store_text(r, 0));
+    }
+    store_rows_end(r);
+    status bad = store_status(s, d);
+    if (!bad && !found) {
+        const char *near = suggest_nearest(name, (const char *const *)names, n);
+        bad = diag_error(d, ERR_STORE, "%s: no %s '%s'", s->path, what, name);
+        if (near != NULL) diag_hint(d, "did you mean '%s'?", near);
+    }
+    for (int i = 0; i < n; i++) free(names[i]);
+    free(names);
+    return bad;
+}
+
+status store_find_experiment(store *s, const char *name, diags *d) {
+    return find_name(s, "experiment", name, "SELECT DISTINCT name FROM experiment", d);
+}
+
+status store_find_metric(store *s, const char *name, diags *d) {
+    return find_name(s, "metric", name, "SELECT name FROM metric_def", d);
 }

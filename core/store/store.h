@@ -96,6 +96,11 @@ bool store_find_done(store *s, const char *cache_key, char uid[STORE_UID]);
  * an experiment (its last run). ERR_STORE if there is none or several. */
 status store_find_run(store *s, const char *selector, diags *d, int64_t *run);
 
+/* Whether there is an experiment or a metric of this name: ERR_STORE with a
+ * suggestion if not. */
+status store_find_experiment(store *s, const char *name, diags *d);
+status store_find_metric(store *s, const char *name, diags *d);
+
 /* Rows of a query. types: one letter for each argument: i int64_t, d double,
  * t const char *. */
 typedef struct store_rows store_rows;
