@@ -20,11 +20,13 @@ bool rows_format_find(const char *name, rows_format *f) {
     return false;
 }
 
-bool rows_is_human(const rows *r) { return r->format == ROWS_TABLE || r->format == ROWS_MARKDOWN; }
+bool rows_is_human(const row_printer *r) {
+    return r->format == ROWS_TABLE || r->format == ROWS_MARKDOWN;
+}
 
-int rows_count(const rows *r) { return r->t.columns > 0 ? r->t.cells / r->t.columns : 0; }
+int rows_count(const row_printer *r) { return r->t.columns > 0 ? r->t.cells / r->t.columns : 0; }
 
-static const char *name_of(const rows *r, int c) {
+static const char *name_of(const row_printer *r, int c) {
     return rows_is_human(r) ? r->columns[c].head : r->columns[c].name;
 }
 
@@ -48,7 +50,7 @@ static void put_csv(const char *text, FILE *out) {
     if (quoted) fputc('"', out);
 }
 
-static void csv_head(const rows *r) {
+static void csv_head(const row_printer *r) {
     bool first = true;
     for (int c = 0; c < r->n_columns; c++) {
         if (name_of(r, c) == NULL) continue;
@@ -60,7 +62,7 @@ static void csv_head(const rows *r) {
 }
 
 /* Whether a column to the left is there, too. */
-static bool is_first(const rows *r) {
+static bool is_first(const row_printer *r) {
     for (int c = 0; c < r->at; c++)
         if (name_of(r, c) != NULL) return false;
     return true;
@@ -69,7 +71,7 @@ static bool is_first(const rows *r) {
 /* ---- cells ---- */
 
 /* A cell as text: `plain` has no need of escapes. */
-static void put_text(rows *r, const char *text, bool plain) {
+static void put_text(row_printer *r, const char *text, bool plain) {
     if (r->format == ROWS_CSV) {
         if (!is_first(r)) fputc(',', r->out);
         if (plain)
@@ -81,7 +83,7 @@ static void put_text(rows *r, const char *text, bool plain) {
     }
 }
 
-static void next(rows *r) {
+static void next(row_printer *r) {
     if (++r->at < r->n_columns) return;
     r->at = 0;
     if (r->format == ROWS_CSV) fputs("\r\n", r->out);
@@ -91,9 +93,9 @@ static void next(rows *r) {
     }
 }
 
-static bool is_shown(const rows *r) { return name_of(r, r->at) != NULL; }
+static bool is_shown(const row_printer *r) { return name_of(r, r->at) != NULL; }
 
-void rows_null(rows *r) {
+void rows_null(row_printer *r) {
     if (is_shown(r)) {
         if (r->format == ROWS_JSON)
             json_set_str(r->object, name_of(r, r->at), NULL);
@@ -103,7 +105,7 @@ void rows_null(rows *r) {
     next(r);
 }
 
-void rows_text(rows *r, const char *s) {
+void rows_text(row_printer *r, const char *s) {
     if (s == NULL) {
         rows_null(r);
         return;
@@ -121,7 +123,7 @@ void rows_text(rows *r, const char *s) {
     next(r);
 }
 
-void rows_int(rows *r, int64_t v) {
+void rows_int(row_printer *r, int64_t v) {
     char text[32];
     snprintf(text, sizeof text, "%" PRId64, v);
     if (is_shown(r)) {
@@ -134,7 +136,7 @@ void rows_int(rows *r, int64_t v) {
 }
 
 /* JSON has no integers beyond int64_t that every reader takes: those are text. */
-void rows_uint(rows *r, uint64_t v) {
+void rows_uint(row_printer *r, uint64_t v) {
     char text[32];
     if (v <= INT64_MAX) {
         rows_int(r, (int64_t)v);
@@ -150,7 +152,7 @@ void rows_uint(rows *r, uint64_t v) {
     next(r);
 }
 
-static void human_real(const column *c, double v, char text[64]) {
+static void human_real(const row_column *c, double v, char text[64]) {
     if (c->decimals == ROWS_SHORT)
         snprintf(text, 64, "%.6g", v);
     else if (c->percent)
@@ -161,7 +163,7 @@ static void human_real(const column *c, double v, char text[64]) {
         snprintf(text, 64, "%.6g", v);
 }
 
-void rows_real(rows *r, double v) {
+void rows_real(row_printer *r, double v) {
     char text[64];
     if (!isfinite(v)) {
         rows_null(r);
@@ -181,7 +183,7 @@ void rows_real(rows *r, double v) {
     next(r);
 }
 
-void rows_note(rows *r, const char *fmt, ...) {
+void rows_note(row_printer *r, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
     char *text = str_vformat(fmt, ap);
@@ -192,8 +194,8 @@ void rows_note(rows *r, const char *fmt, ...) {
 
 /* ---- begin and end ---- */
 
-void rows_open(rows *r, rows_format f, const column *columns, int n_columns, FILE *out) {
-    *r = (rows){.format = f, .columns = columns, .n_columns = n_columns, .out = out};
+void rows_open(row_printer *r, rows_format f, const row_column *columns, int n_columns, FILE *out) {
+    *r = (row_printer){.format = f, .columns = columns, .n_columns = n_columns, .out = out};
     r->heads = mem_calloc((size_t)n_columns + 1, sizeof *r->heads);
     r->text = mem_calloc((size_t)n_columns, sizeof *r->text);
     int n = 0;
@@ -211,7 +213,7 @@ void rows_open(rows *r, rows_format f, const column *columns, int n_columns, FIL
 }
 
 /* Columns with nothing but numbers stay to the right. */
-static void align(rows *r) {
+static void align(row_printer *r) {
     int n = 0;
     for (int c = 0; c < r->n_columns; c++) {
         if (r->columns[c].head == NULL) continue;
@@ -221,7 +223,7 @@ static void align(rows *r) {
     }
 }
 
-void rows_close(rows *r) {
+void rows_close(row_printer *r) {
     if (rows_is_human(r)) {
         align(r);
         if (r->format == ROWS_TABLE)
@@ -234,5 +236,5 @@ void rows_close(rows *r) {
     free(r->heads);
     free(r->text);
     json_decref(r->object);
-    *r = (rows){0};
+    *r = (row_printer){0};
 }

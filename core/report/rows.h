@@ -23,42 +23,42 @@ typedef enum rows_format { ROWS_TABLE = 0, ROWS_MARKDOWN, ROWS_CSV, ROWS_JSON } 
 bool rows_format_find(const char *name, rows_format *f);
 extern const char *const rows_format_names[];
 
-typedef struct column {
+typedef struct row_column {
     const char *name; /* in CSV and JSON; NULL: not there                             */
     const char *head; /* in tables and Markdown; NULL: not there                      */
     int decimals;     /* of numbers in tables; ROWS_SHORT: six significant digits     */
     bool percent;     /* in tables as 98.40 %, to programs as 0.984                   */
-} column;
+} row_column;
 
 enum { ROWS_SHORT = -1 };
 
-typedef struct rows {
+typedef struct row_printer {
     rows_format format;
-    const column *columns; /* borrowed */
-    int n_columns, at;     /* column of the next cell */
+    const row_column *columns; /* borrowed */
+    int n_columns, at;         /* column of the next cell */
     FILE *out;
     table t;      /* table and Markdown print at the end */
     char **heads; /* of t */
     bool *text;   /* columns with a cell that is no number: to the left */
     json_t *object;
-} rows;
+} row_printer;
 
-void rows_open(rows *r, rows_format f, const column *columns, int n_columns, FILE *out);
+void rows_open(row_printer *r, rows_format f, const row_column *columns, int n_columns, FILE *out);
 
 /* The next cell, row by row. A column that the format does not have is skipped. */
-void rows_text(rows *r, const char *s); /* NULL: NULL */
-void rows_int(rows *r, int64_t v);
-void rows_uint(rows *r, uint64_t v);
-void rows_real(rows *r, double v);
-void rows_null(rows *r);
+void rows_text(row_printer *r, const char *s); /* NULL: NULL */
+void rows_int(row_printer *r, int64_t v);
+void rows_uint(row_printer *r, uint64_t v);
+void rows_real(row_printer *r, double v);
+void rows_null(row_printer *r);
 /* Text of a table alone, with printf's rules. */
-void rows_note(rows *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void rows_note(row_printer *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* True for the formats that people read. */
-bool rows_is_human(const rows *r);
-int rows_count(const rows *r); /* kept for the table; 0 for CSV and JSON */
+bool rows_is_human(const row_printer *r);
+int rows_count(const row_printer *r); /* kept for the table; 0 for CSV and JSON */
 
 /* Prints what is not printed yet, and frees. */
-void rows_close(rows *r);
+void rows_close(row_printer *r);
 
 #endif

@@ -11,7 +11,7 @@
 
 /* ---- lines of v_run ---- */
 
-static const column line_columns[] = {
+static const row_column line_columns[] = {
     {"uid", "run", 0, false},         {"experiment", "experiment", 0, false},
     {"label", "label", 0, false},     {"seed", "seed", 0, false},
     {"status", "status", 0, false},   {"accuracy", "accuracy", 2, true},
@@ -24,7 +24,7 @@ enum { N_LINE_COLUMNS = sizeof line_columns / sizeof *line_columns };
 #define LINE_COLUMNS                                                                               \
     "uid, experiment, label, seed, status, accuracy, loss, bits_per_weight, seconds, started, error"
 
-static void add_line(rows *t, const store_rows *r) {
+static void add_line(row_printer *t, const store_rows *r) {
     rows_text(t, store_text(r, 0));
     rows_text(t, store_text(r, 1));
     rows_text(t, store_text(r, 2));
@@ -36,7 +36,7 @@ static void add_line(rows *t, const store_rows *r) {
 }
 
 status report_list(store *s, const report_filter *f, rows_format format, FILE *out, diags *d) {
-    rows t;
+    row_printer t;
     rows_open(&t, format, line_columns, N_LINE_COLUMNS, out);
     store_rows *r =
         store_select(s,
@@ -75,7 +75,7 @@ static double sample_deviation(const sample *a) {
 
 status report_results(store *s, const int64_t *runs, int n, rows_format format, FILE *out,
                       diags *d) {
-    rows t;
+    row_printer t;
     sample accuracy = {0};
     rows_open(&t, format, line_columns, N_LINE_COLUMNS, out);
     for (int i = 0; i < n; i++) {

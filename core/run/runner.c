@@ -113,6 +113,7 @@ static status begin_run(const plan *p, int i, store *s, diags *d, int64_t *run,
                      .config_key = p->config_key,
                      .cache_key = p->runs[i].cache_key,
                      .seed = p->runs[i].seed,
+                     .command = environment_command(),
                      .environment = &se};
     store_begin(s);
     *run = store_run_begin(s, &row, uid);

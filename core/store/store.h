@@ -39,7 +39,8 @@ typedef struct store_run {
     const char *config_key, *cache_key;
     const char *baseline_key; /* NULL: none */
     const char *label;
-    int64_t sweep; /* of store_sweep(); 0: none */
+    const char *command; /* that was typed; NULL: none */
+    int64_t sweep;       /* of store_sweep(); 0: none */
     uint64_t seed;
     const store_environment *environment;
 } store_run;
@@ -111,6 +112,19 @@ int64_t store_int(const store_rows *r, int column);
 double store_real(const store_rows *r, int column);      /* NAN for NULL */
 const char *store_text(const store_rows *r, int column); /* NULL for NULL; until store_next() */
 void store_rows_end(store_rows *r);
+
+/* Of queries whose columns are not known: */
+typedef enum store_type {
+    STORE_NULL = 0,
+    STORE_INT,
+    STORE_REAL,
+    STORE_TEXT,
+    STORE_BLOB
+} store_type;
+int store_columns(const store_rows *r);
+const char *store_column(const store_rows *r, int column); /* its name */
+store_type store_type_of(const store_rows *r, int column);
+const unsigned char *store_blob(const store_rows *r, int column, int *bytes);
 
 /* The first error of any call so far; OK if there was none. */
 status store_status(store *s, diags *d);

@@ -2,7 +2,7 @@
 
 #include "report/rows.h"
 
-static const column columns[] = {
+static const row_column columns[] = {
     {"name", "name", 0, false},
     {"accuracy", "accuracy", 2, true},
     {"loss", "loss", ROWS_SHORT, false},
@@ -15,7 +15,7 @@ static char *printed(rows_format f) {
     char *text = NULL;
     size_t n = 0;
     FILE *out = open_memstream(&text, &n);
-    rows r;
+    row_printer r;
     rows_open(&r, f, columns, 5, out);
     rows_text(&r, "plain");
     rows_real(&r, 0.9844);
@@ -72,7 +72,7 @@ Test(rows, json_has_one_object_a_line_with_all_digits_and_null) {
 }
 
 Test(rows, the_largest_seed_and_bad_utf8_arrive_in_every_format) {
-    const column two[] = {{"seed", "seed", 0, false}, {"text", "text", 0, false}};
+    const row_column two[] = {{"seed", "seed", 0, false}, {"text", "text", 0, false}};
     const char *expected[] = {"                seed  text\n18446744073709551615  \\xff\n",
                               "| seed | text |\n| ---: | --- |\n"
                               "| 18446744073709551615 | \\\\xff |\n",
@@ -82,7 +82,7 @@ Test(rows, the_largest_seed_and_bad_utf8_arrive_in_every_format) {
         char *text = NULL;
         size_t n = 0;
         FILE *out = open_memstream(&text, &n);
-        rows r;
+        row_printer r;
         rows_open(&r, (rows_format)f, two, 2, out);
         rows_uint(&r, UINT64_MAX);
         rows_text(&r, "\xff");
@@ -94,12 +94,12 @@ Test(rows, the_largest_seed_and_bad_utf8_arrive_in_every_format) {
 }
 
 Test(rows, a_table_of_many_columns_is_printed) {
-    column many[100];
+    row_column many[100];
     char *text = NULL;
     size_t n = 0;
     FILE *out = open_memstream(&text, &n);
-    rows r;
-    for (int i = 0; i < 100; i++) many[i] = (column){"c", "c", 0, false};
+    row_printer r;
+    for (int i = 0; i < 100; i++) many[i] = (row_column){"c", "c", 0, false};
     rows_open(&r, ROWS_TABLE, many, 100, out);
     for (int i = 0; i < 200; i++) rows_int(&r, i % 10);
     cr_assert(rows_count(&r) == 2);
