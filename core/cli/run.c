@@ -11,7 +11,8 @@ static status run_study(const cli_args *a, const study *t) {
     if (!bad) bad = store_open(path, false, a->d, &s);
     if (!bad) {
         bad = runner_run(t, s, cli_has(a, "--again"), a->d, &rows);
-        status shown = report_results(s, rows, t->n_runs, cli_has(a, "--json"), stdout, a->d);
+        status shown = report_results(s, rows, t->n_runs,
+                                      cli_has(a, "--json") ? ROWS_JSON : ROWS_TABLE, stdout, a->d);
         if (!bad) bad = shown;
     }
     store_close(s);

@@ -12,62 +12,43 @@
 
 /* ---- lines of v_run ---- */
 
-static const char *const line_heads[] = {"run",      "experiment", "label", ">seed",
-                                         "status",   ">accuracy",  ">loss", ">bits/w",
-                                         ">seconds", "started",    NULL};
+static const row_column line_columns[] = {
+    {"uid", "run", 0, false},         {"experiment", "experiment", 0, false},
+    {"label", "label", 0, false},     {"seed", "seed", 0, false},
+    {"status", "status", 0, false},   {"accuracy", "accuracy", 2, true},
+    {"loss", "loss", 4, false},       {"bits_per_weight", "bits/w", 3, false},
+    {"seconds", "seconds", 1, false}, {"started", "started", 0, false},
+    {"error", NULL, 0, false},
+};
+enum { N_LINE_COLUMNS = sizeof line_columns / sizeof *line_columns };
 
 #define LINE_COLUMNS                                                                               \
     "uid, experiment, label, seed, status, accuracy, loss, bits_per_weight, seconds, started, error"
 
-static void add_line(table *t, const store_rows *r) {
-    table_add(t, "%s", store_text(r, 0));
-    table_add(t, "%s", store_text(r, 1));
-    table_add(t, "%s", store_text(r, 2));
-    table_add(t, "%" PRIu64, (uint64_t)store_int(r, 3));
-    table_add(t, "%s", store_text(r, 4));
-    if (store_is_null(r, 5))
-        table_add(t, "-");
-    else
-        table_add(t, "%.2f %%", 100 * store_real(r, 5));
-    table_add_real(t, store_real(r, 6), 4);
-    table_add_real(t, store_real(r, 7), 3);
-    table_add_real(t, store_real(r, 8), 1);
-    table_add(t, "%s", store_text(r, 9));
+static void add_line(row_printer *t, const store_rows *r) {
+    rows_text(t, store_text(r, 0));
+    rows_text(t, store_text(r, 1));
+    rows_text(t, store_text(r, 2));
+    rows_uint(t, (uint64_t)store_int(r, 3));
+    rows_text(t, store_text(r, 4));
+    for (int c = 5; c < 9; c++) rows_real(t, store_real(r, c));
+    rows_text(t, store_text(r, 9));
+    rows_text(t, store_text(r, 10));
 }
 
-static void print_line_json(const store_rows *r, FILE *out) {
-    json_t *o = json_object();
-    json_set_str(o, "uid", store_text(r, 0));
-    json_set_str(o, "experiment", store_text(r, 1));
-    json_set_str(o, "label", store_text(r, 2));
-    json_set_seed(o, "seed", (uint64_t)store_int(r, 3));
-    json_set_str(o, "status", store_text(r, 4));
-    json_set_real(o, "accuracy", store_real(r, 5));
-    json_set_real(o, "loss", store_real(r, 6));
-    json_set_real(o, "bits_per_weight", store_real(r, 7));
-    json_set_real(o, "seconds", store_real(r, 8));
-    json_set_str(o, "started", store_text(r, 9));
-    json_set_str(o, "error", store_text(r, 10));
-    json_print_line(o, out);
-}
-
-status report_list(store *s, int64_t limit, bool json, FILE *out, diags *d) {
-    table t;
-    table_open(&t, line_heads);
+status report_list(store *s, const report_filter *f, rows_format format, FILE *out, diags *d) {
+    row_printer t;
+    rows_open(&t, format, line_columns, N_LINE_COLUMNS, out);
     store_rows *r =
         store_select(s,
-                     "SELECT " LINE_COLUMNS " FROM (SELECT * FROM v_run ORDER BY run DESC LIMIT ?)"
-                     " ORDER BY run",
-                     "i", limit > 0 ? limit : (int64_t)-1);
-    while (store_next(r)) {
-        if (json)
-            print_line_json(r, out);
-        else
-            add_line(&t, r);
-    }
+                     "SELECT " LINE_COLUMNS " FROM v_run WHERE run IN (SELECT r.id FROM run r"
+                     " JOIN experiment e ON e.id = r.experiment"
+                     " WHERE (?1 IS NULL OR e.name = ?1) AND (?2 IS NULL OR r.status = ?2)"
+                     " ORDER BY r.id DESC LIMIT ?3) ORDER BY run",
+                     "tti", f->experiment, f->status, f->limit > 0 ? f->limit : (int64_t)-1);
+    while (store_next(r)) add_line(&t, r);
     store_rows_end(r);
-    if (!json) table_print(&t, out);
-    table_close(&t);
+    rows_close(&t);
     return store_status(s, d);
 }
 
@@ -115,28 +96,25 @@ static void print_samples(const sample *all, int n, FILE *out) {
     }
 }
 
-status report_results(store *s, const int64_t *runs, int n, bool json, FILE *out, diags *d) {
-    table t;
+status report_results(store *s, const int64_t *runs, int n, rows_format format, FILE *out,
+                      diags *d) {
+    row_printer t;
     sample *all = mem_calloc((size_t)n + 1, sizeof *all);
     int samples = 0;
-    table_open(&t, line_heads);
+    rows_open(&t, format, line_columns, N_LINE_COLUMNS, out);
     for (int i = 0; i < n; i++) {
         store_rows *r =
             store_select(s, "SELECT " LINE_COLUMNS ", config_key FROM v_run WHERE run = ?", "i",
                          runs[i]);
         if (store_next(r)) {
-            if (json)
-                print_line_json(r, out);
-            else
-                add_line(&t, r);
+            add_line(&t, r);
             sample_add(sample_of(all, &samples, store_text(r, 11), store_text(r, 2)),
                        store_real(r, 5));
         }
         store_rows_end(r);
     }
-    if (!json && t.cells > 0) table_print(&t, out);
-    table_close(&t);
-    if (!json) print_samples(all, samples, out);
+    rows_close(&t);
+    if (format == ROWS_TABLE) print_samples(all, samples, out);
     for (int i = 0; i < samples; i++) free(all[i].label);
     free(all);
     return store_status(s, d);

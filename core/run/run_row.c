@@ -105,6 +105,7 @@ static void add_row(run_row *row, const study *t, int i, store *s) {
                      .label = p->label,
                      .sweep = sweep_of(t, p, s),
                      .seed = t->runs[i].seed,
+                     .command = environment_command(),
                      .environment = &se};
     row->id = store_run_begin(s, &new, row->uid);
     strbuf_fini(&resolved);

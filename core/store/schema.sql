@@ -65,6 +65,7 @@ CREATE TABLE run(
   seconds REAL,
   cpu_seconds REAL,
   peak_bytes INTEGER,                         -- of memory
+  command TEXT,                               -- that was typed, NULL where there was none
   error TEXT,
   CHECK ((status = 'done') = (replica IS NOT NULL))
 ) STRICT;
@@ -310,6 +311,11 @@ CREATE VIEW v_done AS
 SELECT max(id) AS run, config_key, seed FROM run WHERE status = 'done' AND replica = 0
 GROUP BY config_key, seed;
 
+-- The configurations of a sweep, with its newest run of each.
+CREATE VIEW v_sweep_point AS
+SELECT sweep, config_key, max(id) AS run, label FROM run WHERE sweep IS NOT NULL
+GROUP BY sweep, config_key;
+
 -- Repeats of a configuration together.
 CREATE VIEW v_stat AS
 SELECT config_key, name, split, at, count(value) AS n, avg(value) AS mean,
@@ -375,7 +381,7 @@ JOIN metric m ON m.run = r.id AND m.at = 'last'
 JOIN metric n ON n.run = b.id AND n.name = m.name AND n.split = m.split AND n.at = 'last';
 
 CREATE VIEW v_failed AS
-SELECT r.id AS run, r.uid, e.name AS experiment, r.seed, r.status, r.attempt, r.started, r.seconds, r.error
+SELECT r.id AS run, r.uid, e.name AS experiment, r.label, r.seed, r.status, r.attempt, r.started, r.seconds, r.error
 FROM run r JOIN experiment e ON e.id = r.experiment
 WHERE r.status IN ('failed', 'interrupted');
 

@@ -2,64 +2,54 @@
 
 #include <errno.h>
 #include <math.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "store/functions.h"
+#include "store/handle.h"
 #include "util/clock.h"
 #include "util/files.h"
 #include "util/mem.h"
 #include "util/str.h"
+#include "util/suggest.h"
 
 static const char *const schema_lines[] = {
 #include "store/schema.sql.inc"
 };
 
-enum { POINTS_MAX = 256, STATEMENTS_MAX = 64, BUSY_MS = 10000 };
-
-typedef struct point {
-    int64_t run, step;
-    int layer;
-    double epoch, value;
-    const char *name, *split;
-} point;
-
-struct store_rows {
-    store *s;
-    sqlite3_stmt *stmt;
-};
-
-struct store {
-    sqlite3 *db;
-    char *path;
-    status failed; /* the first failure; what follows does nothing */
-    char *why;
-    bool in_transaction;
-    struct {
-        const char *sql; /* the literal's address is the key */
-        sqlite3_stmt *stmt;
-    } statements[STATEMENTS_MAX];
-    int n_statements;
-    point points[POINTS_MAX];
-    int n_points;
-    double last_flush;
-};
+enum { BUSY_MS = 10000 };
 
 /* ---- failures ---- */
 
-static void fail(store *s, int code) {
+/* A query of the user's can fail by what it says; of ours only the database can. */
+static status status_of(const store *s, int primary) {
+    if (primary == SQLITE_FULL || primary == SQLITE_NOMEM || primary == SQLITE_INTERRUPT)
+        return ERR_RESOURCE;
+    bool text = primary == SQLITE_ERROR || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH ||
+                primary == SQLITE_AUTH;
+    return s->guarded && text ? ERR_USAGE : ERR_STORE;
+}
+
+void store_fail(store *s, int code) {
     if (s->failed) return;
     int primary = code & 0xff;
-    s->failed = primary == SQLITE_FULL || primary == SQLITE_NOMEM ? ERR_RESOURCE : ERR_STORE;
+    s->failed = status_of(s, primary);
     const char *why = sqlite3_errmsg(s->db);
     if (primary == SQLITE_BUSY) why = "locked by another process for 10 s";
-    s->why = str_format("%s: %s", s->path, why);
+    if (primary == SQLITE_INTERRUPT)
+        s->why = str_format("the query was stopped after %.0f s", s->limit_seconds);
+    else if (s->failed == ERR_USAGE)
+        s->why = str_format("the query failed: %s", why);
+    else
+        s->why = str_format("%s: %s", s->path, why);
 }
 
 status store_status(store *s, diags *d) {
-    if (s->failed) diag_error(d, s->failed, "%s", s->why);
+    if (!s->failed) return OK;
+    diag_error(d, s->failed, "%s", s->why);
+    if (s->failed == ERR_RESOURCE && s->guarded) diag_hint(d, "--timeout SECONDS gives it longer");
     return s->failed;
 }
 
@@ -72,7 +62,7 @@ static sqlite3_stmt *prepare(store *s, const char *sql) {
     int code = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
     if (code != SQLITE_OK || s->n_statements == STATEMENTS_MAX) {
         sqlite3_finalize(stmt);
-        fail(s, code);
+        store_fail(s, code);
         return NULL;
     }
     s->statements[s->n_statements].sql = sql;
@@ -105,7 +95,7 @@ static void run_sql(store *s, const char *sql, const char *types, ...) {
     bind(stmt, types, ap);
     va_end(ap);
     int code = sqlite3_step(stmt);
-    if (code != SQLITE_DONE && code != SQLITE_ROW) fail(s, code);
+    if (code != SQLITE_DONE && code != SQLITE_ROW) store_fail(s, code);
     sqlite3_reset(stmt);
     sqlite3_clear_bindings(stmt);
 }
@@ -116,7 +106,7 @@ store_rows *store_select(store *s, const char *sql, const char *types, ...) {
     if (s->failed) return r;
     int code = sqlite3_prepare_v2(s->db, sql, -1, &r->stmt, NULL);
     if (code != SQLITE_OK) {
-        fail(s, code);
+        store_fail(s, code);
         return r;
     }
     va_list ap;
@@ -129,7 +119,7 @@ store_rows *store_select(store *s, const char *sql, const char *types, ...) {
 bool store_next(store_rows *r) {
     if (r->stmt == NULL) return false;
     int code = sqlite3_step(r->stmt);
-    if (code != SQLITE_ROW && code != SQLITE_DONE) fail(r->s, code);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) store_fail(r->s, code);
     return code == SQLITE_ROW;
 }
 
@@ -145,6 +135,28 @@ double store_real(const store_rows *r, int column) {
 
 const char *store_text(const store_rows *r, int column) {
     return (const char *)sqlite3_column_text(r->stmt, column);
+}
+
+int store_columns(const store_rows *r) { return sqlite3_column_count(r->stmt); }
+
+const char *store_column(const store_rows *r, int column) {
+    return sqlite3_column_name(r->stmt, column);
+}
+
+store_type store_type_of(const store_rows *r, int column) {
+    switch (sqlite3_column_type(r->stmt, column)) {
+    case SQLITE_NULL: return STORE_NULL;
+    case SQLITE_INTEGER: return STORE_INT;
+    case SQLITE_FLOAT: return STORE_REAL;
+    case SQLITE_TEXT: return STORE_TEXT;
+    default: return STORE_BLOB;
+    }
+}
+
+const unsigned char *store_blob(const store_rows *r, int column, int *bytes) {
+    const unsigned char *blob = sqlite3_column_blob(r->stmt, column);
+    *bytes = sqlite3_column_bytes(r->stmt, column);
+    return blob;
 }
 
 void store_rows_end(store_rows *r) {
@@ -165,7 +177,7 @@ static int64_t select_int(store *s, const char *sql, const char *text) {
 static void exec(store *s, const char *sql) {
     if (s->failed) return;
     int code = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
-    if (code != SQLITE_OK) fail(s, code);
+    if (code != SQLITE_OK) store_fail(s, code);
 }
 
 /* Is the file ours, or as good as empty? Everything that is asked before a byte is
@@ -220,7 +232,7 @@ static status inspect(const char *path, diags *d) {
     bool empty;
     int code = sqlite3_open_v2(uri, &s.db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
     free(uri);
-    if (code != SQLITE_OK) fail(&s, code);
+    if (code != SQLITE_OK) store_fail(&s, code);
     status bad = check_header(&s, d, &empty);
     free(s.why);
     sqlite3_close(s.db);
@@ -259,6 +271,7 @@ static void configure(store *s) {
     exec(s, "PRAGMA cell_size_check = ON");
     exec(s, "PRAGMA foreign_keys = ON");
     exec(s, "PRAGMA synchronous = NORMAL");
+    functions_register(s->db);
 }
 
 status store_open(const char *path, bool read_only, diags *d, store **out) {
@@ -276,7 +289,7 @@ status store_open(const char *path, bool read_only, diags *d, store **out) {
     int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     int code = sqlite3_open_v2(path, &s->db, flags, NULL);
     if (code != SQLITE_OK)
-        fail(s, code);
+        store_fail(s, code);
     else
         configure(s);
     bad = s->failed ? store_status(s, d) : check_header(s, d, &empty);
@@ -300,6 +313,7 @@ void store_close(store *s) {
     sqlite3_close(s->db);
     free(s->path);
     free(s->why);
+    free(s->denied);
     free(s);
 }
 
@@ -384,13 +398,13 @@ int64_t store_run_begin(store *s, const store_run *r, char uid[STORE_UID]) {
             "ttt", r->spec_sha256, r->spec_source, r->spec_resolved);
     run_sql(s,
             "INSERT INTO run(uid, experiment, spec, sweep, environment, config_key, cache_key,"
-            " baseline_key, label, seed, status, started)"
+            " baseline_key, label, seed, status, started, command)"
             " SELECT ?1, (SELECT id FROM experiment WHERE name = ?2 AND kind = ?3),"
             " (SELECT id FROM spec WHERE sha256 = ?4), nullif(?5, 0), ?6, ?7, ?8, ?9, ?10, ?11,"
-            " 'running', ?12",
-            "ttttiittttit", uid, r->experiment, r->kind, r->spec_sha256, r->sweep, environment,
+            " 'running', ?12, ?13",
+            "ttttiittttitt", uid, r->experiment, r->kind, r->spec_sha256, r->sweep, environment,
             r->config_key, r->cache_key, r->baseline_key, r->label != NULL ? r->label : "",
-            (int64_t)r->seed, now);
+            (int64_t)r->seed, now, r->command);
     return s->failed ? 0 : sqlite3_last_insert_rowid(s->db);
 }
 
@@ -540,4 +554,35 @@ status store_find_run(store *s, const char *selector, diags *d, int64_t *run) {
         " ORDER BY r.id DESC LIMIT 1",
         selector);
     return *run >= 0 ? OK : no_run(s, selector, d);
+}
+
+/* Whether `name` is among the rows of sql, which have one name each. */
+static status find_name(store *s, const char *what, const char *name, const char *sql, diags *d) {
+    char **names = NULL;
+    int n = 0;
+    bool found = false;
+    store_rows *r = store_select(s, sql, "");
+    while (store_next(r)) {
+        found |= strcmp(store_text(r, 0), name) == 0;
+        names = mem_realloc(names, (size_t)(n + 1) * sizeof *names);
+        names[n++] = mem_strdup(store_text(r, 0));
+    }
+    store_rows_end(r);
+    status bad = store_status(s, d);
+    if (!bad && !found) {
+        const char *near = suggest_nearest(name, (const char *const *)names, n);
+        bad = diag_error(d, ERR_STORE, "%s: no %s '%s'", s->path, what, name);
+        if (near != NULL) diag_hint(d, "did you mean '%s'?", near);
+    }
+    for (int i = 0; i < n; i++) free(names[i]);
+    free(names);
+    return bad;
+}
+
+status store_find_experiment(store *s, const char *name, diags *d) {
+    return find_name(s, "experiment", name, "SELECT DISTINCT name FROM experiment", d);
+}
+
+status store_find_metric(store *s, const char *name, diags *d) {
+    return find_name(s, "metric", name, "SELECT name FROM metric_def", d);
 }

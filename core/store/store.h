@@ -39,7 +39,8 @@ typedef struct store_run {
     const char *config_key, *cache_key;
     const char *baseline_key; /* NULL: none */
     const char *label;
-    int64_t sweep; /* of store_sweep(); 0: none */
+    const char *command; /* that was typed; NULL: none */
+    int64_t sweep;       /* of store_sweep(); 0: none */
     uint64_t seed;
     const store_environment *environment;
 } store_run;
@@ -97,6 +98,11 @@ bool store_find_done(store *s, const char *cache_key, char uid[STORE_UID]);
  * an experiment (its last run). ERR_STORE if there is none or several. */
 status store_find_run(store *s, const char *selector, diags *d, int64_t *run);
 
+/* Whether there is an experiment or a metric of this name: ERR_STORE with a
+ * suggestion if not. */
+status store_find_experiment(store *s, const char *name, diags *d);
+status store_find_metric(store *s, const char *name, diags *d);
+
 /* Rows of a query. types: one letter for each argument: i int64_t, d double,
  * t const char *. */
 typedef struct store_rows store_rows;
@@ -107,6 +113,19 @@ int64_t store_int(const store_rows *r, int column);
 double store_real(const store_rows *r, int column);      /* NAN for NULL */
 const char *store_text(const store_rows *r, int column); /* NULL for NULL; until store_next() */
 void store_rows_end(store_rows *r);
+
+/* Of queries whose columns are not known: */
+typedef enum store_type {
+    STORE_NULL = 0,
+    STORE_INT,
+    STORE_REAL,
+    STORE_TEXT,
+    STORE_BLOB
+} store_type;
+int store_columns(const store_rows *r);
+const char *store_column(const store_rows *r, int column); /* its name */
+store_type store_type_of(const store_rows *r, int column);
+const unsigned char *store_blob(const store_rows *r, int column, int *bytes);
 
 /* The first error of any call so far; OK if there was none. */
 status store_status(store *s, diags *d);
