@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plan/identity.h"
+#include "spec/tree.h"
 #include "util/mem.h"
 
 /* Types and plans a tree as the next point; its index. */
@@ -111,6 +112,16 @@ static void sort_points(study *t) {
     t->points = sorted;
 }
 
+static status check_verify(const study *t, diags *d) {
+    const yaml_node *n = tree_get(t->base.root, "verify.baseline_accuracy");
+    bool has_baseline = false;
+    for (int i = 0; i < t->n_points; i++) has_baseline |= t->points[i].is_baseline;
+    if (t->points[0].s.verify.baseline_accuracy == 0 || has_baseline) return OK;
+    diag_error_at(d, ERR_SPEC, &n->at, "verify.baseline_accuracy without a sweep.baseline");
+    diag_hint(d, "sweep: {baseline: {quant.weights: none}}");
+    return ERR_SPEC;
+}
+
 static void add_runs(study *t, int numeric_version) {
     const spec *s = &t->points[0].s;
     int seeds = t->sweep.n_seeds > 0 ? t->sweep.n_seeds : (int)s->repeats;
@@ -135,6 +146,8 @@ static status build(study *t, const registry *r, int numeric_version, diags *d) 
         return bad;
     }
     bad = add_points(t, r, d);
+    if (bad) return bad;
+    bad = check_verify(t, d);
     if (bad) return bad;
     label_baselines(t);
     sort_points(t);

@@ -6,6 +6,7 @@
 
 #include "run/claim.h"
 #include "run/environment.h"
+#include "run/gate.h"
 #include "run/interrupt.h"
 #include "run/numeric_version.h"
 #include "run/progress.h"
@@ -152,5 +153,9 @@ status runner_run(const study *t, store *s, bool again, diags *d, int64_t **rows
     dataset_free(&w.test.data);
     if (first == ERR_INTERRUPTED)
         diag_hint(d, "the same command goes on with the runs that are not done");
+    if (first == OK || first == ERR_FAILED) {
+        status gate = gate_check(t, s, *rows, d);
+        if (gate && !first) first = gate;
+    }
     return first ? first : store_status(s, d);
 }

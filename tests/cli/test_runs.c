@@ -346,7 +346,7 @@ Test(experiments, every_file_begins_with_its_question_and_runs, .init = setup, .
                                 : "";
         free(expect(0,
                     "QUANTBENCH_DATA=data $Q run %s/%s --db r.db -q --set train.epochs=1 --set "
-                    "repeats=1 %s",
+                    "repeats=1 --set verify.baseline_accuracy=0 %s",
                     getenv("PWD"), path, fewer));
         free(text);
         free(path);

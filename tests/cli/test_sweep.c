@@ -103,6 +103,18 @@ Test(sweep, a_failed_point_does_not_stop_the_others_unless_it_is_told_to, .init 
     free(stops);
 }
 
+Test(sweep, a_baseline_under_its_gate_is_exit_8, .init = setup_sweep, .fini = teardown) {
+    outcome o =
+        run("$Q run s.yaml --db r.db -q --set repeats=1 --set verify.baseline_accuracy=0.999");
+    cr_assert(o.exit == 8 && strstr(o.err, "is under verify.baseline_accuracy, 99.90 %"), "%d %s",
+              o.exit, o.err);
+    free_outcome(&o);
+    free(expect(0,
+                "$Q run s.yaml --db r.db -q --set repeats=1 --set verify.baseline_accuracy=0.01"));
+    free(expect(3, "$Q check s.yaml --set 'sweep={axes: {seed: [1]}}' --set repeats=1 --set "
+                   "verify.baseline_accuracy=0.5"));
+}
+
 Test(show, its_output_is_the_same_spec, .init = setup_sweep, .fini = teardown) {
     free(expect(0, "$Q show s.yaml --resolved > all.yaml && $Q show s.yaml > given.yaml"));
     free(expect(
