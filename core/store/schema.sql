@@ -330,20 +330,21 @@ GROUP BY config_key, name, split, at;
 -- Configurations by their experiment's objective and cost; on_front: no other one
 -- is as good in both and better in one.
 CREATE VIEW v_pareto AS
-WITH point AS (
-  SELECT e.id AS experiment, e.name AS experiment_name, s.config_key, s.mean AS objective, s.sd AS objective_sd,
-         s.n, c.mean AS cost, d.higher_is_better AS up
-  FROM experiment e
-  JOIN metric_def d ON d.name = e.objective
-  JOIN v_stat s ON s.name = e.objective AND s.split IN ('test', 'model') AND s.at = 'last'
-  JOIN v_stat c ON c.config_key = s.config_key AND c.name = e.cost_metric AND c.split = 'model' AND c.at = 'last'
-  WHERE s.config_key IN (SELECT config_key FROM run WHERE run.experiment = e.id))
 SELECT experiment, experiment_name, config_key, objective, objective_sd, n, cost,
-       NOT EXISTS (SELECT 1 FROM point q
-                   WHERE q.experiment = point.experiment AND q.cost <= point.cost
-                     AND CASE WHEN point.up THEN q.objective >= point.objective ELSE q.objective <= point.objective END
-                     AND (q.cost < point.cost OR q.objective <> point.objective)) AS on_front
-FROM point;
+       coalesce(cheaper < good, 1) AND equal = good AS on_front
+FROM (SELECT *, max(good) OVER (PARTITION BY experiment ORDER BY cost
+                                GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS cheaper,
+             max(good) OVER (PARTITION BY experiment, cost) AS equal
+      FROM (SELECT e.id AS experiment, e.name AS experiment_name, s.config_key, s.mean AS objective,
+                   s.sd AS objective_sd, s.n, c.mean AS cost,
+                   CASE WHEN d.higher_is_better THEN s.mean ELSE -s.mean END AS good
+            FROM experiment e
+            JOIN metric_def d ON d.name = e.objective
+            JOIN v_stat s ON s.name = e.objective AND s.split IN ('test', 'model') AND s.at = 'last'
+            JOIN v_stat c ON c.config_key = s.config_key AND c.name = e.cost_metric AND c.split = 'model'
+                         AND c.at = 'last'
+            WHERE s.mean IS NOT NULL AND c.mean IS NOT NULL
+              AND EXISTS (SELECT 1 FROM run r WHERE r.config_key = s.config_key AND r.experiment = e.id)));
 
 -- Layers by sensitivity, the most sensitive (worst score) first, for each method.
 CREATE VIEW v_sensitivity AS

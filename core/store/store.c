@@ -185,8 +185,9 @@ static void exec(store *s, const char *sql) {
 static status check_header(store *s, diags *d, bool *empty) {
     int64_t id = select_int(s, "PRAGMA application_id", NULL);
     int64_t version = select_int(s, "PRAGMA user_version", NULL);
-    int64_t tables = select_int(s, "SELECT count(*) FROM sqlite_schema", NULL);
-    *empty = id == 0 && version == 0 && tables == 0;
+    /* asked only where it matters: it reads the whole schema */
+    *empty =
+        id == 0 && version == 0 && select_int(s, "SELECT count(*) FROM sqlite_schema", NULL) == 0;
     if (s->failed) {
         diag_error(d, ERR_STORE, "%s: not a results database: %s", s->path, sqlite3_errmsg(s->db));
         diag_hint(d, "name another file with --db");
