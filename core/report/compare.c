@@ -60,12 +60,12 @@ static bool add_keys(configs *c, store *s, store_rows *r) {
     return any;
 }
 
-/* The newest sweep, of an experiment or of all; 0: none. */
+/* The sweep that was started last, of an experiment or of all; 0: none. */
 static int64_t last_sweep(store *s, const char *experiment) {
     store_rows *r = store_select(s,
-                                 "SELECT r.sweep FROM run r JOIN experiment e"
-                                 " ON e.id = r.experiment WHERE r.sweep IS NOT NULL"
-                                 " AND (?1 IS NULL OR e.name = ?1) ORDER BY r.id DESC LIMIT 1",
+                                 "SELECT w.id FROM sweep w JOIN experiment e"
+                                 " ON e.id = w.experiment WHERE ?1 IS NULL OR e.name = ?1"
+                                 " ORDER BY w.used DESC, w.id DESC LIMIT 1",
                                  "t", experiment);
     int64_t sweep = store_next(r) ? store_int(r, 0) : 0;
     store_rows_end(r);
@@ -75,22 +75,19 @@ static int64_t last_sweep(store *s, const char *experiment) {
 static bool add_label(configs *c, store *s, const char *experiment, const char *word) {
     return add_keys(c, s,
                     store_select(s,
-                                 "SELECT config_key FROM v_sweep_point WHERE sweep = ?"
-                                 " AND label = ? ORDER BY run DESC LIMIT 1",
+                                 "SELECT config_key FROM sweep_point WHERE sweep = ? AND label = ?"
+                                 " ORDER BY position LIMIT 1",
                                  "it", last_sweep(s, experiment), word));
 }
 
-/* Baselines first; they can be older than the sweep. */
-static const char sweep_configs[] =
-    "WITH base AS (SELECT DISTINCT baseline_key AS key FROM run"
-    " WHERE sweep = ?1 AND baseline_key IS NOT NULL)"
-    " SELECT config_key FROM (SELECT config_key, config_key NOT IN base AS point, min(id) AS first"
-    " FROM run WHERE sweep = ?1 OR config_key IN base GROUP BY config_key)"
-    " ORDER BY point, first";
-
 static bool add_experiment(configs *c, store *s, const char *name) {
     int64_t sweep = last_sweep(s, name);
-    if (sweep > 0) return add_keys(c, s, store_select(s, sweep_configs, "i", sweep));
+    if (sweep > 0)
+        return add_keys(c, s,
+                        store_select(s,
+                                     "SELECT config_key FROM sweep_point WHERE sweep = ?"
+                                     " ORDER BY position",
+                                     "i", sweep));
     return add_keys(c, s,
                     store_select(s,
                                  "SELECT r.config_key FROM run r JOIN experiment e"

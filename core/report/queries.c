@@ -88,9 +88,9 @@ static const char diff[] =
 
 static const char marginals[] =
     "WITH last AS (\n"
-    "  SELECT r.sweep FROM run r JOIN experiment e ON e.id = r.experiment\n"
-    "  WHERE r.sweep IS NOT NULL AND (:experiment IS NULL OR e.name = :experiment)\n"
-    "  ORDER BY r.id DESC LIMIT 1),\n"
+    "  SELECT w.id AS sweep FROM sweep w JOIN experiment e ON e.id = w.experiment\n"
+    "  WHERE :experiment IS NULL OR e.name = :experiment\n"
+    "  ORDER BY w.used DESC, w.id DESC LIMIT 1),\n"
     "point AS (\n"
     "  SELECT p.run, avg(m.value) AS mean, count(m.value) AS n\n"
     "  FROM v_sweep_point p JOIN v_done x ON x.config_key = p.config_key\n"
@@ -207,8 +207,10 @@ const char compare_settings_sql[] =
                    "  LEFT JOIN spec s ON s.id = r.spec),\n"
                    "differ AS (\n"
                    "  SELECT key FROM value GROUP BY key\n"
-                   "  HAVING count(DISTINCT used) + (count(used) < count(*)) > 1)\n"
-                   "SELECT c.ord, (SELECT group_concat(key || '=' || used, ', ') FROM (\n"
-                   "  SELECT key, used FROM value v WHERE v.ord = c.ord AND v.used IS NOT NULL\n"
-                   "    AND v.key IN (SELECT key FROM differ) ORDER BY key))\n"
-                   "FROM config c ORDER BY c.ord\n";
+                   "  HAVING count(DISTINCT used) + (count(used) < count(*)) > 1),\n"
+                   "listed AS (\n"
+                   "  SELECT ord, group_concat(key || '=' || used, ', ') AS text FROM (\n"
+                   "    SELECT ord, key, used FROM value\n"
+                   "    WHERE used IS NOT NULL AND key IN (SELECT key FROM differ) ORDER BY ord, key)\n"
+                   "  GROUP BY ord)\n"
+                   "SELECT c.ord, l.text FROM config c LEFT JOIN listed l ON l.ord = c.ord ORDER BY c.ord\n";

@@ -79,7 +79,7 @@ static void put_text(row_printer *r, const char *text, bool plain) {
         else
             put_csv(text, r->out);
     } else {
-        table_add(&r->t, "%s", text);
+        table_add_text(&r->t, text);
     }
 }
 
@@ -153,14 +153,11 @@ void rows_uint(row_printer *r, uint64_t v) {
 }
 
 static void human_real(const row_column *c, double v, char text[64]) {
-    if (c->decimals == ROWS_SHORT)
+    if (c->decimals == ROWS_SHORT || fabs(v) >= 1e15)
         snprintf(text, 64, "%.6g", v);
-    else if (c->percent)
-        snprintf(text, 64, "%.*f %%", c->decimals, 100 * v);
-    else if (fabs(v) < 1e15)
-        snprintf(text, 64, "%.*f", c->decimals, v);
     else
-        snprintf(text, 64, "%.6g", v);
+        snprintf(text, 64, "%.*f", c->decimals, c->percent ? 100 * v : v);
+    if (c->percent) strcat(text, " %");
 }
 
 void rows_real(row_printer *r, double v) {

@@ -41,11 +41,12 @@ status report_list(store *s, const report_filter *f, rows_format format, FILE *o
     rows_open(&t, format, line_columns, N_LINE_COLUMNS, out);
     store_rows *r =
         store_select(s,
-                     "SELECT " LINE_COLUMNS " FROM v_run WHERE run IN (SELECT r.id FROM run r"
-                     " JOIN experiment e ON e.id = r.experiment"
-                     " WHERE (?1 IS NULL OR e.name = ?1) AND (?2 IS NULL OR r.status = ?2)"
-                     " ORDER BY r.id DESC LIMIT ?3) ORDER BY run",
-                     "tti", f->experiment, f->status, f->limit > 0 ? f->limit : (int64_t)-1);
+                     "SELECT " LINE_COLUMNS " FROM v_run"
+                     " WHERE (?1 IS NULL OR experiment = ?1) AND (?2 IS NULL OR status = ?2)"
+                     " AND (?3 = 0 OR run >= coalesce((SELECT run FROM v_run"
+                     "  WHERE (?1 IS NULL OR experiment = ?1) AND (?2 IS NULL OR status = ?2)"
+                     "  ORDER BY run DESC LIMIT 1 OFFSET ?3 - 1), 0)) ORDER BY run",
+                     "tti", f->experiment, f->status, f->limit);
     while (store_next(r)) add_line(&t, r);
     store_rows_end(r);
     rows_close(&t);

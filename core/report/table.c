@@ -20,16 +20,20 @@ void table_close(table *t) {
     *t = (table){0};
 }
 
-void table_add(table *t, const char *fmt, ...) {
-    va_list ap;
-    va_start(ap, fmt);
-    char *text = str_vformat(fmt, ap);
-    va_end(ap);
+void table_add_text(table *t, const char *text) {
     if (t->cells == t->room) {
         t->room = 2 * t->room + 64;
         t->cell = mem_realloc(t->cell, (size_t)t->room * sizeof *t->cell);
     }
     t->cell[t->cells++] = str_escape(text);
+}
+
+void table_add(table *t, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    char *text = str_vformat(fmt, ap);
+    va_end(ap);
+    table_add_text(t, text);
     free(text);
 }
 
@@ -48,13 +52,16 @@ static const char *head_of(const table *t, int column) {
     return t->heads[column] + is_right(t, column);
 }
 
+static void print_blanks(int n, FILE *out) {
+    while (n-- > 0) putc(' ', out);
+}
+
 static void print_cell(const table *t, int column, const char *text, int width, FILE *out) {
     int pad = width - width_of(text);
     bool last = column == t->columns - 1;
-    if (is_right(t, column))
-        fprintf(out, "%*s%s", pad, "", text);
-    else
-        fprintf(out, "%s%*s", text, last ? 0 : pad, "");
+    if (is_right(t, column)) print_blanks(pad, out);
+    fputs(text, out);
+    if (!is_right(t, column) && !last) print_blanks(pad, out);
     fputs(last ? "\n" : "  ", out);
 }
 

@@ -19,6 +19,7 @@ void table_close(table *t);
 
 /* Adds the next cell, row by row. Text is escaped for the terminal. */
 void table_add(table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void table_add_text(table *t, const char *text);
 /* A number with that many decimals; "-" if it is not finite. */
 void table_add_real(table *t, double v, int decimals);
 

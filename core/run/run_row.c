@@ -74,13 +74,23 @@ static void record_input(store *s, int64_t run, const char *role, const data_sou
 
 /* ---- begin and end ---- */
 
-static int64_t sweep_of(const study *t, const study_point *p, store *s) {
-    return t->sweep.axes == NULL
-               ? 0
-               : store_sweep(s, p->s.name, "qat", t->sweep.axes, p->s.compare.metric);
+static const char *baseline_of(const study *t, const study_point *p) {
+    return p->baseline >= 0 ? t->points[p->baseline].p.config_key : NULL;
 }
 
-static void add_row(run_row *row, const study *t, int i, store *s) {
+status run_row_sweep(const study *t, store *s, int64_t *sweep_row, diags *d) {
+    const spec *first = &t->points[0].s;
+    *sweep_row = 0;
+    if (t->sweep.axes == NULL) return OK;
+    store_begin(s);
+    *sweep_row = store_sweep(s, first->name, "qat", t->sweep.axes, first->compare.metric);
+    for (int i = 0; i < t->n_points; i++)
+        store_sweep_point(s, *sweep_row, i, t->points[i].p.config_key, t->points[i].label,
+                          baseline_of(t, &t->points[i]));
+    return store_commit(s, d);
+}
+
+static void add_row(run_row *row, const study *t, int i, int64_t sweep_row, store *s) {
     study_point *p = &t->points[t->runs[i].point];
     const char *source = t->base.source;
     environment e;
@@ -101,9 +111,9 @@ static void add_row(run_row *row, const study *t, int i, store *s) {
                      .spec_sha256 = sha256,
                      .config_key = p->p.config_key,
                      .cache_key = t->runs[i].cache_key,
-                     .baseline_key = p->baseline >= 0 ? t->points[p->baseline].p.config_key : NULL,
+                     .baseline_key = baseline_of(t, p),
                      .label = p->label,
-                     .sweep = sweep_of(t, p, s),
+                     .sweep = sweep_row,
                      .seed = t->runs[i].seed,
                      .command = environment_command(),
                      .environment = &se};
@@ -122,10 +132,10 @@ static void free_row(run_row *row) {
     free(row->rel);
 }
 
-status run_row_begin(run_row *row, const study *t, int i, store *s, diags *d) {
+status run_row_begin(run_row *row, const study *t, int i, int64_t sweep_row, store *s, diags *d) {
     *row = (run_row){.claim = -1, .start = clock_seconds(), .start_cpu = clock_cpu_seconds()};
     store_begin(s);
-    add_row(row, t, i, s);
+    add_row(row, t, i, sweep_row, s);
     char *home = path_dir(store_path(s));
     row->rel = str_format("runs/%s", row->uid);
     row->dir = path_join(home, row->rel);

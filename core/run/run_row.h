@@ -17,7 +17,10 @@ typedef struct run_row {
 } run_row;
 
 /* Makes row, folder and claim of run i of the study. */
-status run_row_begin(run_row *row, const study *t, int i, store *s, diags *d);
+status run_row_begin(run_row *row, const study *t, int i, int64_t sweep_row, store *s, diags *d);
+
+/* Records the sweep of a study with its points; *sweep_row 0: it has none. */
+status run_row_sweep(const study *t, store *s, int64_t *sweep_row, diags *d);
 
 /* Records how it ended; why: its errors, the first one is kept. Frees the row. */
 status run_row_end(run_row *row, store *s, status result, const diags *why, diags *d);

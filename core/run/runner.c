@@ -47,6 +47,7 @@ typedef struct work {
     store *s;
     diags *d;
     loaded train, test;
+    int64_t sweep; /* 0: none */
     int to_do;
 } work;
 
@@ -91,7 +92,7 @@ static status run_one(work *w, int i, int64_t *id) {
     if (!bad) bad = load(&w->train, &p->train, w->d);
     if (!bad) bad = load(&w->test, &p->test, w->d);
     run_row row;
-    if (!bad) bad = run_row_begin(&row, w->t, i, w->s, w->d);
+    if (!bad) bad = run_row_begin(&row, w->t, i, w->sweep, w->s, w->d);
     if (bad) return bad;
     *id = row.id;
     char *name = name_of(w, i), uid[STORE_UID];
@@ -135,6 +136,7 @@ static int64_t row_of_done(work *w, int i, bool again) {
 status runner_run(const study *t, store *s, bool again, diags *d, int64_t **rows) {
     work w = {.t = t, .s = s, .d = d};
     status first = claim_recover(s, d);
+    if (!first) first = run_row_sweep(t, s, &w.sweep, d);
     *rows = mem_calloc((size_t)t->n_runs + 1, sizeof **rows);
     for (int i = 0; i < t->n_runs; i++) {
         (*rows)[i] = first ? -1 : row_of_done(&w, i, again);

@@ -185,8 +185,9 @@ static void exec(store *s, const char *sql) {
 static status check_header(store *s, diags *d, bool *empty) {
     int64_t id = select_int(s, "PRAGMA application_id", NULL);
     int64_t version = select_int(s, "PRAGMA user_version", NULL);
-    int64_t tables = select_int(s, "SELECT count(*) FROM sqlite_schema", NULL);
-    *empty = id == 0 && version == 0 && tables == 0;
+    /* asked only where it matters: it reads the whole schema */
+    *empty =
+        id == 0 && version == 0 && select_int(s, "SELECT count(*) FROM sqlite_schema", NULL) == 0;
     if (s->failed) {
         diag_error(d, ERR_STORE, "%s: not a results database: %s", s->path, sqlite3_errmsg(s->db));
         diag_hint(d, "name another file with --db");
@@ -373,19 +374,30 @@ static void add_experiment(store *s, const char *name, const char *kind) {
 
 int64_t store_sweep(store *s, const char *experiment, const char *kind, const char *axes,
                     const char *compare_metric) {
+    char now[32];
+    clock_utc_now(now);
     add_experiment(s, experiment, kind);
     run_sql(s,
-            "INSERT INTO sweep(experiment, axes, compare_metric) SELECT id, ?3, ?4 FROM experiment"
-            " WHERE name = ?1 AND kind = ?2"
-            " ON CONFLICT DO UPDATE SET compare_metric = excluded.compare_metric",
-            "tttt", experiment, kind, axes, compare_metric);
+            "INSERT INTO sweep(experiment, axes, compare_metric, used) SELECT id, ?3, ?4, ?5"
+            " FROM experiment WHERE name = ?1 AND kind = ?2 ON CONFLICT DO UPDATE"
+            " SET compare_metric = excluded.compare_metric, used = excluded.used",
+            "ttttt", experiment, kind, axes, compare_metric, now);
     store_rows *r = store_select(s,
                                  "SELECT w.id FROM sweep w JOIN experiment e ON e.id = w.experiment"
                                  " WHERE e.name = ? AND e.kind = ? AND w.axes = ?",
                                  "ttt", experiment, kind, axes);
     int64_t id = store_next(r) ? store_int(r, 0) : 0;
     store_rows_end(r);
+    run_sql(s, "DELETE FROM sweep_point WHERE sweep = ?", "i", id);
     return id;
+}
+
+void store_sweep_point(store *s, int64_t sweep, int position, const char *config_key,
+                       const char *label, const char *baseline_key) {
+    run_sql(s,
+            "INSERT INTO sweep_point(sweep, config_key, position, label, baseline_key)"
+            " VALUES (?, ?, ?, ?, ?)",
+            "ititt", sweep, config_key, (int64_t)position, label, baseline_key);
 }
 
 int64_t store_run_begin(store *s, const store_run *r, char uid[STORE_UID]) {

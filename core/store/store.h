@@ -49,9 +49,12 @@ void store_begin(store *s);
 status store_commit(store *s, diags *d); /* rolled back on failure */
 void store_rollback(store *s);
 
-/* The row of a sweep of an experiment, made where there is none. axes: as JSON. */
+/* Starts a sweep of an experiment (axes: one line of YAML): its row, made where there is
+ * none, now without points. */
 int64_t store_sweep(store *s, const char *experiment, const char *kind, const char *axes,
                     const char *compare_metric);
+void store_sweep_point(store *s, int64_t sweep, int position, const char *config_key,
+                       const char *label, const char *baseline_key);
 
 /* Adds a run with status `running`. uid: filled with a new one. */
 int64_t store_run_begin(store *s, const store_run *r, char uid[STORE_UID]);

@@ -1,6 +1,7 @@
 #include "util/str.h"
 
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -108,7 +109,14 @@ static bool is_harmless(uint32_t cp) {
     return !turns;
 }
 
+/* Printable ASCII, as nearly every text is. */
+static bool is_plain(const char *s) {
+    while (*s >= ' ' && *s <= '~') s++;
+    return *s == '\0';
+}
+
 char *str_escape(const char *s) {
+    if (is_plain(s)) return mem_strdup(s);
     strbuf b = {0};
     size_t n = strlen(s);
     strbuf_add(&b, "");
@@ -189,7 +197,8 @@ void str_real(char out[32], double v) {
         snprintf(out, 32, "%.0f", v == 0 ? 0.0 : v);
         return;
     }
-    for (int digits = 1; digits <= 17; digits++) {
+    /* 15 digits of a normal number come back, and %g drops what is 0 of them */
+    for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(out, 32, "%.*g", digits, v);
         if (strtod(out, NULL) == v) return;
     }

@@ -59,6 +59,10 @@ void results_make_study(const char *path) {
     diags_init(&d);
     cr_assert(store_open(path, false, &d, &s) == OK);
     int64_t sweep = store_sweep(s, "study", "qat", "{\"bits\": [4, 2]}", "accuracy");
+    store_begin(s);
+    for (int p = 0; p < 5; p++)
+        store_sweep_point(s, sweep, p, points[p].label, points[p].label, p > 0 ? "float" : NULL);
+    cr_assert(store_commit(s, &d) == OK);
     for (int p = 0; p < 5; p++) {
         for (int i = 0; i < 3; i++) {
             double a = points[p].accuracy[i];

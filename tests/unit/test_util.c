@@ -119,8 +119,16 @@ Test(str, a_real_prints_as_the_shortest_text_that_reads_back) {
     const struct {
         double v;
         const char *text;
-    } cases[] = {{0.1, "0.1"},   {1e6, "1000000"}, {1e-5, "1e-05"},  {0.01, "0.01"},
-                 {-2.5, "-2.5"}, {0, "0"},         {1e300, "1e+300"}};
+    } cases[] = {{0.1, "0.1"},
+                 {1e6, "1000000"},
+                 {1e-5, "1e-05"},
+                 {0.01, "0.01"},
+                 {-2.5, "-2.5"},
+                 {0, "0"},
+                 {1e300, "1e+300"},
+                 {5e-324, "5e-324"},
+                 {1.0 / 3, "0.3333333333333333"},
+                 {0.1 + 0.2, "0.30000000000000004"}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         str_real(text, cases[k].v);
         cr_assert_str_eq(text, cases[k].text);
