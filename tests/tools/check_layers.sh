@@ -57,6 +57,7 @@ only sqlite3.h core/store/
 only cblas.h core/nn/
 only yaml.h core/spec/
 only zlib.h core/io/
+only zip.h core/io/
 only jansson.h core/util/
 
 for file in plugins/*/*.c; do
