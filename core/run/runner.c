@@ -137,6 +137,8 @@ static status end_run(store *s, int64_t run, status result, const diags *why, do
     return store_commit(s, d);
 }
 
+static status run_kind(const run_job *j, diags *d) { return qat_run(j, d); }
+
 static status run_one(const plan *p, int i, const dataset *train, const dataset *test, store *s,
                       diags *d, int64_t *run) {
     char uid[STORE_UID];
@@ -150,7 +152,7 @@ static status run_one(const plan *p, int i, const dataset *train, const dataset 
              p->n_runs);
     double start = clock_seconds(), cpu = clock_cpu_seconds();
     bad = dir_make(dir, &own);
-    qat_job j = {.p = p,
+    run_job j = {.p = p,
                  .seed = p->runs[i].seed,
                  .train = train,
                  .test = test,
@@ -158,7 +160,7 @@ static status run_one(const plan *p, int i, const dataset *train, const dataset 
                  .run = *run,
                  .dir = dir,
                  .rel = rel};
-    if (!bad) bad = qat_run(&j, &own);
+    if (!bad) bad = run_kind(&j, &own);
     status ended =
         end_run(s, *run, bad, &own, clock_seconds() - start, clock_cpu_seconds() - cpu, d);
     if (bad && bad != ERR_STORE) {

@@ -42,9 +42,6 @@ status trainer_step(trainer *t, double *loss_sum, int64_t *n, diags *d);
 /* Learning rate of the step to come. */
 double trainer_lr(const trainer *t);
 
-/* Accuracy and mean loss over a data set, in evaluation. */
-status trainer_evaluate(trainer *t, const dataset *data, double *accuracy, double *loss, diags *d);
-
 /* Seconds spent in each phase since trainer_open(). */
 void trainer_seconds(const trainer *t, double seconds[STEP_PHASES]);
 
