@@ -235,30 +235,62 @@ static bool match_set(const char *glob, char c, const char **rest) {
     return hit;
 }
 
-/* The pattern from glob up to stop, then all of tail (what follows the braces). */
-static bool match(const char *glob, const char *stop, const char *tail, const char *text);
+/* Captures of the pattern between two places of it. */
+static int count_captures(const char *glob, const char *end) {
+    int n = 0;
+    for (bool set = false; glob < end; glob++) {
+        set = set ? *glob != ']' : *glob == '[';
+        n += !set && (*glob == '*' || *glob == '{');
+    }
+    return n;
+}
 
-/* One of {x,y} at `glob` (behind the brace), then the rest of the pattern. */
-static bool match_brace(const char *glob, const char *text) {
+/* The whole pattern, and where its captures go (NULL: nowhere). */
+typedef struct captures {
+    const char *glob;
+    str_span *spans;
+} captures;
+
+static void capture(const captures *c, const char *at, const char *from, const char *to) {
+    int i = c->spans != NULL ? count_captures(c->glob, at) : STR_GLOB_CAPTURES;
+    if (i < STR_GLOB_CAPTURES) c->spans[i] = (str_span){from, (size_t)(to - from)};
+}
+
+/* An alternative of braces: where the braces are, what they match from, what follows. */
+typedef struct alternative {
+    const char *brace, *text, *tail;
+} alternative;
+
+/* The pattern from glob up to stop, then what follows the braces that it is in. */
+static bool match(const captures *c, const char *glob, const char *stop, const alternative *in,
+                  const char *text);
+
+/* The braces at `glob`, then the rest of the pattern. */
+static bool match_brace(const captures *c, const char *glob, const char *text) {
     const char *close = strchr(glob, '}');
-    for (const char *from = glob; from <= close;) {
+    const alternative in = {glob, text, close + 1};
+    for (const char *from = glob + 1; from <= close;) {
         const char *to = from + strcspn(from, ",}");
-        if (match(from, to, close + 1, text)) return true;
+        if (match(c, from, to, &in, text)) return true;
         from = to + 1;
     }
     return false;
 }
 
-static bool match(const char *glob, const char *stop, const char *tail, const char *text) {
+static bool match(const captures *c, const char *glob, const char *stop, const alternative *in,
+                  const char *text) {
     for (; glob != stop; glob++, text++) {
-        const char *rest;
+        const char *rest, *from = text;
         switch (*glob) {
         case '*':
             for (;; text++) {
-                if (match(glob + 1, stop, tail, text)) return true;
+                if (match(c, glob + 1, stop, in, text)) {
+                    capture(c, glob, from, text);
+                    return true;
+                }
                 if (*text == '\0') return false;
             }
-        case '{': return match_brace(glob + 1, text);
+        case '{': return match_brace(c, glob, text);
         case '[':
             if (*text == '\0' || !match_set(glob + 1, *text, &rest)) return false;
             glob = rest - 1;
@@ -270,10 +302,21 @@ static bool match(const char *glob, const char *stop, const char *tail, const ch
             if (*glob != *text) return false;
         }
     }
-    if (tail != NULL) return match(tail, tail + strlen(tail), NULL, text);
-    return *text == '\0';
+    if (in == NULL) return *text == '\0';
+    if (!match(c, in->tail, in->tail + strlen(in->tail), NULL, text)) return false;
+    capture(c, in->brace, in->text, text);
+    return true;
+}
+
+bool str_glob_captures(const char *glob, const char *text, str_span spans[STR_GLOB_CAPTURES]) {
+    for (int i = 0; i < STR_GLOB_CAPTURES; i++) spans[i] = (str_span){text, 0};
+    captures c = {glob, spans};
+    return match(&c, glob, glob + strlen(glob), NULL, text);
 }
 
 bool str_glob(const char *glob, const char *text) {
-    return match(glob, glob + strlen(glob), NULL, text);
+    captures c = {glob, NULL};
+    return match(&c, glob, glob + strlen(glob), NULL, text);
 }
+
+int str_glob_captures_count(const char *glob) { return count_captures(glob, glob + strlen(glob)); }
