@@ -15,9 +15,11 @@ static status run(const cli_args *a) {
         diags_print_json(a->d, stdout);
         diags_fini(a->d); /* said */
     } else if (!bad) {
-        printf("%s: fine: %d run%s of %lld steps, %d layers, %lld parameters\n", a->words[0],
-               p.n_runs, p.n_runs == 1 ? "" : "s", (long long)p.steps, p.n_layers,
-               (long long)p.params);
+        const char *what = s.kind == KIND_TENSORS ? "tensors" : "layers";
+        const char *values = s.kind == KIND_TENSORS ? "values" : "parameters";
+        printf("%s: fine: %d run%s", a->words[0], p.n_runs, p.n_runs == 1 ? "" : "s");
+        if (s.kind == KIND_QAT) printf(" of %lld steps", (long long)p.steps);
+        printf(", %d %s, %lld %s\n", p.n_layers, what, (long long)p.params, values);
     }
     plan_close(&p);
     spec_close(&s);

@@ -35,19 +35,40 @@ static void print_layers(const plan *p) {
     table_close(&t);
 }
 
+static void print_network(const plan *p) {
+    if (p->has_train)
+        printf("data: %" PRId64 " training and %" PRId64 " test samples of %" PRId64
+               " values, %d classes\n",
+               p->train_size.n, p->test_size.n, p->train_size.features, p->train_size.classes);
+    else
+        printf("data: %" PRId64 " test samples of %" PRId64 " values, %d classes\n", p->test_size.n,
+               p->test_size.features, p->test_size.classes);
+    printf("model: mlp%s, biases: %s, %" PRId64 " parameters, %" PRId64 " multiply-adds a sample\n",
+           p->model.norm ? " with RMSNorm before each layer" : "", p->model.bias ? "yes" : "no",
+           p->params, p->macs);
+    if (p->weights.path != NULL) printf("weights from: %s\n", p->weights.path);
+    if (p->spec->kind == KIND_QAT)
+        printf("training: %" PRId64 " steps of %" PRId64 " samples, %" PRId64 " an epoch\n",
+               p->steps, p->spec->data.batch, p->steps_per_epoch);
+}
+
+static void print_sensitivity(const plan *p) {
+    const plan_sensitivity *s = &p->sensitivity;
+    if (s->n == 0) return;
+    printf("\nsensitivity: %s on %" PRId64 " test samples; candidates\n",
+           s->mode == LEAVE_ONE_IN ? "leave_one_in" : "leave_one_out", s->samples);
+    for (int i = 0; i < s->n; i++) printf("  %s\n", s->candidates[i].label);
+}
+
 static void print_text(const plan *p, char (*done)[STORE_UID]) {
     char weights[32], memory[32];
     str_bytes(weights, p->weight_bytes);
     str_bytes(memory, p->memory_bytes);
     printf("%s  %s\n", p->spec->name, p->spec->file);
-    printf("data: %" PRId64 " training and %" PRId64 " test samples of %" PRId64
-           " values, %d classes\n",
-           p->train_size.n, p->test_size.n, p->train_size.features, p->train_size.classes);
-    printf("model: mlp%s, biases: %s, %" PRId64 " parameters, %" PRId64 " multiply-adds a sample\n",
-           p->model.norm ? " with RMSNorm before each layer" : "", p->model.bias ? "yes" : "no",
-           p->params, p->macs);
-    printf("training: %" PRId64 " steps of %" PRId64 " samples, %" PRId64 " an epoch\n", p->steps,
-           p->spec->data.batch, p->steps_per_epoch);
+    if (p->spec->kind == KIND_TENSORS)
+        printf("tensors: %d, %" PRId64 " values\n", p->n_layers, p->params);
+    else
+        print_network(p);
     printf("weights: %s as stored, %.3f bits each; memory about %s\n\n", weights,
            p->bits_per_weight, memory);
     print_layers(p);
@@ -55,6 +76,7 @@ static void print_text(const plan *p, char (*done)[STORE_UID]) {
     for (int i = 0; i < p->n_rules; i++)
         printf("  line %-4d %-24s %d of %d layers\n", p->rules[i].line, p->rules[i].match,
                p->rules[i].n_layers, p->n_layers);
+    print_sensitivity(p);
     printf("\nruns\n");
     for (int i = 0; i < p->n_runs; i++)
         printf("  seed %-6" PRIu64 " %s%s\n", p->runs[i].seed,
@@ -97,7 +119,8 @@ static json_t *layers_json(const plan *p) {
 }
 
 static void print_json(const plan *p, char (*done)[STORE_UID]) {
-    json_t *o = json_object(), *runs = json_array(), *rules = json_array();
+    json_t *o = json_object(), *runs = json_array(), *rules = json_array(),
+           *candidates = json_array();
     json_set_str(o, "name", p->spec->name);
     json_set_str(o, "file", p->spec->file);
     json_set_str(o, "config_key", p->config_key);
@@ -108,6 +131,9 @@ static void print_json(const plan *p, char (*done)[STORE_UID]) {
     json_set_real(o, "bits_per_weight", p->bits_per_weight);
     json_set_int(o, "memory_bytes", p->memory_bytes);
     json_object_set_new(o, "layers", layers_json(p));
+    for (int i = 0; i < p->sensitivity.n; i++)
+        json_array_append_new(candidates, json_string(p->sensitivity.candidates[i].label));
+    json_object_set_new(o, "candidates", candidates);
     for (int i = 0; i < p->n_rules; i++)
         json_array_append_new(rules, json_pack("{s:i, s:s, s:i}", "line", p->rules[i].line, "match",
                                                p->rules[i].match, "layers", p->rules[i].n_layers));

@@ -2,7 +2,16 @@
 
 #include "cli/cli.h"
 #include "report/runs.h"
+#include "report/sensitivity.h"
 #include "run/runner.h"
+
+/* What a kind is about, behind the table of its runs. */
+static status report_details(store *s, const plan *p, const int64_t *runs, diags *d) {
+    status bad = OK;
+    for (int i = 0; i < p->n_runs && p->spec->kind == KIND_TENSORS && !bad; i++)
+        bad = report_quantizers(s, runs[i], stdout, d);
+    return bad ? bad : report_sensitivity(s, runs, p->n_runs, stdout, d);
+}
 
 static status run_plan(const cli_args *a, const plan *p) {
     char *path;
@@ -14,6 +23,7 @@ static status run_plan(const cli_args *a, const plan *p) {
         bad = runner_run(p, s, cli_has(a, "--again"), a->d, &runs);
         status shown = report_results(s, runs, p->n_runs, cli_has(a, "--json"), stdout, a->d);
         if (!bad) bad = shown;
+        if (!bad && !cli_has(a, "--json")) bad = report_details(s, p, runs, a->d);
     }
     store_close(s);
     free(runs);

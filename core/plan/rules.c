@@ -33,7 +33,7 @@ static void match_rules(work *w) {
         int errors = w->c.d->errors;
         int n = match_layers(rule->match, w->desc, w->p->n_layers, w->c.d, w->hit[i]);
         if (n == 0 && !rule->optional && w->c.d->errors == errors)
-            match_none(w->c.a, rule->match, w->desc, w->p->n_layers, true, w->c.d);
+            match_none(w->c.a, rule->match, w->desc, w->p->n_layers, "rule", w->c.d);
         w->p->rules[w->p->n_rules++] = (plan_rule){.line = rule->at.line,
                                                    .match = match_text(&w->p->a, rule->match),
                                                    .n_layers = n};
@@ -49,7 +49,7 @@ static void match_skip(work *w, bool skipped[MODEL_MAX_LAYERS]) {
         int errors = w->c.d->errors;
         if (match_layers(one, w->desc, w->p->n_layers, w->c.d, skipped) == 0 &&
             w->c.d->errors == errors)
-            match_none(w->c.a, one, w->desc, w->p->n_layers, false, w->c.d);
+            match_none(w->c.a, one, w->desc, w->p->n_layers, "quant.skip", w->c.d);
     }
 }
 
@@ -192,7 +192,7 @@ void rules_apply(plan *p, const registry *r, diags *d) {
         q->weights = quant_config_of(&weights[i]);
         q->activations = quant_config_of(&activations[i]);
         bool quantized = q->weights.scheme.plugin != NULL || q->activations.scheme.plugin != NULL;
-        if (quantized) q->ste = pick(&w, QB_STE, m.ste, "quant.ste");
+        if (quantized && p->spec->kind == KIND_QAT) q->ste = pick(&w, QB_STE, m.ste, "quant.ste");
         if (q->weights.scheme.plugin != NULL)
             q->packer = pick(&w, QB_PACKER, m.packer, "quant.packer");
     }

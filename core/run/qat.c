@@ -4,7 +4,9 @@
 
 #include "run/evaluate.h"
 #include "run/interrupt.h"
+#include "run/load.h"
 #include "run/record.h"
+#include "run/sensitivity.h"
 #include "run/trainer.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -92,7 +94,9 @@ static status train(const run_job *j, trainer *t, progress *g, diags *d) {
 
 static status finish(const run_job *j, trainer *t, const progress *g, diags *d) {
     record r;
+    sensitivity s = {0};
     status bad = record_open(&r, j, &t->m, d);
+    if (!bad) bad = sensitivity_measure(&s, j->p, &t->m, j->test, d);
     if (!bad) {
         store_begin(j->s);
         record_rows(&r, j);
@@ -101,8 +105,10 @@ static status finish(const run_job *j, trainer *t, const progress *g, diags *d) 
         store_final(j->s, j->run, "loss", "train", g->train_loss, 0);
         store_final(j->s, j->run, "samples_per_second", "train",
                     (double)g->samples / g->train_seconds, g->samples);
+        sensitivity_rows(&s, j);
         bad = store_commit(j->s, d);
     }
+    sensitivity_free(&s);
     record_close(&r);
     return bad;
 }
@@ -112,7 +118,8 @@ status qat_run(const run_job *j, diags *d) {
     progress g = {0};
     status bad = trainer_open(&t, j->p, j->train, j->seed, d);
     if (bad) return bad;
-    bad = train(j, &t, &g, d);
+    bad = load_weights(j->p, &t.m, d);
+    if (!bad) bad = train(j, &t, &g, d);
     if (!bad) bad = store_flush(j->s, d);
     if (!bad) bad = finish(j, &t, &g, d);
     trainer_close(&t);

@@ -7,7 +7,10 @@
 #include "run/environment.h"
 #include "run/interrupt.h"
 #include "run/numeric_version.h"
+#include "run/ptq.h"
 #include "run/qat.h"
+#include "run/tensors.h"
+#include "spec/language.h"
 #include "util/clock.h"
 #include "util/files.h"
 #include "util/log.h"
@@ -57,14 +60,14 @@ static void record_param(const schema_value *v, void *arg) {
     if (given != NULL || !v->is_default) store_param(j->s, j->run, v->key, given, v->value, false);
 }
 
-/* Settings by the schema, then those of `quant`, which are used as they are given. */
+/* Settings by the schema, then the trees, which are used as they are given. */
 static void record_params(const plan *p, store *s, int64_t run) {
     given_list *given = mem_calloc(1, sizeof *given);
     spec_walk_given(p->spec, note_given, given);
     param_job j = {s, run, given};
     spec_walk(p->spec, record_param, &j);
     for (int i = 0; i < given->n; i++)
-        if (strncmp(given->keys[i], "quant.", 6) == 0)
+        if (spec_is_tree_key(given->keys[i]))
             store_param(s, run, given->keys[i], given->texts[i], given->texts[i], false);
     free(given);
 }
@@ -83,12 +86,19 @@ static const char *path_of(const data_source *s) {
     return s->format == DATA_GLYPHS ? "glyphs" : s->images;
 }
 
+static void record_inputs(const plan *p, store *s, int64_t run) {
+    if (p->has_train) store_input(s, run, "train", p->train_hash, path_of(&p->train));
+    if (*p->test_hash != '\0') store_input(s, run, "test", p->test_hash, path_of(&p->test));
+    if (p->weights.path != NULL) store_input(s, run, "weights", p->weights_hash, p->weights.path);
+    if (p->source.path != NULL) store_input(s, run, "source", p->source_hash, p->source.path);
+}
+
 static void add_resolved(const schema_value *v, void *arg) {
     strbuf_addf(arg, "%s=%s\n", v->key, v->value);
 }
 
 static void add_given(const char *key, const char *text, void *arg) {
-    if (strncmp(key, "quant.", 6) == 0) strbuf_addf(arg, "%s=%s\n", key, text);
+    if (spec_is_tree_key(key)) strbuf_addf(arg, "%s=%s\n", key, text);
 }
 
 static status begin_run(const plan *p, int i, store *s, diags *d, int64_t *run,
@@ -106,7 +116,7 @@ static status begin_run(const plan *p, int i, store *s, diags *d, int64_t *run,
     hash_add(&h, resolved.s, resolved.len);
     hash_end(&h, sha256);
     store_run row = {.experiment = p->spec->name,
-                     .kind = "qat",
+                     .kind = spec_kinds[p->spec->kind],
                      .spec_source = p->spec->source,
                      .spec_resolved = resolved.s,
                      .spec_sha256 = sha256,
@@ -118,8 +128,7 @@ static status begin_run(const plan *p, int i, store *s, diags *d, int64_t *run,
     *run = store_run_begin(s, &row, uid);
     record_params(p, s, *run);
     record_plugins(p, s, *run);
-    store_input(s, *run, "train", p->train_hash, path_of(&p->train));
-    store_input(s, *run, "test", p->test_hash, path_of(&p->test));
+    record_inputs(p, s, *run);
     strbuf_fini(&resolved);
     return store_commit(s, d);
 }
@@ -137,7 +146,22 @@ static status end_run(store *s, int64_t run, status result, const diags *why, do
     return store_commit(s, d);
 }
 
-static status run_kind(const run_job *j, diags *d) { return qat_run(j, d); }
+static status run_kind(const run_job *j, diags *d) {
+    switch (j->p->spec->kind) {
+    case KIND_QAT: return qat_run(j, d);
+    case KIND_TENSORS: return tensors_run(j, d);
+    default: return ptq_run(j, d);
+    }
+}
+
+/* What the kind reads of the data, once for all runs. */
+static status load_data(const plan *p, dataset *train, dataset *test, diags *d) {
+    status bad = OK;
+    if (p->spec->kind == KIND_TENSORS) return OK;
+    if (p->spec->kind == KIND_QAT && train->x == NULL) bad = dataset_load(&p->train, d, train);
+    if (!bad && test->x == NULL) bad = dataset_load(&p->test, d, test);
+    return bad;
+}
 
 static status run_one(const plan *p, int i, const dataset *train, const dataset *test, store *s,
                       diags *d, int64_t *run) {
@@ -194,9 +218,7 @@ status runner_run(const plan *p, store *s, bool again, diags *d, int64_t **runs)
             first = store_find_run(s, uid, d, &(*runs)[i]) ? ERR_STORE : first;
             continue;
         }
-        status bad = OK;
-        if (train.x == NULL) bad = dataset_load(&p->train, d, &train);
-        if (!bad && test.x == NULL) bad = dataset_load(&p->test, d, &test);
+        status bad = load_data(p, &train, &test, d);
         if (!bad) bad = run_one(p, i, &train, &test, s, d, &(*runs)[i]);
         if (bad && (first == OK || !goes_on(bad))) first = bad;
     }

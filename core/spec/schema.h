@@ -20,11 +20,12 @@ typedef enum field_type {
     FIELD_NAME,    /* const char *, [A-Za-z0-9._-]{1,64}                     */
     FIELD_PATH,    /* const char *: where the file was found                 */
     FIELD_ENUM,    /* int: index in choices                                  */
+    FIELD_ENUMS,   /* unsigned: a list of choices, bit i for choice i        */
     FIELD_POINT,   /* schedule_point                                         */
     FIELD_INTS,    /* int_list; min, max of each                             */
     FIELD_REALS,   /* real_pair: exactly two; min, max, ends                 */
     FIELD_MAP,     /* a struct; schema                                       */
-    FIELD_VARIANT, /* a struct; int discriminator first; variants            */
+    FIELD_VARIANT, /* a struct; int discriminator first, -1: not given       */
     FIELD_NODE,    /* const yaml_node *: checked elsewhere; `ends` says what */
 } field_type;
 
@@ -55,12 +56,14 @@ typedef struct field {
     const char *dflt; /* as a user would write it; NULL: none */
     double min, max;
     const char *ends;           /* "[]" if NULL */
-    const char *const *choices; /* ENUM, VARIANT; NULL-terminated */
+    const char *const *choices; /* ENUM, ENUMS, VARIANT; NULL-terminated */
     const schema *map;          /* MAP: one; VARIANT: one for each choice */
     const char *tag;            /* VARIANT: the key that chooses, "type" */
     int list_max;               /* INTS */
     bool required;
-    bool not_identity; /* has no part in config_key */
+    unsigned kinds;        /* kinds of experiment that have the key, a bit each; 0: all */
+    unsigned required_for; /* kinds that cannot do without it */
+    bool not_identity;     /* has no part in config_key */
 } field;
 
 struct schema {
@@ -73,6 +76,8 @@ typedef struct schema_context {
     diags *d;
     const char *file;  /* paths are looked up beside it, then in $QUANTBENCH_DATA */
     const schema *top; /* the whole language, to say where a misplaced key belongs */
+    unsigned kind;     /* of the experiment, one bit; 0: unknown, every key is fine */
+    const char *const *kinds, *const *kind_notes; /* by bit: name, what sets the kind apart */
 } schema_context;
 
 /* Fills base from map (NULL: all defaults). Errors go to c->d; what is wrong keeps
@@ -83,6 +88,10 @@ void schema_parse(const schema_context *c, const schema *s, const yaml_node *map
 /* Reports key as unknown in a map that knows these names. */
 void schema_unknown_key(const schema_context *c, const yaml_node *key, const char *where,
                         const char *const *known, int n_known);
+
+/* Reports key as one of other kinds of experiment. */
+void schema_other_kind(const schema_context *c, const yaml_node *key, const char *where,
+                       unsigned kinds);
 
 /* One value of a filled struct, as a user would write it. */
 typedef struct schema_value {
@@ -96,12 +105,13 @@ typedef struct schema_value {
 typedef void (*schema_visit_fn)(const schema_value *v, void *arg);
 
 /* Visits every scalar and list of a struct that schema_parse() filled, in the
- * order of the tables; FIELD_NODE is left out. */
+ * order of the tables; FIELD_NODE, keys of other kinds and variants that were not
+ * given are left out. */
 void schema_walk(const schema_context *c, const schema *s, const void *base, const char *where,
                  schema_visit_fn visit, void *arg);
 
 /* The reference: every key with its domain, default and meaning. */
-void schema_print_reference(const schema *s, int indent, strbuf *out);
+void schema_print_reference(const schema *s, const char *const *kinds, int indent, strbuf *out);
 
 /* Scalars as the language writes them. */
 bool schema_parse_point(const char *text, schedule_point *p);

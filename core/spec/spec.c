@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/candidates.h"
 #include "spec/language.h"
 #include "util/files.h"
 #include "util/mem.h"
@@ -41,6 +42,8 @@ static void read_rule(const schema_context *c, const yaml_node *n, spec_rule *ru
             rule->weights = site_keys(c, value, "weights");
         else if (strcmp(key, "activations") == 0)
             rule->activations = site_keys(c, value, "activations");
+        else if (strcmp(key, "ste") == 0 && (c->kind & ~(1u << KIND_QAT)) != 0)
+            schema_other_kind(c, n->keys[i], "", 1u << KIND_QAT);
         else if (strcmp(key, "ste") == 0)
             rule->ste = value;
         else if (strcmp(key, "packer") == 0)
@@ -87,10 +90,57 @@ static void read_quant(const schema_context *c, const registry *r, spec_quant *q
     }
 }
 
+/* ---- model.rename, sensitivity ---- */
+
+static void read_renames(const schema_context *c, spec_model *m) {
+    m->n_renames = rename_read(c, m->rename_node, &m->renames);
+    if (m->rename_node == NULL || m->weights != NULL || c->d->errors > 0) return;
+    diag_error_at(c->d, ERR_SPEC, &m->rename_node->at, "model.rename without model.weights");
+    diag_hint(c->d, "it is about the names in a file of weights");
+}
+
+static void check_candidate(const schema_context *c, const registry *r, const site_spec *s,
+                            unsigned wanted) {
+    for (int i = 0; i < s->n; i++) {
+        const yaml_node *v = s->values[i];
+        if (strcmp(s->keys[i]->text, "scheme") != 0 || v->kind != YAML_SCALAR) continue;
+        if (strcmp(v->text, "none") != 0) continue;
+        diag_error_at(c->d, ERR_SPEC, &v->at, "a candidate must quantize");
+        diag_hint(c->d, "float is what candidates are compared with");
+        return;
+    }
+    if (wanted & SPEC_WEIGHTS) site_resolve(c, r, s, "sensitivity.candidates", false);
+    if (wanted & SPEC_ACTIVATIONS) site_resolve(c, r, s, "sensitivity.candidates", true);
+}
+
+static void read_sensitivity(const schema_context *c, const registry *r, spec_sensitivity *s) {
+    s->n_candidates = candidates_read(c, s->candidates_node, &s->candidates);
+    for (int i = 0; i < s->n_candidates; i++) check_candidate(c, r, &s->candidates[i], s->sites);
+}
+
 /* ---- the whole file ---- */
 
 static schema_context context_of(spec *s, diags *d) {
-    return (schema_context){.a = &s->a, .d = d, .file = s->file, .top = &spec_schema};
+    return (schema_context){.a = &s->a,
+                            .d = d,
+                            .file = s->file,
+                            .top = &spec_schema,
+                            .kind = s->kind_bit,
+                            .kinds = spec_kinds,
+                            .kind_notes = spec_kind_notes};
+}
+
+/* Which keys there are depends on the kind, so it is read first; after a slip the
+ * keys are checked against the nearest one. */
+static unsigned read_kind(const yaml_node *root) {
+    const yaml_node *n = yaml_get(root, "kind");
+    int known = 0;
+    while (spec_kinds[known] != NULL) known++;
+    const char *near =
+        n != NULL && n->kind == YAML_SCALAR ? suggest_nearest(n->text, spec_kinds, known) : NULL;
+    for (int i = 0; near != NULL && i < known; i++)
+        if (strcmp(near, spec_kinds[i]) == 0) return 1u << i;
+    return 0;
 }
 
 /* The file's name without folder and suffix, with other letters as '-'. */
@@ -150,11 +200,14 @@ static status check_tree(spec *s, yaml_node *root, const char *const *settings, 
     bad = apply_settings(s, root, settings, n_settings, d);
     if (bad) return bad;
     s->root = root;
+    s->kind_bit = read_kind(root);
     schema_context c = context_of(s, d);
     schema_parse(&c, &spec_schema, root, "", s);
     if (s->name == NULL) s->name = default_name(s);
     check_train(s, &c);
     read_quant(&c, r, &s->quant);
+    read_renames(&c, &s->model);
+    read_sensitivity(&c, r, &s->sensitivity);
     return diags_status(d);
 }
 
@@ -180,7 +233,9 @@ status spec_load_text(spec *s, const char *name, const char *text, const registr
 void spec_close(spec *s) { arena_fini(&s->a); }
 
 bool spec_describes_layers(spec *s) {
-    if (s->root == NULL || yaml_get(s->root, "data") == NULL || yaml_get(s->root, "model") == NULL)
+    if (s->root == NULL) return false;
+    bool tensors = s->kind_bit == 1u << KIND_TENSORS;
+    if (!tensors && (yaml_get(s->root, "data") == NULL || yaml_get(s->root, "model") == NULL))
         return false;
     diags quiet;
     diags_init(&quiet);
@@ -190,7 +245,8 @@ bool spec_describes_layers(spec *s) {
         const field *f = &spec_schema.fields[i];
         yaml_node *key = &(yaml_node){.kind = YAML_SCALAR, .text = f->key};
         yaml_node *value = yaml_get(s->root, f->key);
-        if (strcmp(f->key, "data") != 0 && strcmp(f->key, "model") != 0) continue;
+        bool describes = strcmp(f->key, "data") == 0 || strcmp(f->key, "model") == 0;
+        if (!describes || value == NULL) continue;
         yaml_node only = {.kind = YAML_MAP, .n = 1, .keys = &key, .items = &value};
         schema one = {f, 1};
         schema_parse(&c, &one, &only, "", &scratch);
@@ -200,11 +256,32 @@ bool spec_describes_layers(spec *s) {
     return fine;
 }
 
+/* Without the keys of a `sensitivity` that there is not. */
+typedef struct walk_filter {
+    schema_visit_fn visit;
+    void *arg;
+    bool sensitivity;
+} walk_filter;
+
+static void visit_present(const schema_value *v, void *arg) {
+    const walk_filter *f = arg;
+    if (f->sensitivity || strncmp(v->key, "sensitivity.", 12) != 0) f->visit(v, f->arg);
+}
+
+bool spec_is_tree_key(const char *key) {
+    static const char *const trees[] = {"quant.", "model.rename.", "sensitivity.candidates",
+                                        "sensitivity.layers"};
+    for (size_t i = 0; i < sizeof trees / sizeof *trees; i++)
+        if (strncmp(key, trees[i], strlen(trees[i])) == 0) return true;
+    return false;
+}
+
 void spec_walk(spec *s, schema_visit_fn visit, void *arg) {
+    walk_filter f = {visit, arg, s->sensitivity.candidates_node != NULL};
     diags none;
     diags_init(&none);
     schema_context c = context_of(s, &none);
-    schema_walk(&c, &spec_schema, s, "", visit, arg);
+    schema_walk(&c, &spec_schema, s, "", visit_present, &f);
     diags_fini(&none);
 }
 
@@ -225,11 +302,11 @@ void spec_walk_given(spec *s, void (*visit)(const char *key, const char *text, v
 }
 
 void spec_print_reference(strbuf *out) {
-    schema_print_reference(&spec_schema, 0, out);
+    schema_print_reference(&spec_schema, spec_kinds, 0, out);
     strbuf_add(
         out,
         "\nKeys of a site (quant.weights, quant.activations), beside the scheme's parameters\n");
-    schema_print_reference(&site_schema, 2, out);
+    schema_print_reference(&site_schema, spec_kinds, 2, out);
 }
 
 int64_t spec_point_step(const schedule_point *p, int64_t steps_per_epoch, int64_t steps) {
