@@ -106,6 +106,7 @@ static void print_domain(const field *f, strbuf *out) {
         strbuf_addf(out, "a mapping with %s: ", f->tag);
         print_choices(f->choices, out);
         break;
+    case FIELD_NODE: strbuf_add(out, f->ends); break;
     default: strbuf_add(out, "a mapping"); break;
     }
 }
@@ -626,10 +627,7 @@ static void reference_line(int indent, const char *key, const field *f, const ch
     strbuf domain = {0};
     print_domain(f, &domain);
     strbuf_addf(out, "%*s%-*s %s\n", indent, "", 18 - indent, key, f->doc);
-    if (f->type != FIELD_MAP && f->type != FIELD_NODE)
-        strbuf_addf(out, "%*s%s", 21, "", domain.s);
-    else
-        strbuf_addf(out, "%*s%s", 21, "", f->type == FIELD_MAP ? "a mapping" : f->ends);
+    strbuf_addf(out, "%*s%s", 21, "", domain.s);
     if (f->dflt != NULL) strbuf_addf(out, "; default %s", *f->dflt != '\0' ? f->dflt : "''");
     if (f->required) strbuf_add(out, "; required");
     if (f->kinds != 0) strbuf_add(out, "; kind "), print_set(kinds, f->kinds, out);

@@ -94,7 +94,7 @@ static void read_quant(const schema_context *c, const registry *r, spec_quant *q
 
 static void read_renames(const schema_context *c, spec_model *m) {
     m->n_renames = rename_read(c, m->rename_node, &m->renames);
-    if (m->rename_node == NULL || m->weights != NULL || c->d->errors > 0) return;
+    if (m->n_renames == 0 || m->weights != NULL || c->d->errors > 0) return;
     diag_error_at(c->d, ERR_SPEC, &m->rename_node->at, "model.rename without model.weights");
     diag_hint(c->d, "it is about the names in a file of weights");
 }

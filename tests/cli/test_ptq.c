@@ -92,7 +92,7 @@ static weights read_weights(void) {
     weights w = {.n = 0};
     tensor_file f;
     char *path = in_dir("w.safetensors");
-    bool rounded;
+    bool rounded = false;
     cr_assert(tensor_file_open(&f, path, &d) == OK);
     for (; w.n < f.n; w.n++) {
         const tensor_entry *t = &f.tensors[w.n];
@@ -268,7 +268,7 @@ static void quantize_by_hand(const char *tensor, const char *settings) {
     weights w = read_weights();
     char *path = in_dir("q.npy");
     tensor_file f;
-    bool rounded;
+    bool rounded = false;
     float *x;
     cr_assert(tensor_file_open(&f, path, &d) == OK);
     cr_assert(tensor_entry_floats(&f, &f.tensors[0], &d, &x, &rounded) == OK);
