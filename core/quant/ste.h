@@ -13,6 +13,7 @@ typedef struct estimator {
     const qb_ste *table;
 } estimator;
 
+/* c->plugin NULL: none, for a site that only evaluates. */
 status estimator_open(estimator *e, const plugin_choice *c, const quantizer *q, const place *at,
                       diags *d);
 void estimator_close(estimator *e);
