@@ -66,7 +66,7 @@ status cli_int(const cli_args *a, const char *name, int64_t lo, int64_t hi, int6
 status cli_db_path(const cli_args *a, bool create, char **path);
 
 /* One file for each verb. */
-extern const verb verb_bench, verb_check, verb_help, verb_info, verb_inspect, verb_ls, verb_plan,
-    verb_plugins, verb_quantize, verb_run, verb_version;
+extern const verb verb_bench, verb_check, verb_eval, verb_help, verb_info, verb_inspect, verb_ls,
+    verb_plan, verb_plugins, verb_quantize, verb_run, verb_version;
 
 #endif

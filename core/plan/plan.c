@@ -9,7 +9,7 @@
 
 /* ---- data and model ---- */
 
-static data_source source_of(const spec *s, const spec_split *split, glyph_split role) {
+data_source plan_source(const spec_split *split, glyph_split role, double mean, double std) {
     return (data_source){.format = split->format == FORMAT_GLYPHS ? DATA_GLYPHS : DATA_IDX,
                          .split = role,
                          .seed = split->seed,
@@ -17,13 +17,14 @@ static data_source source_of(const spec *s, const spec_split *split, glyph_split
                          .images = split->images,
                          .labels = split->labels,
                          .limit = split->limit,
-                         .mean = s->data.normalize.mean,
-                         .std = s->data.normalize.std};
+                         .mean = mean,
+                         .std = std};
 }
 
 static status plan_data(plan *p, diags *d) {
-    p->train = source_of(p->spec, &p->spec->data.train, GLYPHS_OF_TRAIN);
-    p->test = source_of(p->spec, &p->spec->data.test, GLYPHS_OF_TEST);
+    double mean = p->spec->data.normalize.mean, std = p->spec->data.normalize.std;
+    p->train = plan_source(&p->spec->data.train, GLYPHS_OF_TRAIN, mean, std);
+    p->test = plan_source(&p->spec->data.test, GLYPHS_OF_TEST, mean, std);
     status bad = dataset_shape(&p->train, d, &p->train_size);
     if (!bad) bad = dataset_shape(&p->test, d, &p->test_size);
     if (!bad) bad = dataset_hash(&p->train, d, p->train_hash);

@@ -415,7 +415,10 @@ status packed_floats(const packed_file *p, const packed_tensor *t, const registr
     if (*x == NULL)
         return diag_error(d, ERR_RESOURCE, "%s: no memory for '%s'", p->f.path, t->name);
     bad = open_and_decode(p, t, &config, &packer, d, *x);
-    if (bad) free(*x);
+    if (bad) {
+        free(*x);
+        *x = NULL;
+    }
     return bad;
 }
 

@@ -91,7 +91,7 @@ status packed_config(const packed_file *p, const char *name, const packed_quanti
 status packed_check_levels(const packed_file *p, const packed_quantizer *how, const quantizer *q,
                            diags *d);
 
-/* The tensor's values, decoded; free(*x). */
+/* The tensor's values, decoded; free(*x), which is not set or NULL after an error. */
 status packed_floats(const packed_file *p, const packed_tensor *t, const registry *r, diags *d,
                      float **x);
 

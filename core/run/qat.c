@@ -6,6 +6,8 @@
 #include "io/safetensors.h"
 #include "quant/metrics.h"
 #include "run/interrupt.h"
+#include "run/pack_model.h"
+#include "run/parity.h"
 #include "run/trainer.h"
 #include "util/clock.h"
 #include "util/files.h"
@@ -195,6 +197,38 @@ static status save_weights(const qat_job *j, const trainer *t, diags *d, char sh
     return bad;
 }
 
+typedef struct packed_result {
+    char *path, *rel, sha256[HASH_HEX];
+    int64_t bytes;
+    parity_result parity;
+} packed_result;
+
+/* Writes the packed model and has another process predict from it. */
+static status save_packed(const qat_job *j, trainer *t, diags *d, packed_result *out) {
+    *out = (packed_result){.path = path_join(j->dir, "model.packed.safetensors"),
+                           .rel = path_join(j->rel, "model.packed.safetensors")};
+    status bad = pack_model(&t->m, j->p, out->path, d, out->sha256, &out->bytes);
+    if (bad) return bad;
+    return parity_measure(&(parity_job){.packed = out->path,
+                                        .dir = j->dir,
+                                        .test = &j->p->test,
+                                        .own = &t->last,
+                                        .samples = j->p->spec->verify.packed_parity.samples},
+                          &out->parity, d);
+}
+
+static void record_packed(const qat_job *j, packed_result *r) {
+    const parity_result *p = &r->parity;
+    store_artifact(j->s, j->run, "packed", r->rel, r->sha256, r->bytes);
+    store_final(j->s, j->run, "parity_samples", "model", (double)p->samples, p->samples);
+    store_final(j->s, j->run, "parity_differences", "model", (double)p->differences, p->samples);
+}
+
+static void free_packed(packed_result *r) {
+    free(r->path);
+    free(r->rel);
+}
+
 static status finish(const qat_job *j, trainer *t, const progress *g, diags *d) {
     tensor_metrics measured[MODEL_MAX_LAYERS];
     int64_t weights = 0, packed = 0;
@@ -210,8 +244,13 @@ static status finish(const qat_job *j, trainer *t, const progress *g, diags *d) 
     }
     char sha256[HASH_HEX];
     int64_t bytes;
+    packed_result written = {0};
     if (!bad) bad = save_weights(j, t, d, sha256, &bytes);
-    if (bad) return bad;
+    if (!bad) bad = save_packed(j, t, d, &written);
+    if (bad) {
+        free_packed(&written);
+        return bad;
+    }
     char *path = path_join(j->rel, "weights.safetensors");
     store_begin(j->s);
     record_layers(j, t, measured);
@@ -223,8 +262,12 @@ static status finish(const qat_job *j, trainer *t, const progress *g, diags *d) 
     store_final(j->s, j->run, "bits_per_weight", "model", (double)packed * 8 / (double)weights, 0);
     store_final(j->s, j->run, "packed_bytes", "model", (double)packed, 0);
     store_artifact(j->s, j->run, "weights", path, sha256, bytes);
+    record_packed(j, &written);
     free(path);
-    return store_commit(j->s, d);
+    free_packed(&written);
+    bad = store_commit(j->s, d);
+    if (!bad) bad = parity_verdict(&written.parity, j->p->spec->verify.packed_parity.tolerance, d);
+    return bad;
 }
 
 status qat_run(const qat_job *j, diags *d) {

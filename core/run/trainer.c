@@ -8,8 +8,6 @@
 #include "util/mem.h"
 #include "util/rng.h"
 
-enum { EVAL_ROWS = 256 };
-
 const char *const trainer_phase_name[STEP_PHASES] = {"data", "quantize", "forward", "backward",
                                                      "optimizer"};
 
@@ -32,6 +30,7 @@ void trainer_close(trainer *t) {
     model_close(&t->m);
     free(t->order);
     free(t->label);
+    evaluation_free(&t->last);
     *t = (trainer){0};
 }
 
@@ -73,39 +72,10 @@ status trainer_step(trainer *t, double *loss_sum, int64_t *n, diags *d) {
     return OK;
 }
 
-/* The class of the largest logit, the first of equals. */
-static int64_t count_right(const tape_value *logits, const int32_t *label, int64_t n) {
-    int64_t right = 0, K = logits->cols;
-    for (int64_t i = 0; i < n; i++) {
-        const float *z = logits->x + i * K;
-        int64_t best = 0;
-        for (int64_t k = 1; k < K; k++)
-            if (z[k] > z[best]) best = k;
-        right += best == label[i];
-    }
-    return right;
-}
-
 status trainer_evaluate(trainer *t, const dataset *data, double *accuracy, double *loss, diags *d) {
-    int64_t right = 0, order[EVAL_ROWS];
-    double sum = 0;
-    status bad = OK;
-    model_set_progress(&t->m, 1);
-    tape_params_changed(&t->m.t); /* quantized weights of training may be random */
-    for (int64_t from = 0; from < data->n && !bad; from += EVAL_ROWS) {
-        int64_t n = data->n - from < EVAL_ROWS ? data->n - from : EVAL_ROWS;
-        for (int64_t i = 0; i < n; i++) order[i] = from + i;
-        dataset_gather(data, order, n, t->m.input->x, t->label);
-        tape_pass p = {.rows = n};
-        double batch_loss;
-        bad = model_forward(&t->m, &p, t->label, &batch_loss, d);
-        if (bad) break;
-        sum += batch_loss;
-        right += count_right(t->m.logits, t->label, n);
-    }
-    tape_params_changed(&t->m.t);
-    *accuracy = (double)right / (double)data->n;
-    *loss = sum / (double)data->n;
+    status bad = eval_model(&t->m, data, &t->last, d);
+    tape_params_changed(&t->m.t); /* training quantizes anew */
+    *accuracy = t->last.accuracy, *loss = t->last.loss;
     return bad;
 }
 

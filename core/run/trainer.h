@@ -5,6 +5,7 @@
 #define RUN_TRAINER_H
 
 #include "plan/plan.h"
+#include "run/eval_model.h"
 
 /* Where the time of a step goes. */
 typedef enum trainer_phase {
@@ -29,6 +30,7 @@ typedef struct trainer {
     int64_t order_epoch;
     int32_t *label; /* of the batch */
     double own_seconds[STEP_PHASES];
+    evaluation last; /* of the last trainer_evaluate() */
 } trainer;
 
 /* plan and data are borrowed. */

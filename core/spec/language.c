@@ -70,6 +70,18 @@ static const field data_fields[] = {
 #undef AT
 static const schema data_schema = {data_fields, COUNT(data_fields)};
 
+/* What `eval --data '{...}'` takes: the keys of data.test. */
+static const field eval_fields[] = {
+    {.key = "data",
+     .type = FIELD_VARIANT,
+     .tag = "format",
+     .choices = formats,
+     .map = test_formats,
+     .required = true,
+     .doc = "samples to measure on"},
+};
+const schema eval_schema = {eval_fields, COUNT(eval_fields)};
+
 /* ---- model ---- */
 
 #define AT(member) offsetof(spec_model, member)
@@ -150,6 +162,27 @@ static const field train_fields[] = {
 #undef AT
 static const schema train_schema = {train_fields, COUNT(train_fields)};
 
+/* ---- verify ---- */
+
+#define AT(member)                                                                                 \
+    (offsetof(spec, verify.packed_parity.member) - offsetof(spec, verify.packed_parity))
+static const field parity_fields[] = {
+    {FIELD(samples, FIELD_INT), .min = 0, .max = MANY, .dflt = "0", .not_identity = true,
+     .doc = "of the test set, from its first on; 0: all"},
+    {FIELD(tolerance, FIELD_REAL), .min = 0, .max = 1, .dflt = "0", .not_identity = true,
+     .doc = "share of predictions that may differ; 0: logits are equal bit for bit as well"},
+};
+#undef AT
+static const schema parity_schema = {parity_fields, COUNT(parity_fields)};
+
+#define AT(member) (offsetof(spec, verify.member) - offsetof(spec, verify))
+static const field verify_fields[] = {
+    {FIELD(packed_parity, FIELD_MAP), .map = &parity_schema,
+     .doc = "another process reads the packed model back and must predict the same"},
+};
+#undef AT
+static const schema verify_schema = {verify_fields, COUNT(verify_fields)};
+
 /* ---- quant: checked by site.c, against the plugins' own tables ---- */
 
 #define AT(member) offsetof(spec_quant, member##_node)
@@ -221,6 +254,7 @@ static const field top_fields[] = {
     {FIELD(schedule, FIELD_MAP), .map = &schedule_schema,
      .doc = "numbers that change over the training"},
     {FIELD(train, FIELD_MAP), .map = &train_schema, .doc = "how long"},
+    {FIELD(verify, FIELD_MAP), .map = &verify_schema, .doc = "what is checked at the end of a run"},
 };
 #undef AT
 const schema spec_schema = {top_fields, COUNT(top_fields)};

@@ -10,6 +10,9 @@
 /* The top level; fills a `spec` (spec.h). */
 extern const schema spec_schema;
 
+/* One key, `data`: the keys of data.test; fills a `spec_split` (spec.h). */
+extern const schema eval_schema;
+
 /* The host's keys of quant.weights and quant.activations; fills a `site_values`
  * (site.h). */
 extern const schema site_schema;

@@ -94,6 +94,12 @@ typedef struct spec {
         int64_t epochs, steps; /* 0: not given; one of the two is */
         schedule_point eval_every;
     } train;
+    struct {
+        struct {
+            int64_t samples; /* 0: all */
+            double tolerance;
+        } packed_parity;
+    } verify;
 } spec;
 
 /* Reads, applies the --set settings and checks everything that does not need the
@@ -104,6 +110,10 @@ void spec_close(spec *s);
 
 /* The same for a text in memory. */
 status spec_load_text(spec *s, const char *name, const char *text, const registry *r, diags *d);
+
+/* The keys of data.test alone, as a YAML map: "{format: glyphs, n: 100}". Strings are
+ * in the arena. */
+status spec_read_split(arena *a, const char *text, spec_split *out, diags *d);
 
 /* After spec_load() failed: are `data` and `model` right, so that the errors which
  * need the layers can be found as well? */
