@@ -443,3 +443,52 @@ Test(eval, bad_input_has_the_right_exit_code, .init = setup, .fini = teardown) {
     refused(4, "m.safetensors: 'fc1.weight': its packer says that the codes are damaged (code 784)",
             "$Q eval m.safetensors --data s.yaml");
 }
+
+/* ---- inspect and quantize ---- */
+
+Test(inspect, shows_how_a_packed_model_is_quantized, .init = setup, .fini = teardown) {
+    free(make_model("--set 'quant.skip=[fc2]'"));
+    char *text = expect(0, "$Q inspect m.safetensors");
+    cr_assert(strstr(text, "packed model: mlp 784-40-24-10, rmsnorm, no biases\n") == text, "%s",
+              text);
+    free(text);
+    json_t *fc1 = json_of(expect(0, "$Q inspect m.safetensors --json | grep fc1.weight")),
+           *fc2 = json_of(expect(0, "$Q inspect m.safetensors --json | grep fc2.weight")),
+           *fc3 = json_of(expect(0, "$Q inspect m.safetensors --json | grep fc3.weight")),
+           *input = json_of(expect(0, "$Q inspect m.safetensors --json | grep fc1.input"));
+    cr_assert_str_eq(text_of(fc1, "scheme"), "bitnet158");
+    cr_assert_str_eq(text_of(fc1, "packer"), "base3");
+    cr_assert(real_of(fc1, "bytes") == 40 * 157 + 4 &&
+              near(real_of(fc1, "bits_per_weight"), (40 * 157 + 4) * 8.0 / (40 * 784), 1e-15, 0));
+    cr_assert_str_eq(text_of(fc2, "kind"), "float");
+    cr_assert(real_of(fc2, "bits_per_weight") == 32);
+    cr_assert_str_eq(text_of(fc3, "granularity"), "group");
+    cr_assert_str_eq(text_of(fc3, "scale_dtype"), "f16");
+    cr_assert(real_of(fc3, "group_size") == 10 && real_of(fc3, "n_groups") == 30);
+    cr_assert_str_eq(text_of(input, "kind"), "activation");
+    json_decref(fc1);
+    json_decref(fc2);
+    json_decref(fc3);
+    json_decref(input);
+}
+
+Test(quantize, writes_a_packed_file_of_tensors, .init = setup, .fini = teardown) {
+    free(make_model(""));
+    json_t *made =
+        json_of(expect(0, "$Q quantize w.safetensors --tensor fc2.weight --scheme int --set "
+                          "bits=3 --set granularity=group --set group_size=16 --set "
+                          "ragged=short --set scale_dtype=f16 --json -o q.safetensors"));
+    json_t *has = json_of(expect(0, "$Q inspect q.safetensors --json"));
+    cr_assert_str_eq(text_of(has, "tensor"), "fc2.weight");
+    cr_assert_str_eq(text_of(has, "params"), "bits=3 symmetric=true narrow_range=true");
+    cr_assert(real_of(has, "bytes") == real_of(made, "packed_bytes") &&
+              real_of(has, "bits_per_weight") == real_of(made, "bits_per_weight") &&
+              real_of(has, "n_groups") == real_of(made, "n_groups"));
+    json_decref(made);
+    json_decref(has);
+    free(expect(0, "$Q quantize w.safetensors --scheme bitnet158 -q --output all.safetensors && $Q "
+                   "inspect all.safetensors --json | wc -l | grep -qx 3"));
+    refused(4, "it has tensors but no model", "$Q eval all.safetensors --data s.yaml");
+    refused(7, "none/q.safetensors",
+            "$Q quantize w.safetensors --scheme int -o none/q.safetensors");
+}
