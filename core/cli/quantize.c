@@ -93,7 +93,8 @@ static status run(const cli_args *a) {
                       .n_settings = n,
                       .codes_path = cli_value(a, "--codes"),
                       .meta_path = cli_value(a, "--meta"),
-                      .dequant_path = cli_value(a, "--dequant")};
+                      .dequant_path = cli_value(a, "--dequant"),
+                      .packed_path = cli_value(a, "--output")};
     bool json = cli_has(a, "--json");
     table t;
     registry r;
@@ -115,7 +116,9 @@ const verb verb_quantize = {
     .text = "A tensor is (R, C): R its first dimension, C the product of the others. --set takes "
             "any key of a\n"
             "spec's `weights:` map: --set bits=4 --set granularity=group --set group_size=128 "
-            "--set scale_dtype=f16\n",
+            "--set scale_dtype=f16\n"
+            "A packed file has codes, metadata and all that decoding needs; its format is in "
+            "core/quant/README.md.\n",
     .options = {{"--scheme", "NAME", "the scheme (`quantbench plugins list`)"},
                 {"--set", "KEY=VALUE",
                  "a parameter of the scheme or a key of the site; may be repeated"},
@@ -124,6 +127,7 @@ const verb verb_quantize = {
                 {"--codes", "F.npy", "write the level indices (uint8, the tensor's shape)"},
                 {"--meta", "F.npy", "write the stored metadata (float32, groups x metadata)"},
                 {"--dequant", "F.npy", "write the dequantized tensor (float32)"},
+                {"--output", "OUT.safetensors", "write the tensors as a packed file (-o)"},
                 {"--json", NULL, "one JSON object for each tensor"}},
     .run = run,
 };

@@ -45,8 +45,8 @@ const verb verb_run = {
     .min_words = 1,
     .max_words = 1,
     .summary = "run an experiment: every run of the spec that is not done",
-    .text = "Results go to the database, weights to runs/UID/ beside it. A run that is done "
-            "already (same\n"
+    .text = "Results go to the database, weights and the packed model to runs/UID/ beside it. A "
+            "run that is done already (same\n"
             "settings, seed, data, plugins and numeric version) is skipped and said so.\n",
     .options = {STUDY_SET_OPTION,
                 {"--db", "FILE", "the results database"},

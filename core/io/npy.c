@@ -176,7 +176,9 @@ status npy_write(const char *path, dtype type, const int64_t *shape, int n_dims,
     strbuf b = {0};
     int64_t n = 1;
     strbuf_addf(&b, "{'descr': '%s', 'fortran_order': False, 'shape': (",
-                type == DTYPE_U8 ? "|u1" : "<f4");
+                type == DTYPE_U8    ? "|u1"
+                : type == DTYPE_I32 ? "<i4"
+                                    : "<f4");
     for (int i = 0; i < n_dims; i++) {
         strbuf_addf(&b, "%s%" PRId64, i > 0 ? ", " : "", shape[i]);
         n *= shape[i];

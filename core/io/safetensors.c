@@ -95,13 +95,16 @@ static status check_cover(const tensor_file *f, const uint8_t *data, int64_t n, 
     return bad;
 }
 
-static status check_metadata(const tensor_file *f, const json_t *v, diags *d) {
+static status read_texts(tensor_file *f, const json_t *v, diags *d) {
     const char *key;
     json_t *value;
     if (!json_is_object(v)) return refuse(f, NULL, "__metadata__ is not an object", d);
+    f->texts = mem_calloc(json_object_size(v) + 1, sizeof *f->texts);
     json_object_foreach((json_t *)(uintptr_t)v, key, value) {
         if (!json_is_string(value))
             return refuse(f, NULL, "__metadata__ must map strings to strings", d);
+        f->texts[f->n_texts++] =
+            (named_text){mem_strdup(key), mem_strdup(json_string_value(value))};
     }
     return OK;
 }
@@ -112,7 +115,7 @@ static status read_header(tensor_file *f, json_t *root, const uint8_t *data, int
     if (json_object_size(root) > TENSORS_LIMIT)
         return refuse(f, NULL, "more than 65536 tensors", d);
     json_object_foreach(root, name, v) {
-        status bad = strcmp(name, "__metadata__") == 0 ? check_metadata(f, v, d)
+        status bad = strcmp(name, "__metadata__") == 0 ? read_texts(f, v, d)
                                                        : read_tensor(f, name, v, data, n, d);
         if (bad) return bad;
     }
@@ -147,35 +150,58 @@ status safetensors_parse(tensor_file *f, diags *d) {
 /* ---- writing ---- */
 
 static int by_name(const void *a, const void *b) {
-    return strcmp(((const named_floats *)a)->name, ((const named_floats *)b)->name);
+    return strcmp(((const named_tensor *)a)->name, ((const named_tensor *)b)->name);
 }
 
-static int64_t bytes_of(const named_floats *t) {
-    int64_t n = sizeof(float);
+static int by_key(const void *a, const void *b) {
+    return strcmp(((const named_text *)a)->key, ((const named_text *)b)->key);
+}
+
+static int64_t bytes_of(const named_tensor *t) {
+    int64_t n = dtype_bytes(t->type);
     for (int i = 0; i < t->n_dims; i++) n *= t->shape[i];
     return n;
 }
 
-/* NULL if a name is not UTF-8 or stands twice. */
-static char *make_header(const named_floats *tensors, int n) {
-    json_t *root = json_object();
+static json_t *tensor_header(const named_tensor *t, int64_t at) {
+    json_t *entry = json_object(), *shape = json_array(), *range = json_array();
+    for (int k = 0; k < t->n_dims; k++) json_array_append_new(shape, json_integer(t->shape[k]));
+    json_array_append_new(range, json_integer(at));
+    json_array_append_new(range, json_integer(at + bytes_of(t)));
+    json_object_set_new(entry, "dtype", json_string(dtype_name(t->type)));
+    json_object_set_new(entry, "shape", shape);
+    json_object_set_new(entry, "data_offsets", range);
+    return entry;
+}
+
+/* NULL if a name or text is not UTF-8. */
+static char *make_header(const named_tensor *tensors, int n, const named_text *texts, int n_texts) {
+    json_t *root = json_object(), *meta = json_object();
+    bool fine = true;
     int64_t at = 0;
+    for (int i = 0; i < n_texts; i++)
+        fine &= json_object_set_new(meta, texts[i].key, json_string(texts[i].value)) == 0;
+    if (n_texts > 0) json_object_set(root, "__metadata__", meta);
     for (int i = 0; i < n; i++) {
-        json_t *entry = json_object(), *shape = json_array(), *range = json_array();
-        for (int k = 0; k < tensors[i].n_dims; k++)
-            json_array_append_new(shape, json_integer(tensors[i].shape[k]));
-        json_array_append_new(range, json_integer(at));
+        fine &= json_object_set_new(root, tensors[i].name, tensor_header(&tensors[i], at)) == 0;
         at += bytes_of(&tensors[i]);
-        json_array_append_new(range, json_integer(at));
-        json_object_set_new(entry, "dtype", json_string("F32"));
-        json_object_set_new(entry, "shape", shape);
-        json_object_set_new(entry, "data_offsets", range);
-        json_object_set_new(root, tensors[i].name, entry);
     }
-    bool whole = json_object_size(root) == (size_t)n; /* an entry is missing else */
-    char *text = whole ? json_dumps(root, JSON_COMPACT) : NULL;
+    char *text = fine ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
+    json_decref(meta);
     return text;
+}
+
+static status check_names(const char *path, const named_tensor *tensors, int n, diags *d) {
+    for (int i = 0; i < n; i++) {
+        const char *name = tensors[i].name;
+        if (i > 0 && strcmp(tensors[i - 1].name, name) == 0)
+            return diag_error(d, ERR_INPUT, "%s: two tensors would be named '%s'", path, name);
+        if (strcmp(name, "__metadata__") == 0)
+            return diag_error(d, ERR_INPUT, "%s: the format keeps the name '%s' for itself", path,
+                              name);
+    }
+    return OK;
 }
 
 static status add(file_out *f, hasher *h, const void *data, size_t n, diags *d) {
@@ -183,12 +209,8 @@ static status add(file_out *f, hasher *h, const void *data, size_t n, diags *d) 
     return file_out_add(f, data, n, d);
 }
 
-status safetensors_write(const char *path, named_floats *tensors, int n, diags *d, char sha256[65],
-                         int64_t *bytes) {
-    qsort(tensors, (size_t)n, sizeof *tensors, by_name);
-    char *header = make_header(tensors, n);
-    if (header == NULL)
-        return diag_error(d, ERR_BUG, "%s: a tensor name is not UTF-8 or stands twice", path);
+static status write_file(const char *path, const char *header, const named_tensor *tensors, int n,
+                         diags *d, char sha256[65], int64_t *bytes) {
     size_t length = strlen(header), padded = (length + 7) & ~(size_t)7;
     uint8_t start[8];
     for (int i = 0; i < 8; i++) start[i] = (uint8_t)((uint64_t)padded >> (8 * i));
@@ -196,7 +218,7 @@ status safetensors_write(const char *path, named_floats *tensors, int n, diags *
     hasher h;
     hash_init(&h);
     status bad = file_out_open(&out, path, d);
-    if (bad) goto done;
+    if (bad) return bad;
     bad = add(&out, &h, start, sizeof start, d);
     if (!bad) bad = add(&out, &h, header, length, d);
     if (!bad) bad = add(&out, &h, "       ", padded - length, d);
@@ -210,7 +232,34 @@ status safetensors_write(const char *path, named_floats *tensors, int n, diags *
     else
         file_out_abort(&out);
     hash_end(&h, sha256);
-done:
+    return bad;
+}
+
+status safetensors_write_tensors(const char *path, named_tensor *tensors, int n, named_text *texts,
+                                 int n_texts, diags *d, char sha256[65], int64_t *bytes) {
+    qsort(tensors, (size_t)n, sizeof *tensors, by_name);
+    if (n_texts > 0) qsort(texts, (size_t)n_texts, sizeof *texts, by_key);
+    status bad = check_names(path, tensors, n, d);
+    if (bad) return bad;
+    char *header = make_header(tensors, n, texts, n_texts);
+    bad = header != NULL
+              ? write_file(path, header, tensors, n, d, sha256, bytes)
+              : diag_error(d, ERR_INPUT, "%s: the name of a tensor or a text is not UTF-8", path);
     free(header);
+    return bad;
+}
+
+status safetensors_write(const char *path, const named_floats *tensors, int n, diags *d,
+                         char sha256[65], int64_t *bytes) {
+    named_tensor *list = mem_calloc((size_t)n + 1, sizeof *list);
+    for (int i = 0; i < n; i++) {
+        list[i] = (named_tensor){.name = tensors[i].name,
+                                 .type = DTYPE_F32,
+                                 .n_dims = tensors[i].n_dims,
+                                 .data = tensors[i].data};
+        memcpy(list[i].shape, tensors[i].shape, sizeof list[i].shape);
+    }
+    status bad = safetensors_write_tensors(path, list, n, NULL, 0, d, sha256, bytes);
+    free(list);
     return bad;
 }

@@ -90,10 +90,27 @@ status tensor_file_open(tensor_file *f, const char *path, diags *d) {
 
 void tensor_file_close(tensor_file *f) {
     for (int i = 0; i < f->n; i++) free(f->tensors[i].name);
+    for (int i = 0; i < f->n_texts; i++) {
+        free((char *)(uintptr_t)f->texts[i].key);
+        free((char *)(uintptr_t)f->texts[i].value);
+    }
     free(f->tensors);
+    free(f->texts);
     free(f->bytes);
     free(f->path);
     *f = (tensor_file){0};
+}
+
+const tensor_entry *tensor_file_find(const tensor_file *f, const char *name) {
+    for (int i = 0; i < f->n; i++)
+        if (strcmp(f->tensors[i].name, name) == 0) return &f->tensors[i];
+    return NULL;
+}
+
+const char *tensor_file_text(const tensor_file *f, const char *key) {
+    for (int i = 0; i < f->n_texts; i++)
+        if (strcmp(f->texts[i].key, key) == 0) return f->texts[i].value;
+    return NULL;
 }
 
 static double signed_value(uint64_t bits, int bytes) {

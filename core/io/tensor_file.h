@@ -45,6 +45,11 @@ typedef struct tensor_entry {
     bool big_endian;
 } tensor_entry;
 
+/* A text that stands beside the tensors: __metadata__ of safetensors. */
+typedef struct named_text {
+    const char *key, *value;
+} named_text;
+
 typedef struct tensor_file {
     char *path;
     const char *format; /* "safetensors", "npz", "npy" */
@@ -52,10 +57,16 @@ typedef struct tensor_file {
     int64_t n_bytes;
     tensor_entry *tensors; /* in the file's order */
     int n;
+    named_text *texts; /* owned, also the strings */
+    int n_texts;
 } tensor_file;
 
 status tensor_file_open(tensor_file *f, const char *path, diags *d);
 void tensor_file_close(tensor_file *f);
+
+/* NULL if the file has none of this name. */
+const tensor_entry *tensor_file_find(const tensor_file *f, const char *name);
+const char *tensor_file_text(const tensor_file *f, const char *key);
 
 /* A matrix (R, C): R the first dimension, C the product of the others; one
  * dimension is one row, none is one element. */

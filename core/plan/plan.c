@@ -11,7 +11,7 @@
 
 /* ---- data and model ---- */
 
-static data_source source_of(const spec *s, const spec_split *split, glyph_split role) {
+data_source plan_source(const spec_split *split, glyph_split role, double mean, double std) {
     return (data_source){.format = split->format == FORMAT_GLYPHS ? DATA_GLYPHS : DATA_IDX,
                          .split = role,
                          .seed = split->seed,
@@ -19,8 +19,8 @@ static data_source source_of(const spec *s, const spec_split *split, glyph_split
                          .images = split->images,
                          .labels = split->labels,
                          .limit = split->limit,
-                         .mean = s->data.normalize.mean,
-                         .std = s->data.normalize.std};
+                         .mean = mean,
+                         .std = std};
 }
 
 static status check_pair(const plan *p, diags *d) {
@@ -37,12 +37,13 @@ static status check_pair(const plan *p, diags *d) {
  * those of the test set. */
 static status plan_data(plan *p, dataset_catalog *data, diags *d) {
     p->has_train = p->spec->data.train.format >= 0;
-    p->test = source_of(p->spec, &p->spec->data.test, GLYPHS_OF_TEST);
+    double mean = p->spec->data.normalize.mean, std = p->spec->data.normalize.std;
+    p->test = plan_source(&p->spec->data.test, GLYPHS_OF_TEST, mean, std);
     status bad = dataset_describe(data, &p->test, d, &p->test_size, p->test_hash);
     if (bad) return bad;
     p->train_size = p->test_size, p->train_size.n = 0;
     if (!p->has_train) return OK;
-    p->train = source_of(p->spec, &p->spec->data.train, GLYPHS_OF_TRAIN);
+    p->train = plan_source(&p->spec->data.train, GLYPHS_OF_TRAIN, mean, std);
     bad = dataset_describe(data, &p->train, d, &p->train_size, p->train_hash);
     return bad ? bad : check_pair(p, d);
 }

@@ -96,4 +96,7 @@ typedef struct plan {
 status plan_build(plan *p, spec *s, const registry *r, dataset_catalog *data, diags *d);
 void plan_close(plan *p);
 
+/* Where the samples of a split come from; role: which glyphs. */
+data_source plan_source(const spec_split *split, glyph_split role, double mean, double std);
+
 #endif

@@ -15,6 +15,7 @@ typedef struct packing {
     instance in;
     qb_packer_info info;
     const qb_packer *table;
+    int32_t n_levels;
 } packing;
 
 /* The default packer where none was chosen: base3 for three levels, else bits. */
@@ -33,5 +34,21 @@ int64_t packing_bound(const packing *p, int64_t rows, int64_t cols);
  * ERR_PLUGIN that names tensor and element. */
 status packing_measure(const packing *p, const char *tensor, const uint8_t *code, int64_t rows,
                        int64_t cols, diags *d, int64_t *bytes);
+
+/* The same, and the bytes as a file has them, free(*out): the chunks one after the
+ * other, each filled up with zeros to a multiple of the packer's `align`; after the
+ * last one, for a packer of variable rate, the lengths of the chunks as uint32
+ * little endian. */
+status packing_pack(const packing *p, const char *tensor, const uint8_t *code, int64_t rows,
+                    int64_t cols, diags *d, uint8_t **out, int64_t *bytes);
+
+/* What is wrong with `n_bytes` as the packed size of these codes, or NULL: to be
+ * asked before memory for the codes is allocated. */
+const char *packing_check_size(const packing *p, int64_t rows, int64_t cols, int64_t n_bytes);
+
+/* Back from bytes that may be damaged; packing_check_size() has passed. NULL, or what
+ * is wrong; then *at is the first code of the chunk or the code. */
+const char *packing_unpack(const packing *p, const uint8_t *bytes, int64_t n_bytes, int64_t rows,
+                           int64_t cols, uint8_t *code, int64_t *at);
 
 #endif

@@ -6,6 +6,8 @@
 
 status estimator_open(estimator *e, const plugin_choice *c, const quantizer *q, const place *at,
                       diags *d) {
+    *e = (estimator){0};
+    if (c->plugin == NULL) return OK; /* a model that is only evaluated */
     layout l = quantizer_layout(q, q->rows_max);
     qb_site site = {.size = sizeof site,
                     .activation = q->activation,
@@ -31,7 +33,7 @@ void estimator_close(estimator *e) {
 }
 
 void estimator_set_progress(estimator *e, double progress) {
-    params_set_live(&e->in.choice, e->in.self, progress);
+    if (e->table != NULL) params_set_live(&e->in.choice, e->in.self, progress);
 }
 
 typedef struct job {

@@ -13,7 +13,8 @@ typedef struct estimator {
     const qb_ste *table;
 } estimator;
 
-/* A refusal is ERR_SPEC at `at` (may be NULL), where the spec names the estimator. */
+/* A refusal is ERR_SPEC at `at` (may be NULL), where the spec names the estimator.
+ * c->plugin NULL: none, for a site that only evaluates. */
 status estimator_open(estimator *e, const plugin_choice *c, const quantizer *q, const place *at,
                       diags *d);
 void estimator_close(estimator *e);

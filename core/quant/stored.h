@@ -20,4 +20,13 @@ int stored_bits(const qb_meta *m, scale_dtype t);
  * number is too large for the form (or, for QB_U8, not an integer 0..255). */
 bool stored_round(const qb_meta *m, scale_dtype t, float *v);
 
+/* The stored form in bytes: F32 and F16 little endian; U8; E8M0 the exponent + 127,
+ * 255 for 0. Each has stored_bits() / 8 bytes; QB_NOT_STORED has none. v is what
+ * stored_round() gave. */
+void stored_put(const qb_meta *m, scale_dtype t, float v, uint8_t *to);
+float stored_get(const qb_meta *m, scale_dtype t, const uint8_t *from);
+
+/* The name of a stored form in files: "f32", "f16", "u8", "e8m0"; NULL: not stored. */
+const char *stored_name(const qb_meta *m, scale_dtype t);
+
 #endif

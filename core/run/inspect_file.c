@@ -1,6 +1,9 @@
 #include "run/inspect_file.h"
 
 #include <math.h>
+#include <stdlib.h>
+
+#include "run/pack_model.h"
 
 static inspect_result inspect(const tensor_entry *t) {
     inspect_result r = {.t = t, .min = INFINITY, .max = -INFINITY};
@@ -25,13 +28,56 @@ static inspect_result inspect(const tensor_entry *t) {
     return r;
 }
 
-status inspect_file(const char *path, inspect_visit_fn visit, void *arg, diags *d) {
+static void visit_quantized(const inspect_visitor *v, const packed_quantizer *q,
+                            inspect_packed *r) {
+    strbuf params = {0};
+    packed_print_params(&q->scheme, &params);
+    r->scheme = q->scheme.name, r->params = params.s;
+    r->granularity = packed_granularities[q->granularity], r->group_size = q->group_size;
+    r->scale_dtype = packed_scale_dtypes[q->scale_dtype];
+    r->n_levels = q->n_levels;
+    v->packed(r, v->arg);
+    strbuf_fini(&params);
+}
+
+static void visit_tensor(const inspect_visitor *v, const packed_tensor *t) {
+    inspect_packed r = {.name = t->name,
+                        .shape = t->shape,
+                        .n_dims = t->n_dims,
+                        .n = t->n,
+                        .n_groups = t->n_groups,
+                        .bytes = t->bytes,
+                        .bits_per_element = (double)t->bytes * 8 / (double)t->n,
+                        .packer = t->packer.name};
+    if (t->plain == NULL)
+        visit_quantized(v, &t->how, &r);
+    else
+        v->packed(&r, v->arg);
+}
+
+static status inspect_packed_file(tensor_file *f, const inspect_visitor *v, diags *d) {
+    packed_file p;
+    status bad = packed_read(&p, f, d);
+    if (bad) return bad;
+    char *line = packed_model_describe(&p);
+    if (line != NULL) v->model(line, v->arg);
+    for (int i = 0; i < p.n; i++) visit_tensor(v, &p.tensors[i]);
+    for (int i = 0; i < p.n_sites; i++)
+        visit_quantized(v, &p.sites[i].how,
+                        &(inspect_packed){.name = p.sites[i].name, .bits_per_element = NAN});
+    free(line);
+    packed_close(&p);
+    return OK;
+}
+
+status inspect_file(const char *path, const inspect_visitor *v, diags *d) {
     tensor_file f;
     status bad = tensor_file_open(&f, path, d);
     if (bad) return bad;
+    if (packed_is(&f)) return inspect_packed_file(&f, v, d);
     for (int i = 0; i < f.n; i++) {
         inspect_result r = inspect(&f.tensors[i]);
-        visit(&r, arg);
+        v->tensor(&r, v->arg);
     }
     tensor_file_close(&f);
     return OK;

@@ -12,8 +12,27 @@ typedef struct inspect_result {
     int64_t zeros, non_finite;
 } inspect_result;
 
-typedef void (*inspect_visit_fn)(const inspect_result *r, void *arg);
+/* Of a packed file: one tensor, or one activation of its model, as a user sees it. */
+typedef struct inspect_packed {
+    const char *name;
+    const int64_t *shape; /* NULL for an activation */
+    int n_dims;
+    int64_t n, n_groups, bytes;                              /* bytes: codes and metadata */
+    double bits_per_element;                                 /* NAN for an activation */
+    const char *scheme, *params, *granularity, *scale_dtype; /* scheme NULL: float */
+    const char *packer;                                      /* NULL: none */
+    int64_t group_size;
+    int n_levels;
+} inspect_packed;
 
-status inspect_file(const char *path, inspect_visit_fn visit, void *arg, diags *d);
+typedef struct inspect_visitor {
+    void (*tensor)(const inspect_result *r, void *arg);
+    void (*packed)(const inspect_packed *r, void *arg); /* instead, for a packed file */
+    void (*model)(const char *line, void *arg);         /* of a packed file that has one */
+    void *arg;
+} inspect_visitor;
+
+/* A packed file needs none of its plugins for this. */
+status inspect_file(const char *path, const inspect_visitor *v, diags *d);
 
 #endif

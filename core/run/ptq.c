@@ -19,42 +19,44 @@ static status open_loaded(model *m, const run_job *j, bool quantized, diags *d) 
 }
 
 typedef struct outcome {
-    double accuracy, loss, accuracy_float, loss_float;
+    evaluation quantized, in_float;
 } outcome;
 
 static status measure_float(const run_job *j, outcome *o, diags *d) {
     model m;
     status bad = open_loaded(&m, j, false, d);
     if (bad) return bad;
-    bad = evaluate(&m, j->test, &o->accuracy_float, &o->loss_float, d);
+    bad = evaluate(&m, j->test, &o->in_float, d);
     model_close(&m);
     return bad;
 }
 
-static status write_rows(const run_job *j, const model *m, const outcome *o, const sensitivity *s,
+static status write_rows(const run_job *j, model *m, const outcome *o, const sensitivity *s,
                          diags *d) {
     record r;
-    status bad = record_open(&r, j, m, d);
+    status bad = record_open(&r, j, m, &o->quantized, d);
     if (!bad) {
         int64_t n = j->test->n;
         store_begin(j->s);
         record_rows(&r, j);
-        store_final(j->s, j->run, "accuracy", "test", o->accuracy, n);
-        store_final(j->s, j->run, "loss", "test", o->loss, n);
-        store_final(j->s, j->run, "accuracy_float", "test", o->accuracy_float, n);
-        store_final(j->s, j->run, "loss_float", "test", o->loss_float, n);
+        store_final(j->s, j->run, "accuracy", "test", o->quantized.accuracy, n);
+        store_final(j->s, j->run, "loss", "test", o->quantized.loss, n);
+        store_final(j->s, j->run, "accuracy_float", "test", o->in_float.accuracy, n);
+        store_final(j->s, j->run, "loss_float", "test", o->in_float.loss, n);
         sensitivity_rows(s, j);
         bad = store_commit(j->s, d);
     }
+    if (!bad) bad = record_verdict(&r, j, d);
     record_close(&r);
     return bad;
 }
 
 static status measure_quantized(const run_job *j, model *m, outcome *o, diags *d) {
     sensitivity s = {0};
-    status bad = evaluate(m, j->test, &o->accuracy, &o->loss, d);
+    status bad = evaluate(m, j->test, &o->quantized, d);
     if (bad) return bad;
-    log_info("  float %6.2f %%, quantized %6.2f %%", 100 * o->accuracy_float, 100 * o->accuracy);
+    log_info("  float %6.2f %%, quantized %6.2f %%", 100 * o->in_float.accuracy,
+             100 * o->quantized.accuracy);
     bad = sensitivity_measure(&s, j->p, m, j->test, d);
     if (!bad) bad = write_rows(j, m, o, &s, d);
     sensitivity_free(&s);
@@ -67,8 +69,11 @@ status ptq_run(const run_job *j, diags *d) {
     status bad = measure_float(j, &o, d);
     if (!bad && interrupt_seen()) bad = diag_error(d, ERR_INTERRUPTED, "interrupted");
     if (!bad) bad = open_loaded(&m, j, true, d);
-    if (bad) return bad;
-    bad = measure_quantized(j, &m, &o, d);
-    model_close(&m);
+    if (!bad) {
+        bad = measure_quantized(j, &m, &o, d);
+        model_close(&m);
+    }
+    evaluation_free(&o.in_float);
+    evaluation_free(&o.quantized);
     return bad;
 }

@@ -25,7 +25,8 @@ typedef struct progress {
     stretch point, epoch; /* since the last point, since the last evaluation */
     double train_seconds; /* without evaluations */
     int64_t samples;
-    double accuracy, loss, train_loss; /* of the last evaluation */
+    evaluation last;   /* of the test set */
+    double train_loss; /* up to it */
 } progress;
 
 static double mean(const stretch *s) {
@@ -51,7 +52,7 @@ static status record_point(const run_job *j, const trainer *t, progress *g, diag
 }
 
 static status record_evaluation(const run_job *j, trainer *t, progress *g, diags *d) {
-    status bad = evaluate(&t->m, j->test, &g->accuracy, &g->loss, d);
+    status bad = evaluate(&t->m, j->test, &g->last, d);
     if (bad) return bad;
     double epoch = epoch_of(j->p, t->step);
     g->train_loss = mean(&g->epoch);
@@ -59,9 +60,9 @@ static status record_evaluation(const run_job *j, trainer *t, progress *g, diags
     str_thousands(speed, (int64_t)((double)g->samples / g->train_seconds));
     void (*say)(const char *fmt, ...) = j->talkative ? log_info : log_verbose;
     say("  epoch %-5.4g loss %.4f  test loss %.4f  accuracy %6.2f %%  %s samples/s", epoch,
-        g->train_loss, g->loss, 100 * g->accuracy, speed);
-    bad = store_metric(j->s, j->run, -1, t->step, epoch, "accuracy", "test", g->accuracy, d);
-    if (!bad) bad = store_metric(j->s, j->run, -1, t->step, epoch, "loss", "test", g->loss, d);
+        g->train_loss, g->last.loss, 100 * g->last.accuracy, speed);
+    bad = store_metric(j->s, j->run, -1, t->step, epoch, "accuracy", "test", g->last.accuracy, d);
+    if (!bad) bad = store_metric(j->s, j->run, -1, t->step, epoch, "loss", "test", g->last.loss, d);
     g->epoch = (stretch){0};
     return bad;
 }
@@ -98,19 +99,20 @@ static status train(const run_job *j, trainer *t, progress *g, diags *d) {
 static status finish(const run_job *j, trainer *t, const progress *g, diags *d) {
     record r;
     sensitivity s = {0};
-    status bad = record_open(&r, j, &t->m, d);
+    status bad = record_open(&r, j, &t->m, &g->last, d);
     if (!bad) bad = sensitivity_measure(&s, j->p, &t->m, j->test, d);
     if (!bad) {
         store_begin(j->s);
         record_rows(&r, j);
-        store_final(j->s, j->run, "accuracy", "test", g->accuracy, j->test->n);
-        store_final(j->s, j->run, "loss", "test", g->loss, j->test->n);
+        store_final(j->s, j->run, "accuracy", "test", g->last.accuracy, j->test->n);
+        store_final(j->s, j->run, "loss", "test", g->last.loss, j->test->n);
         store_final(j->s, j->run, "loss", "train", g->train_loss, 0);
         store_final(j->s, j->run, "samples_per_second", "train",
                     (double)g->samples / g->train_seconds, g->samples);
         sensitivity_rows(&s, j);
         bad = store_commit(j->s, d);
     }
+    if (!bad) bad = record_verdict(&r, j, d);
     sensitivity_free(&s);
     record_close(&r);
     return bad;
@@ -127,5 +129,6 @@ status qat_run(const run_job *j, diags *d) {
     if (!bad) bad = store_flush(j->s, d);
     if (!bad) bad = finish(j, &t, &g, d);
     trainer_close(&t);
+    evaluation_free(&g.last);
     return bad;
 }

@@ -5,6 +5,7 @@
 
 #include "io/npy.h"
 #include "plan/rules.h"
+#include "quant/packed_writer.h"
 #include "spec/language.h"
 #include "spec/tree.h"
 #include "util/hash.h"
@@ -74,6 +75,7 @@ typedef struct work {
     quantize_visit_fn visit;
     void *arg;
     diags *d;
+    packed_writer *packed;
 } work;
 
 static status write_outputs(const work *w, const tensor_entry *t, const quantizer *q,
@@ -109,6 +111,8 @@ static status quantize(const work *w, const tensor_entry *t, quantizer *q, const
         bad = tensor_metrics_measure(q, k, x, code, meta, rows, w->d, &m);
     }
     if (!bad) bad = write_outputs(w, t, q, groups, code, meta, y);
+    if (!bad && w->j->packed_path != NULL)
+        bad = packed_add_tensor(w->packed, t->name, t->shape, t->n_dims, q, k, code, meta, w->d);
     if (!bad) {
         hash_bytes(code, (size_t)t->n, sha256);
         w->visit(&(quantize_result){.tensor = t->name,
@@ -134,6 +138,7 @@ static status open_and_quantize(const work *w, const tensor_entry *t, const floa
     packing k;
     status bad = quantizer_open(&q, &w->c->config, t->name, false, rows, cols, w->d);
     if (bad) return bad;
+    params_set_live(&q.scheme.choice, q.scheme.self, 1); /* as in evaluation */
     plugin_choice packer = w->c->packer;
     bad = packing_choose(w->r, q.info.n_levels, &packer, w->d);
     if (!bad) bad = packing_open(&k, &packer, q.info.n_levels, q.info.zero_code, NULL, w->d);
@@ -189,10 +194,17 @@ static status quantize_tensors(const quantize_job *j, const choice *c, const reg
     tensor_file f;
     status bad = tensor_file_open(&f, j->path, d);
     if (bad) return bad;
-    work w = {j, c, r, visit, arg, d};
+    packed_writer packed = {0};
+    work w = {j, c, r, visit, arg, d, &packed};
     bad = check_selection(j, &f, d);
     for (int i = 0; i < f.n && !bad; i++)
         if (chosen(j, &f.tensors[i])) bad = one_tensor(&w, &f, &f.tensors[i]);
+    if (!bad && j->packed_path != NULL) {
+        char sha256[HASH_HEX];
+        int64_t bytes;
+        bad = packed_write(&packed, j->packed_path, d, sha256, &bytes);
+    }
+    packed_writer_fini(&packed);
     tensor_file_close(&f);
     return bad;
 }

@@ -14,6 +14,7 @@ typedef struct quantize_job {
     const char *const *settings; /* "bits=4": keys of a spec's `weights:` map */
     int n_settings;
     const char *codes_path, *meta_path, *dequant_path; /* .npy to write, NULL: not */
+    const char *packed_path; /* packed file of the tensors to write, NULL: not */
 } quantize_job;
 
 /* What came of one tensor. Borrowed during the call. */

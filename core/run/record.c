@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "io/safetensors.h"
+#include "run/pack_model.h"
 #include "util/files.h"
 #include "util/mem.h"
 
@@ -52,7 +53,22 @@ static status save_weights(record *r, const run_job *j, const model *m, diags *d
     return bad;
 }
 
-status record_open(record *r, const run_job *j, const model *m, diags *d) {
+/* Writes the packed model and has another process predict from it. */
+static status save_packed(record *r, const run_job *j, model *m, const evaluation *own, diags *d) {
+    char *path = path_join(j->dir, "model.packed.safetensors");
+    status bad = pack_model(m, j->p, path, d, r->packed_sha256, &r->packed_file_bytes);
+    if (!bad)
+        bad = parity_measure(&(parity_job){.packed = path,
+                                           .dir = j->dir,
+                                           .test = &j->p->test,
+                                           .own = own,
+                                           .samples = j->p->spec->verify.packed_parity.samples},
+                             &r->parity, d);
+    free(path);
+    return bad;
+}
+
+status record_open(record *r, const run_job *j, model *m, const evaluation *own, diags *d) {
     *r = (record){.measured = mem_calloc((size_t)m->n_layers, sizeof *r->measured)};
     status bad = OK;
     for (int i = 0; i < m->n_layers && !bad; i++) {
@@ -66,7 +82,12 @@ status record_open(record *r, const run_job *j, const model *m, diags *d) {
             r->measured[i].packed_bytes = n * 4;
         r->weights += n, r->packed_bytes += r->measured[i].packed_bytes;
     }
-    return bad ? bad : save_weights(r, j, m, d);
+    if (!bad) bad = save_weights(r, j, m, d);
+    return bad ? bad : save_packed(r, j, m, own, d);
+}
+
+status record_verdict(const record *r, const run_job *j, diags *d) {
+    return parity_verdict(&r->parity, j->p->spec->verify.packed_parity.tolerance, d);
 }
 
 void record_close(record *r) {
@@ -141,4 +162,10 @@ void record_rows(const record *r, const run_job *j) {
     char *path = path_join(j->rel, "weights.safetensors");
     store_artifact(j->s, j->run, "weights", path, r->sha256, r->bytes);
     free(path);
+    path = path_join(j->rel, "model.packed.safetensors");
+    store_artifact(j->s, j->run, "packed", path, r->packed_sha256, r->packed_file_bytes);
+    free(path);
+    const parity_result *p = &r->parity;
+    store_final(j->s, j->run, "parity_samples", "model", (double)p->samples, p->samples);
+    store_final(j->s, j->run, "parity_differences", "model", (double)p->differences, p->samples);
 }

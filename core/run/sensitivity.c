@@ -226,7 +226,7 @@ static void predict(work *w, const tape_pass *p, predictions *out) {
     softmax_cross_entropy_forward(w->m.prob, w->m.loss, z, w->label, p->rows, K);
     for (int64_t i = 0; i < p->rows; i++) {
         out->loss[i] = w->m.loss[i];
-        out->right[i] = evaluate_is_right(z + i * K, K, w->label[i]);
+        out->right[i] = evaluate_class(z + i * K, K) == w->label[i];
         log_softmax(z + i * K, K, out->log_prob + i * K);
     }
 }

@@ -116,6 +116,18 @@ static const field data_fields[] = {
 #undef AT
 static const schema data_schema = {data_fields, COUNT(data_fields)};
 
+/* What `eval --data '{...}'` takes: the keys of data.test. */
+static const field eval_fields[] = {
+    {.key = "data",
+     .type = FIELD_VARIANT,
+     .tag = "format",
+     .choices = formats,
+     .map = test_formats,
+     .required = true,
+     .doc = "samples to measure on"},
+};
+const schema eval_schema = {eval_fields, COUNT(eval_fields)};
+
 /* ---- model ---- */
 
 #define AT(member) offsetof(spec_model, member)
@@ -237,6 +249,19 @@ static const field sensitivity_fields[] = {
 #undef AT
 static const schema sensitivity_schema = {sensitivity_fields, COUNT(sensitivity_fields)};
 
+/* ---- verify.packed_parity ---- */
+
+#define AT(member)                                                                                 \
+    (offsetof(spec, verify.packed_parity.member) - offsetof(spec, verify.packed_parity))
+static const field parity_fields[] = {
+    {FIELD(samples, FIELD_INT), .min = 0, .max = MANY, .dflt = "0", .not_identity = true,
+     .doc = "of the test set, from its first on; 0: all"},
+    {FIELD(tolerance, FIELD_REAL), .min = 0, .max = 1, .dflt = "0", .not_identity = true,
+     .doc = "share of predictions that may differ; 0: logits are equal bit for bit as well"},
+};
+#undef AT
+static const schema parity_schema = {parity_fields, COUNT(parity_fields)};
+
 /* ---- quant: checked by site.c, against the plugins' own tables ---- */
 
 #define AT(member) offsetof(spec_quant, member##_node)
@@ -333,6 +358,8 @@ static const schema compare_schema = {compare_fields, COUNT(compare_fields)};
 
 #define AT(member) (offsetof(spec, verify.member) - offsetof(spec, verify))
 static const field verify_fields[] = {
+    {FIELD(packed_parity, FIELD_MAP), .map = &parity_schema,
+     .doc = "another process reads the packed model back and must predict the same"},
     {FIELD(baseline_accuracy, FIELD_REAL), .min = 0, .max = 1, .dflt = "0", .not_identity = true,
      .doc = "exit 8 where the mean accuracy of a baseline is lower; 0: not checked"},
 };

@@ -17,6 +17,9 @@ extern const char *const spec_kind_notes[];
 /* By spec_score; also the method in the store's table sensitivity. */
 extern const char *const spec_scores[];
 
+/* One key, `data`: the keys of data.test; fills a `spec_split` (spec.h). */
+extern const schema eval_schema;
+
 /* The host's keys of quant.weights and quant.activations; fills a `site_values`
  * (site.h). */
 extern const schema site_schema;

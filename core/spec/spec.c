@@ -315,6 +315,17 @@ status spec_read_text(spec *s, const char *name, const char *text, diags *d) {
     return bad;
 }
 
+status spec_read_split(arena *a, const char *text, spec_split *out, diags *d) {
+    yaml_node *value, *key = &(yaml_node){.kind = YAML_SCALAR, .text = "data"};
+    *out = (spec_split){0};
+    status bad = yaml_parse(a, "--data", text, strlen(text), d, &value);
+    if (bad) return bad;
+    yaml_node map = {.kind = YAML_MAP, .n = 1, .keys = &key, .items = &value};
+    schema_context c = {.a = a, .d = d, .file = "--data", .top = &eval_schema};
+    schema_parse(&c, &eval_schema, &map, "", out);
+    return diags_status(d);
+}
+
 void spec_close(spec *s) { arena_fini(&s->a); }
 
 bool spec_describes_layers(spec *s) {

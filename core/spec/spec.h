@@ -161,6 +161,10 @@ typedef struct spec {
     } compare;
     struct {
         double baseline_accuracy; /* 0: not asked for */
+        struct {
+            int64_t samples; /* 0: all */
+            double tolerance;
+        } packed_parity;
     } verify;
     const yaml_node *extends_node; /* always NULL: resolved before the tree is typed */
 } spec;
@@ -183,6 +187,10 @@ void spec_close(spec *s);
 
 /* For the functions of sweep.h and settings.h. */
 schema_context spec_context(spec *s, diags *d);
+
+/* The keys of data.test alone, as a YAML map: "{format: glyphs, n: 100}". Strings are
+ * in the arena. */
+status spec_read_split(arena *a, const char *text, spec_split *out, diags *d);
 
 /* After spec_check() failed: are `data` and `model` right, so that the errors which
  * need the layers can be found as well? */

@@ -291,6 +291,8 @@ INSERT INTO metric_def(name, unit, higher_is_better, description) VALUES
   ('samples_per_second', '1/s', 1, 'training speed: data, quantizers and optimizer included'),
   ('bits_per_weight', 'bit', 0, 'stored codes, metadata and the packer''s own bytes, for each weight'),
   ('packed_bytes', 'B', 0, 'stored codes, metadata and the packer''s own bytes'),
+  ('parity_samples', '', NULL, 'samples on which another process evaluated the packed model'),
+  ('parity_differences', '', 0, 'of these, predictions that are not the run''s'),
   ('mse', '', 0, 'mean squared error of the quantized values'),
   ('mae', '', 0, 'mean absolute error of the quantized values'),
   ('max_abs_error', '', 0, 'largest absolute error of a quantized value'),

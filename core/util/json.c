@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/str.h"
 
@@ -40,4 +41,83 @@ void json_print_line(json_t *object, FILE *out) {
     if (text != NULL) fprintf(out, "%s\n", text);
     free(text);
     json_decref(object);
+}
+
+/* ---- reading ---- */
+
+json_fields json_fields_of(const json_t *o) {
+    json_fields f = {.o = o};
+    if (!json_is_object(o)) snprintf(f.why, sizeof f.why, "it is no object");
+    return f;
+}
+
+/* The value of the key if nothing was wrong so far. */
+static const json_t *take(json_fields *f, const char *key) {
+    if (*f->why != '\0') return NULL;
+    const json_t *v = json_object_get(f->o, key);
+    if (v == NULL) snprintf(f->why, sizeof f->why, "'%s' is missing", key);
+    f->taken += v != NULL;
+    return v;
+}
+
+static void refuse(json_fields *f, const char *key, const char *what) {
+    snprintf(f->why, sizeof f->why, "'%s' must be %s", key, what);
+}
+
+int64_t json_take_int(json_fields *f, const char *key, int64_t lo, int64_t hi) {
+    const json_t *v = take(f, key);
+    if (v == NULL) return 0;
+    int64_t i = json_integer_value(v);
+    if (json_is_integer(v) && i >= lo && i <= hi) return i;
+    snprintf(f->why, sizeof f->why, "'%s' must be an integer in [%" PRId64 ", %" PRId64 "]", key,
+             lo, hi);
+    return 0;
+}
+
+double json_take_real(json_fields *f, const char *key) {
+    const json_t *v = take(f, key);
+    if (v == NULL) return 0;
+    double r = json_number_value(v);
+    if (json_is_number(v) && isfinite(r)) return r;
+    refuse(f, key, "a number");
+    return 0;
+}
+
+bool json_take_bool(json_fields *f, const char *key) {
+    const json_t *v = take(f, key);
+    if (v != NULL && !json_is_boolean(v)) refuse(f, key, "true or false");
+    return v != NULL && json_is_true(v);
+}
+
+const char *json_take_text(json_fields *f, const char *key) {
+    const json_t *v = take(f, key);
+    if (v != NULL && !json_is_string(v)) refuse(f, key, "a text");
+    return v != NULL ? json_string_value(v) : NULL;
+}
+
+const json_t *json_take_object(json_fields *f, const char *key) {
+    const json_t *v = take(f, key);
+    if (v != NULL && !json_is_object(v)) refuse(f, key, "an object");
+    return json_is_object(v) ? v : NULL;
+}
+
+const json_t *json_take_array(json_fields *f, const char *key) {
+    const json_t *v = take(f, key);
+    if (v != NULL && !json_is_array(v)) refuse(f, key, "a list");
+    return json_is_array(v) ? v : NULL;
+}
+
+int json_take_choice(json_fields *f, const char *key, const char *const *choices) {
+    const char *text = json_take_text(f, key);
+    for (int i = 0; text != NULL && choices[i] != NULL; i++)
+        if (strcmp(text, choices[i]) == 0) return i;
+    if (text != NULL) snprintf(f->why, sizeof f->why, "'%s' has an unknown value", key);
+    return 0;
+}
+
+bool json_fields_end(json_fields *f) {
+    if (*f->why != '\0') return false;
+    if (f->taken == json_object_size(f->o)) return true;
+    snprintf(f->why, sizeof f->why, "it has a key that this version does not know");
+    return false;
 }

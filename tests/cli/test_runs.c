@@ -151,7 +151,8 @@ Test(run, the_weights_file_has_the_hash_that_the_store_names, .init = setup, .fi
     write_file("s.yaml", SMALL);
     free(expect(0, "mkdir results; $Q run s.yaml -q"));
     char *out = expect(0, "$Q info small --json");
-    json_t *o = json_line(out, 0), *file = json_array_get(json_object_get(o, "artifacts"), 0);
+    json_t *o = json_line(out, 0), *file = json_array_get(json_object_get(o, "artifacts"), 1);
+    cr_assert_str_eq(text_of(file, "role"), "weights"); /* 0: packed */
     char *path = str_format("%s/results/%s", dir, text_of(file, "path")), hex[HASH_HEX];
     diags d;
     tensor_file f;
@@ -198,7 +199,7 @@ Test(run, the_store_has_metrics_series_quantizers_settings_and_plugins, .init = 
     char *out = expect(0, "$Q info @last --db r.db --json");
     json_t *o = json_line(out, 0);
     cr_assert_str_eq(text_of(o, "status"), "done");
-    cr_assert(json_array_size(json_object_get(o, "metrics")) == 6);
+    cr_assert(json_array_size(json_object_get(o, "metrics")) == 8);
     cr_assert(json_array_size(json_object_get(o, "quantizers")) == 4);
     cr_assert(json_array_size(json_object_get(o, "plugins")) == 4);
     const json_t *q = json_array_get(json_object_get(o, "quantizers"), 0), *p = NULL;

@@ -60,7 +60,8 @@ static double trained(const char *text) {
     study s;
     trainer t;
     dataset train, test;
-    double accuracy = 0, loss;
+    double loss;
+    evaluation e = {0};
     diags d;
     diags_init(&d);
     status bad = study_open_text(&s, "test", text, plugins(), 1, &d);
@@ -75,13 +76,15 @@ static double trained(const char *text) {
         int64_t n;
         bad = trainer_step(&t, &loss, &n, &d);
     }
-    if (!bad) bad = evaluate(&t.m, &test, &accuracy, &loss, &d);
+    if (!bad) bad = evaluate(&t.m, &test, &e, &d);
     assert_fine(&d);
     trainer_close(&t);
     dataset_free(&train);
     dataset_free(&test);
     study_close(&s);
     diags_fini(&d);
+    double accuracy = e.accuracy;
+    evaluation_free(&e);
     return 100 * accuracy;
 }
 

@@ -1,0 +1,184 @@
+#include "run/eval_file.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/npy.h"
+#include "run/pack_model.h"
+#include "run/runner.h"
+#include "util/clock.h"
+#include "util/mem.h"
+
+/* ---- the data ---- */
+
+static bool is_keys(const char *data) { return data[strspn(data, " \t\n")] == '{'; }
+
+/* The split that --data names; strings live in the arena or the spec. */
+static status read_split(const eval_job *j, const registry *r, arena *a, spec *s, spec_split *out,
+                         diags *d) {
+    if (!is_keys(j->data)) {
+        status bad = spec_read(s, j->data, j->settings, j->n_settings, d);
+        if (!bad) bad = spec_check(s, r, d);
+        *out = s->data.test;
+        return bad;
+    }
+    if (j->n_settings == 0) return spec_read_split(a, j->data, out, d);
+    diag_error(d, ERR_USAGE, "--set goes with a spec; here --data has the keys itself");
+    diag_hint(d, "write it into --data '{...}'");
+    return ERR_USAGE;
+}
+
+static status check_data(const char *path, const model_config *c, const dataset *data, diags *d) {
+    if (data->n == 0) return diag_error(d, ERR_INPUT, "the data has no samples");
+    if (data->features != c->inputs)
+        return diag_error(d, ERR_INPUT,
+                          "%s: the model has %" PRId64 " inputs, a sample has %" PRId64 " values",
+                          path, c->inputs, data->features);
+    if (data->classes <= c->outputs) return OK;
+    return diag_error(d, ERR_INPUT, "%s: the model has %" PRId64 " classes, the data has %d", path,
+                      c->outputs, data->classes);
+}
+
+/* ---- what came out ---- */
+
+static status write_outputs(const eval_job *j, const evaluation *e, diags *d) {
+    const int64_t shape[] = {e->n, e->classes};
+    status bad = OK;
+    if (j->predictions_path != NULL)
+        bad = npy_write(j->predictions_path, DTYPE_I32, shape, 1, e->prediction, d);
+    if (!bad && j->logits_path != NULL)
+        bad = npy_write(j->logits_path, DTYPE_F32, shape, 2, e->logits, d);
+    return bad;
+}
+
+static status report(const eval_job *j, const evaluation *e, eval_result *out, diags *d) {
+    out->accuracy = e->accuracy, out->loss = e->loss;
+    out->samples = e->n, out->classes = e->classes;
+    evaluation_hash(e, e->n, out->predictions_sha256, out->logits_sha256);
+    status bad = write_outputs(j, e, d);
+    if (bad || j->expect_logits == NULL || strcmp(j->expect_logits, out->logits_sha256) == 0)
+        return bad;
+    return diag_error(d, ERR_FAILED, "%s: the logits have the SHA-256 %s, expected is %s", j->model,
+                      out->logits_sha256, j->expect_logits);
+}
+
+static status evaluate_on(const eval_job *j, model *m, const model_config *c,
+                          const data_source *from, eval_result *out, diags *d) {
+    dataset data;
+    evaluation e = {0};
+    status bad = dataset_load(from, d, &data);
+    if (bad) return bad;
+    bad = check_data(j->model, c, &data, d);
+    if (!bad) bad = evaluate(m, &data, &e, d);
+    if (!bad) bad = report(j, &e, out, d);
+    evaluation_free(&e);
+    dataset_free(&data);
+    return bad;
+}
+
+/* ---- a packed model: all of it is in the file ---- */
+
+static status eval_packed(const eval_job *j, tensor_file *f, const registry *r, eval_result *out,
+                          diags *d) {
+    packed_file file;
+    packed_model o;
+    arena a = {0};
+    spec s = {0};
+    spec_split split;
+    status bad = packed_read(&file, f, d);
+    if (!bad) bad = packed_model_open(&o, &file, r, EVALUATE_ROWS, d);
+    if (bad) return bad;
+    bad = read_split(j, r, &a, &s, &split, d);
+    if (!bad) {
+        data_source from = plan_source(&split, GLYPHS_OF_TEST, o.mean, o.std);
+        out->format = "packed";
+        out->bits_per_weight = (double)o.weight_bytes * 8 / (double)o.weights;
+        bad = evaluate_on(j, &o.m, &o.config, &from, out, d);
+    }
+    packed_model_close(&o);
+    spec_close(&s);
+    arena_fini(&a);
+    return bad;
+}
+
+/* ---- weights: the model is the spec's ---- */
+
+static status load_weights(const tensor_file *f, model *m, diags *d) {
+    tape_value *params[2 * MODEL_MAX_LAYERS];
+    int n = model_params(m, params);
+    for (int i = 0; i < n; i++) {
+        const tensor_entry *t = tensor_file_find(f, params[i]->name);
+        if (t == NULL)
+            return diag_error(d, ERR_INPUT, "%s: the model's tensor '%s' is missing", f->path,
+                              params[i]->name);
+        int64_t rows, cols;
+        float *x;
+        bool rounded;
+        tensor_entry_matrix(t, &rows, &cols);
+        if (rows != params[i]->rows || cols != params[i]->cols)
+            return diag_error(d, ERR_INPUT,
+                              "%s: tensor '%s' is (%" PRId64 ", %" PRId64
+                              "), the model wants (%" PRId64 ", %" PRId64 ")",
+                              f->path, t->name, rows, cols, params[i]->rows, params[i]->cols);
+        status bad = tensor_entry_floats(f, t, d, &x, &rounded);
+        if (bad) return bad;
+        memcpy(params[i]->x, x, (size_t)t->n * sizeof *x);
+        free(x);
+    }
+    if (n == f->n) return OK;
+    return diag_error(d, ERR_INPUT, "%s: it has %d tensors, the model %d", f->path, f->n, n);
+}
+
+static status open_and_eval(const eval_job *j, const tensor_file *f, const plan *p,
+                            eval_result *out, diags *d) {
+    model m;
+    layer_quant quant[MODEL_MAX_LAYERS];
+    for (int i = 0; i < p->n_layers; i++) quant[i] = p->layers[i].quant;
+    status bad = model_open(&m, &p->model, quant, EVALUATE_ROWS, 0, d);
+    if (bad) return bad;
+    bad = load_weights(f, &m, d);
+    if (!bad) {
+        out->format = "weights";
+        out->bits_per_weight = p->bits_per_weight;
+        bad = evaluate_on(j, &m, &p->model, &p->test, out, d);
+    }
+    model_close(&m);
+    return bad;
+}
+
+static status eval_weights(const eval_job *j, const tensor_file *f, const registry *r,
+                           eval_result *out, diags *d) {
+    study t = {0};
+    if (is_keys(j->data)) {
+        diag_error(d, ERR_USAGE, "%s: a file of weights does not say of which model", j->model);
+        diag_hint(d, "--data SPEC names the spec that has it; a packed model needs none");
+        return ERR_USAGE;
+    }
+    status bad = runner_study(&t, j->data, j->settings, j->n_settings, r, d);
+    if (!bad && t.n_points > 1) {
+        bad = diag_error(d, ERR_USAGE,
+                         "%s is a sweep of %d configurations; which one has these weights?",
+                         j->data, t.n_points);
+        diag_hint(d, "--set chooses it: --set quant.weights=int");
+    }
+    if (!bad) bad = open_and_eval(j, f, &t.points[0].p, out, d);
+    study_close(&t);
+    return bad;
+}
+
+status eval_file(const eval_job *j, const registry *r, eval_result *out, diags *d) {
+    double start = clock_seconds();
+    tensor_file f;
+    *out = (eval_result){0};
+    status bad = tensor_file_open(&f, j->model, d);
+    if (bad) return bad;
+    if (packed_is(&f)) {
+        bad = eval_packed(j, &f, r, out, d);
+    } else {
+        bad = eval_weights(j, &f, r, out, d);
+        tensor_file_close(&f);
+    }
+    out->seconds = clock_seconds() - start;
+    return bad;
+}
