@@ -154,7 +154,8 @@ static void print_text(const study *s, const known *k, bool all_layers) {
     str_print_line(stdout, "%s  %s", s->points[0].s.name, s->base.file);
     if (s->n_points > 1) print_points(s, k);
     for (int i = 0; i < s->n_points && (all_layers || s->n_points == 1); i++) {
-        if (s->n_points > 1) str_print_line(stdout, "\n%s", s->points[i].label);
+        if (s->n_points > 1) printf("\n");
+        if (s->n_points > 1) str_print_line(stdout, "%s", s->points[i].label);
         print_point(&s->points[i].p);
     }
     if (s->n_points > 1 && !all_layers) printf("\n--verbose shows the layers of each\n");

@@ -3,13 +3,33 @@
 #include "cli/study_args.h"
 #include "report/runs.h"
 #include "report/sensitivity.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+/* The sensitivity of one configuration: the means of runs of several say nothing. Of a
+ * sweep it is that of the float twins, whose layers the other points quantize. */
+static status report_point(store *s, const study *t, int point, const int64_t *rows, diags *d) {
+    int64_t *own = mem_calloc((size_t)t->n_runs + 1, sizeof *own);
+    int n = 0;
+    for (int i = 0; i < t->n_runs; i++)
+        if (t->runs[i].point == point && rows[i] >= 0) own[n++] = rows[i];
+    if (t->n_points > 1 && t->points[point].s.sensitivity.candidates_node != NULL && n > 0)
+        str_print_line(stdout, "%s", t->points[point].label);
+    status bad = report_sensitivity(s, own, n, stdout, d);
+    free(own);
+    return bad;
+}
 
 /* What a kind is about, behind the table of its runs. */
 static status report_details(store *s, const study *t, const int64_t *rows, diags *d) {
     status bad = OK;
+    bool twins = false;
+    for (int i = 0; i < t->n_points; i++) twins |= t->points[i].is_baseline;
     for (int i = 0; i < t->n_runs && t->points[0].s.kind == KIND_TENSORS && !bad; i++)
         bad = report_quantizers(s, rows[i], stdout, d);
-    return bad ? bad : report_sensitivity(s, rows, t->n_runs, stdout, d);
+    for (int i = 0; i < t->n_points && !bad; i++)
+        if (t->points[i].is_baseline || !twins) bad = report_point(s, t, i, rows, d);
+    return bad;
 }
 
 static status run_study(const cli_args *a, const study *t) {
