@@ -5,6 +5,7 @@
 
 #include "io/safetensors.h"
 #include "quant/metrics.h"
+#include "run/histogram.h"
 #include "run/interrupt.h"
 #include "run/trainer.h"
 #include "util/clock.h"
@@ -156,7 +157,8 @@ static void record_quantizer(const qat_job *j, int layer, const char *site, cons
     store_quantizer_row(j->s, j->run, layer, &row);
 }
 
-static status record_layers(const qat_job *j, const trainer *t, const tensor_metrics *measured) {
+static status record_layers(const qat_job *j, const trainer *t, const tensor_metrics *measured,
+                            const weight_histogram *histograms) {
     for (int i = 0; i < j->p->n_layers; i++) {
         const plan_layer *pl = &j->p->layers[i];
         const int64_t shape[] = {pl->desc.out, pl->desc.in};
@@ -171,6 +173,7 @@ static status record_layers(const qat_job *j, const trainer *t, const tensor_met
         }
         if (t->m.layers[i].input_site.meta != NULL)
             record_quantizer(j, i, "input", pl, &pl->input, NULL);
+        histogram_record(j->s, j->run, i, t->step, &histograms[i]);
     }
     return OK;
 }
@@ -197,6 +200,7 @@ static status save_weights(const qat_job *j, const trainer *t, diags *d, char sh
 
 static status finish(const qat_job *j, trainer *t, const progress *g, diags *d) {
     tensor_metrics measured[MODEL_MAX_LAYERS];
+    weight_histogram *histograms = mem_calloc((size_t)j->p->n_layers, sizeof *histograms);
     int64_t weights = 0, packed = 0;
     status bad = OK;
     for (int i = 0; i < j->p->n_layers && !bad; i++) {
@@ -206,15 +210,20 @@ static status finish(const qat_job *j, trainer *t, const progress *g, diags *d) 
             bad = measure_weights(&t->m.layers[i], pl, d, &measured[i]);
         else
             measured[i].packed_bytes = n * 4;
+        if (!bad) bad = histogram_weights(&t->m.layers[i], d, &histograms[i]);
         weights += n, packed += bad ? 0 : measured[i].packed_bytes;
     }
     char sha256[HASH_HEX];
     int64_t bytes;
     if (!bad) bad = save_weights(j, t, d, sha256, &bytes);
-    if (bad) return bad;
+    if (bad) {
+        free(histograms);
+        return bad;
+    }
     char *path = path_join(j->rel, "weights.safetensors");
     store_begin(j->s);
-    record_layers(j, t, measured);
+    record_layers(j, t, measured, histograms);
+    free(histograms);
     store_final(j->s, j->run, "accuracy", "test", g->accuracy, j->test->n);
     store_final(j->s, j->run, "loss", "test", g->loss, j->test->n);
     store_final(j->s, j->run, "loss", "train", g->train_loss, 0);

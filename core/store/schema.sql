@@ -233,7 +233,7 @@ CREATE TABLE histogram(
   lo REAL NOT NULL,
   hi REAL NOT NULL,
   counts BLOB NOT NULL,                       -- little-endian uint64, equal bins of [lo, hi]
-  levels BLOB,                                -- little-endian float32
+  levels BLOB,                                -- little-endian float32, where all groups share them
   PRIMARY KEY (run, layer, site, what, step),
   FOREIGN KEY (run, layer) REFERENCES layer(run, idx) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
@@ -287,7 +287,9 @@ INSERT INTO metric_def(name, unit, higher_is_better, description) VALUES
   ('code_entropy', 'bit', NULL, 'order-0 entropy of the codes, for each weight'),
   ('nominal_bits', 'bit', 0, 'log2 of the number of levels'),
   ('compression_vs_f32', '', 1, 'bytes as float32 over stored bytes'),
-  ('compression_vs_i8', '', 1, 'bytes as int8 over stored bytes');
+  ('compression_vs_i8', '', 1, 'bytes as int8 over stored bytes'),
+  ('parity_samples', '', NULL, 'samples on which the packed model was compared with the trained one'),
+  ('parity_differences', '', 0, 'samples of these whose prediction differs');
 
 -- One line for each run: what it was, what came out; swept values as 'key=value, ...'.
 -- (No JSON functions in views: SQLite calls some of them unsafe where the schema is not trusted.)
