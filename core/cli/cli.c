@@ -10,8 +10,8 @@
 #include "util/suggest.h"
 
 const verb *const cli_verbs[] = {
-    &verb_run,     &verb_plan,    &verb_check, &verb_ls,   &verb_info,    &verb_quantize,
-    &verb_inspect, &verb_plugins, &verb_bench, &verb_help, &verb_version,
+    &verb_run,      &verb_plan,    &verb_check,   &verb_ls,    &verb_info, &verb_plot,
+    &verb_quantize, &verb_inspect, &verb_plugins, &verb_bench, &verb_help, &verb_version,
 };
 const int cli_n_verbs = sizeof cli_verbs / sizeof *cli_verbs;
 
@@ -27,7 +27,7 @@ enum { N_COMMON = sizeof common / sizeof *common };
 
 static const struct {
     const char *letter, *name;
-} short_names[] = {{"-q", "--quiet"}, {"-v", "--verbose"}, {"-h", "--help"}};
+} short_names[] = {{"-q", "--quiet"}, {"-v", "--verbose"}, {"-h", "--help"}, {"-o", "--output"}};
 
 const verb *cli_find_verb(const char *name) {
     for (int i = 0; i < cli_n_verbs; i++)

@@ -67,6 +67,6 @@ status cli_db_path(const cli_args *a, bool create, char **path);
 
 /* One file for each verb. */
 extern const verb verb_bench, verb_check, verb_help, verb_info, verb_inspect, verb_ls, verb_plan,
-    verb_plugins, verb_quantize, verb_run, verb_version;
+    verb_plot, verb_plugins, verb_quantize, verb_run, verb_version;
 
 #endif

@@ -69,8 +69,9 @@ Test(histogram, every_weight_is_counted_once_before_and_after, .init = setup, .f
         if (after) {
             cr_assert(used == 3 && n_levels == 3 && levels[1] == 0 && levels[0] == -levels[2]);
             for (int i = 0; i < 3; i++) { /* each level stands in a bin that is counted */
-                double at = (levels[i] - store_real(r, 4)) / (store_real(r, 5) - store_real(r, 4));
-                int bin = (int)(at * 128) < 128 ? (int)(at * 128) : 127;
+                double bins = 128 / (store_real(r, 5) - store_real(r, 4));
+                int bin = (int)floor((levels[i] - store_real(r, 4)) * bins);
+                bin = bin < 128 ? bin : 127;
                 cr_assert(counts[bin] > 0);
             }
         } else {
