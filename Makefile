@@ -16,7 +16,9 @@ DEPS := gcc g++ make pkg-config libyaml-dev libsqlite3-dev libopenblas-pthread-d
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
 	-Wvla -Wwrite-strings -Wformat=2 -Werror
 NUMERIC := -ffp-contract=off -fno-math-errno
-ALL_CFLAGS := -std=c11 -O3 -g $(NUMERIC) $(WARNINGS) $(CFLAGS)
+# Debug information names no folder: the hash of a plugin, which results record, is that of its text.
+PATHS := '-ffile-prefix-map=$(CURDIR)=.'
+ALL_CFLAGS := -std=c11 -O3 -g $(NUMERIC) $(PATHS) $(WARNINGS) $(CFLAGS)
 CORE_CFLAGS = $(ALL_CFLAGS) -D_GNU_SOURCE -fopenmp -Icore -Icore/include -I$(BUILD)/gen \
 	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PLUGIN_CFLAGS := $(ALL_CFLAGS) -fPIC -fvisibility=hidden -Icore/include
@@ -31,7 +33,7 @@ TESTS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
 FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c))
 SOURCES = $(wildcard core/*/*.[ch] core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.c)
 
-.PHONY: all deps demo test check-layers check-format format clean help
+.PHONY: all deps demo test bench-store check-layers check-format format clean help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/quantbench $(PLUGINS)    ## build the program and the plugins
@@ -96,6 +98,13 @@ demo: deps    ## build, train a float and a bitnet158 network on the embedded di
 test: deps    ## everything that a commit must pass; the last line is the count
 	@$(MAKE) --no-print-directory all $(TESTS) $(FIXTURES)
 	@sh tests/tools/run.sh $(BUILD) $(TEST_FOLDERS)
+
+$(BUILD)/tests/bench_store: $(BUILD)/tests/tools/bench_store.o $(LIBRARY)
+	@echo "  link  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+bench-store: $(BUILD)/quantbench $(PLUGINS) $(BUILD)/tests/bench_store    ## what listing and recording runs cost
+	@$(BUILD)/tests/bench_store $(BUILD)/quantbench
 
 check-layers:    ## who may include whom (core/README.md), and every header compiles alone
 	@sh tests/tools/check_layers.sh "$(CC)" "$(CORE_CFLAGS)"

@@ -1,27 +1,24 @@
-#include <stdlib.h>
+#include "cli/study_args.h"
 
-#include "cli/cli.h"
-#include "run/runner.h"
+static void print_fine(const cli_args *a, const study *t) {
+    const plan *p = &t->points[0].p;
+    char points[32] = "";
+    if (t->n_points > 1) snprintf(points, sizeof points, " of %d configurations", t->n_points);
+    str_print_line(stdout, "%s: fine: %d run%s%s, %lld steps, %d layers, %lld parameters",
+                   a->words[0], t->n_runs, t->n_runs == 1 ? "" : "s", points, (long long)p->steps,
+                   p->n_layers, (long long)p->params);
+}
 
 static status run(const cli_args *a) {
-    const char *settings[CLI_MAX_ARGS];
-    int n = cli_values(a, "--set", settings);
-    registry r;
-    spec s;
-    plan p;
-    registry_scan(&r);
-    status bad = runner_plan(a->words[0], settings, n, &r, &s, &p, a->d);
+    study_args s;
+    status bad = study_args_open(&s, a);
     if (cli_has(a, "--json")) {
         diags_print_json(a->d, stdout);
         diags_fini(a->d); /* said */
     } else if (!bad) {
-        printf("%s: fine: %d run%s of %lld steps, %d layers, %lld parameters\n", a->words[0],
-               p.n_runs, p.n_runs == 1 ? "" : "s", (long long)p.steps, p.n_layers,
-               (long long)p.params);
+        print_fine(a, &s.t);
     }
-    plan_close(&p);
-    spec_close(&s);
-    registry_fini(&r);
+    study_args_close(&s);
     return bad;
 }
 
@@ -31,7 +28,6 @@ const verb verb_check = {
     .min_words = 1,
     .max_words = 1,
     .summary = "check a spec: all errors at once, nothing is written",
-    .options = {{"--set", "KEY=VALUE", "override a value of the spec; may be repeated"},
-                {"--json", NULL, "one JSON object for each error on stdout"}},
+    .options = {STUDY_SET_OPTION, {"--json", NULL, "one JSON object for each error on stdout"}},
     .run = run,
 };

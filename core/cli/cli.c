@@ -10,8 +10,9 @@
 #include "util/suggest.h"
 
 const verb *const cli_verbs[] = {
-    &verb_run,      &verb_plan,    &verb_check,   &verb_ls,    &verb_info, &verb_plot,
-    &verb_quantize, &verb_inspect, &verb_plugins, &verb_bench, &verb_help, &verb_version,
+    &verb_run,     &verb_plan,    &verb_check, &verb_show, &verb_ls,
+    &verb_info,    &verb_compare, &verb_query, &verb_plot, &verb_quantize,
+    &verb_inspect, &verb_plugins, &verb_bench, &verb_help, &verb_version,
 };
 const int cli_n_verbs = sizeof cli_verbs / sizeof *cli_verbs;
 
@@ -169,13 +170,36 @@ status cli_int(const cli_args *a, const char *name, int64_t lo, int64_t hi, int6
                       text);
 }
 
+status cli_one_of(const cli_args *a, const char *option, const char *const *names) {
+    const char *text = cli_value(a, option);
+    int n = 0;
+    strbuf all = {0};
+    for (; names[n] != NULL; n++) {
+        if (text != NULL && strcmp(names[n], text) == 0) text = NULL;
+        strbuf_addf(&all, "%s%s", n > 0 ? ", " : "", names[n]);
+    }
+    if (text != NULL) {
+        const char *near = suggest_nearest(text, names, n);
+        diag_error(a->d, ERR_USAGE, "%s is one of %s, got '%s'", option, all.s, text);
+        if (near != NULL) diag_hint(a->d, "did you mean '%s'?", near);
+    }
+    strbuf_fini(&all);
+    return text != NULL ? ERR_USAGE : OK;
+}
+
+status cli_format(const cli_args *a, rows_format *f) {
+    const char *text = cli_value(a, "--format");
+    *f = cli_has(a, "--json") ? ROWS_JSON : ROWS_TABLE;
+    if (text == NULL) return OK;
+    status bad = cli_one_of(a, "--format", rows_format_names);
+    if (!bad) rows_format_find(text, f);
+    return bad;
+}
+
 /* ---- the database ---- */
 
 static status user_db(bool create, diags *d, char **path) {
-    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    char *dir = data != NULL && *data == '/' ? path_join(data, "quantbench")
-                : home != NULL               ? path_join(home, ".local/share/quantbench")
-                                             : NULL;
+    char *dir = path_of_user_data();
     if (dir == NULL) {
         diag_error(d, ERR_USAGE,
                    "where is the results database? there is no ./results and no HOME");

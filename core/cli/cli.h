@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "report/rows.h"
 #include "util/err.h"
 
 enum { CLI_MAX_ARGS = 1024, CLI_MAX_OPTIONS = 24 };
@@ -61,12 +62,21 @@ int cli_values(const cli_args *a, const char *name, const char *values[CLI_MAX_A
 status cli_int(const cli_args *a, const char *name, int64_t lo, int64_t hi, int64_t otherwise,
                int64_t *out);
 
+/* One of the names (NULL-terminated); ERR_USAGE with a suggestion. */
+status cli_one_of(const cli_args *a, const char *option, const char *const *names);
+
+/* --format, or JSON for --json; a table if there is neither. */
+status cli_format(const cli_args *a, rows_format *f);
+#define CLI_FORMAT_OPTION                                                                          \
+    { "--format", "FORMAT", "table (default), markdown, csv or json: one object a line" }
+
 /* The database: --db, else QUANTBENCH_DB, else results/quantbench.db where ./results
  * exists, else in the user's data folder (made with `create`). free() */
 status cli_db_path(const cli_args *a, bool create, char **path);
 
 /* One file for each verb. */
-extern const verb verb_bench, verb_check, verb_help, verb_info, verb_inspect, verb_ls, verb_plan,
-    verb_plot, verb_plugins, verb_quantize, verb_run, verb_version;
+extern const verb verb_bench, verb_check, verb_compare, verb_help, verb_info, verb_inspect, verb_ls,
+    verb_plan, verb_plot, verb_plugins, verb_quantize, verb_query, verb_run, verb_show,
+    verb_version;
 
 #endif

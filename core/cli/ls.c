@@ -4,14 +4,19 @@
 #include "report/runs.h"
 
 static status run(const cli_args *a) {
+    static const char *const statuses[] = {"running", "done", "failed", "interrupted", NULL};
     char *path;
     store *s = NULL;
-    int64_t limit;
-    status bad = cli_int(a, "--limit", 0, 1000000000, 0, &limit);
+    rows_format format;
+    report_filter f = {cli_value(a, "--experiment"), cli_value(a, "--status"), 0};
+    status bad = cli_int(a, "--limit", 0, 1000000000, 0, &f.limit);
+    if (!bad) bad = cli_one_of(a, "--status", statuses);
+    if (!bad) bad = cli_format(a, &format);
     if (bad) return bad;
     bad = cli_db_path(a, false, &path);
     if (!bad) bad = store_open(path, true, a->d, &s);
-    if (!bad) bad = report_list(s, limit, cli_has(a, "--json"), stdout, a->d);
+    if (!bad && f.experiment != NULL) bad = store_find_experiment(s, f.experiment, a->d);
+    if (!bad) bad = report_list(s, &f, format, stdout, a->d);
     store_close(s);
     free(path);
     return bad;
@@ -22,7 +27,10 @@ const verb verb_ls = {
     .words = "",
     .summary = "list the runs of the results database",
     .options = {{"--db", "FILE", "the results database"},
+                {"--experiment", "NAME", "only the runs of this experiment"},
+                {"--status", "STATUS", "only running, done, failed or interrupted ones"},
                 {"--limit", "N", "only the newest N"},
-                {"--json", NULL, "one JSON object for each run"}},
+                CLI_FORMAT_OPTION,
+                {"--json", NULL, "the same as --format json"}},
     .run = run,
 };

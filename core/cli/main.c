@@ -79,6 +79,7 @@ static status close_stdout(status st, diags *d) {
 int main(int argc, char **argv) {
     parallel_startup(argv);
     mem_on_failure(out_of_memory);
+    environment_set_command(argc, argv);
     diags d;
     diags_init(&d);
     status st = run(argc, argv, &d);

@@ -51,7 +51,7 @@ static status list(const cli_args *a, registry *r) {
     diag_error(a->d, ERR_PLUGIN, "no plugins found");
     strbuf dirs = {0};
     strbuf_add(&dirs, "");
-    for (int i = 0; i < r->n_dirs; i++) strbuf_addf(&dirs, "%s%s", i > 0 ? ", " : "", r->dirs[i]);
+    strbuf_join(&dirs, (const char *const *)r->dirs, r->n_dirs);
     diag_hint(a->d, "searched: %s; QUANTBENCH_PLUGIN_PATH adds folders",
               dirs.len > 0 ? dirs.s : "no folder exists");
     strbuf_fini(&dirs);

@@ -152,7 +152,7 @@ void dataset_gather(const dataset *a, const int64_t *order, int64_t n, float *x,
     parallel_for((n + GATHER_ROWS - 1) / GATHER_ROWS, gather, &j);
 }
 
-status dataset_shape(const data_source *s, diags *d, dataset_size *size) {
+static status read_size(const data_source *s, diags *d, dataset_size *size) {
     if (s->format == DATA_GLYPHS) {
         *size = (dataset_size){limited(s->n, s->limit), GLYPH_PIXELS, GLYPH_CLASSES};
         return OK;
@@ -168,7 +168,7 @@ status dataset_shape(const data_source *s, diags *d, dataset_size *size) {
     return bad;
 }
 
-status dataset_hash(const data_source *s, diags *d, char hex[65]) {
+static status hash_source(const data_source *s, diags *d, char hex[65]) {
     if (s->format == DATA_GLYPHS) {
         char *text = str_format("glyphs 1 seed %" PRIu64 " split %d n %" PRId64, s->seed,
                                 (int)s->split, s->n);
@@ -181,4 +181,55 @@ status dataset_hash(const data_source *s, diags *d, char hex[65]) {
     if (!bad) bad = file_hash(s->labels, ERR_INPUT, d, both + 64);
     if (!bad) hash_bytes(both, 128, hex);
     return bad;
+}
+
+/* ---- the catalog ---- */
+
+typedef struct dataset_facts {
+    data_source source; /* its paths are copies */
+    dataset_size size;
+    char hash[65];
+} dataset_facts;
+
+static bool same_text(const char *a, const char *b) {
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+bool data_source_equal(const data_source *a, const data_source *b) {
+    return a->format == b->format && a->split == b->split && a->seed == b->seed && a->n == b->n &&
+           a->limit == b->limit && a->mean == b->mean && a->std == b->std &&
+           same_text(a->images, b->images) && same_text(a->labels, b->labels);
+}
+
+static char *copy_text(const char *s) { return s != NULL ? mem_strdup(s) : NULL; }
+
+static status learn(dataset_catalog *c, const data_source *s, diags *d) {
+    dataset_facts f = {.source = *s};
+    status bad = read_size(s, d, &f.size);
+    if (!bad) bad = hash_source(s, d, f.hash);
+    if (bad) return bad;
+    f.source.images = copy_text(s->images), f.source.labels = copy_text(s->labels);
+    c->known = mem_realloc(c->known, (size_t)(c->n + 1) * sizeof *c->known);
+    c->known[c->n++] = f;
+    return OK;
+}
+
+status dataset_describe(dataset_catalog *c, const data_source *s, diags *d, dataset_size *size,
+                        char hash[65]) {
+    int i = 0;
+    while (i < c->n && !data_source_equal(&c->known[i].source, s)) i++;
+    status bad = i < c->n ? OK : learn(c, s, d);
+    if (bad) return bad;
+    *size = c->known[i].size;
+    memcpy(hash, c->known[i].hash, 65);
+    return OK;
+}
+
+void dataset_catalog_fini(dataset_catalog *c) {
+    for (int i = 0; i < c->n; i++) {
+        free((char *)(uintptr_t)c->known[i].source.images);
+        free((char *)(uintptr_t)c->known[i].source.labels);
+    }
+    free(c->known);
+    *c = (dataset_catalog){0};
 }

@@ -4,6 +4,7 @@
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "data/glyphs.h"
@@ -42,11 +43,20 @@ typedef struct dataset_size {
     int classes;
 } dataset_size;
 
-/* What loading would give, without loading the samples. */
-status dataset_shape(const data_source *s, diags *d, dataset_size *size);
+/* What is known of data sources, so that the points of a study look at each file once. */
+typedef struct dataset_catalog {
+    struct dataset_facts *known;
+    int n;
+} dataset_catalog;
 
-/* SHA-256 of what the samples depend on: of the files, or of the generator's
- * settings. Not of normalization and limit, which the spec hashes itself. */
-status dataset_hash(const data_source *s, diags *d, char hex[65]);
+/* size: what loading would give, without loading the samples. hash: SHA-256 of what
+ * the samples depend on: of the files, or of the generator's settings. Not of
+ * normalization and limit, which the spec hashes itself. */
+status dataset_describe(dataset_catalog *c, const data_source *s, diags *d, dataset_size *size,
+                        char hash[65]);
+void dataset_catalog_fini(dataset_catalog *c);
+
+/* Do two sources give the same samples? */
+bool data_source_equal(const data_source *a, const data_source *b);
 
 #endif

@@ -48,6 +48,7 @@ static void create(instance *in, const plugin_choice *c, const char *site) {
                          .reserve_scratch = host_reserve_scratch,
                          .scratch = host_scratch};
     params_fill(c, in->self);
+    params_set_live(c, in->self, 1); /* a training moves them, nothing else does */
 }
 
 static status finish(instance *in, qb_status got, status st, const place *at, diags *d) {

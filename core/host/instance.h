@@ -20,8 +20,9 @@ typedef struct instance {
     char *scratch;
 } instance;
 
-/* Create the instance and call init(). A refusal is the user's error: status
- * `st` at place `at` (may be NULL), with the plugin's message. */
+/* Create the instance and call init(). Live parameters hold their end until
+ * params_set_live() says otherwise. A refusal is the user's error: status `st` at
+ * place `at` (may be NULL), with the plugin's message. */
 status instance_open_scheme(instance *in, const plugin_choice *c, const qb_site *site,
                             qb_scheme_info *info, status st, const place *at, diags *d);
 status instance_open_packer(instance *in, const plugin_choice *c, int32_t n_levels,
@@ -31,7 +32,9 @@ status instance_open_ste(instance *in, const plugin_choice *c, const qb_site *si
                          qb_ste_info *info, status st, const place *at, diags *d);
 void instance_close(instance *in); /* a zeroed one is closed */
 
-/* The kernels that plugins get (host/services.c). */
+/* The kernels that plugins get (host/services.c). The table is written by the first
+ * call after a level was forced, on the main thread, and by no other: plugins read
+ * it on many threads. */
 const qb_kernels *services_kernels(void);
 
 #endif

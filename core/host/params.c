@@ -57,7 +57,8 @@ static const char *check(const plugin *owner, const qb_param *p) {
     if (p->doc == NULL || *p->doc == '\0') return "it has no doc";
     if (field_bytes(p->type) == 0) return "unknown type";
     if (p->field_size != field_bytes(p->type)) return "its field has the wrong size";
-    if (p->offset > owner->entry.instance_size - p->field_size || p->offset % p->field_size != 0)
+    if ((uint64_t)p->offset + p->field_size > owner->entry.instance_size ||
+        p->offset % p->field_size != 0)
         return "its field lies outside the instance";
     if (number && !(p->min <= p->max)) return "its range is empty";
     if (p->ends != NULL && (strlen(p->ends) != 2 || strchr("[(", p->ends[0]) == NULL ||
@@ -66,6 +67,8 @@ static const char *check(const plugin *owner, const qb_param *p) {
     if (p->type == QB_ENUM && n_choices(p) < 1) return "it has no choices";
     if ((p->flags & QB_LIVE) && p->type != QB_REAL) return "only a REAL can be live";
     if ((p->flags & QB_LIVE) && is_auto_default(p)) return "a live parameter has no auto";
+    if (p->type == QB_BOOL && is_auto_default(p))
+        return "a BOOL has no auto: make it an ENUM, whose auto is -1";
     return check_default(p);
 }
 
@@ -179,8 +182,7 @@ void params_print_domain(const qb_param *p, strbuf *b) {
     case QB_BOOL: strbuf_add(b, "true or false"); break;
     case QB_ENUM:
         strbuf_add(b, "one of ");
-        for (int i = 0; i < n_choices(p); i++)
-            strbuf_addf(b, "%s%s", i > 0 ? ", " : "", p->choices[i]);
+        strbuf_join(b, p->choices, n_choices(p));
         break;
     default: strbuf_add(b, "text"); break;
     }

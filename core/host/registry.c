@@ -39,11 +39,9 @@ static void find_dirs(registry *r) {
     add_root(r, path_join(program, "plugins"));
     add_root(r, path_join(program, "../lib/quantbench/plugins"));
     free(program);
-    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    if (data != NULL && *data == '/')
-        add_root(r, path_join(data, "quantbench/plugins"));
-    else if (home != NULL)
-        add_root(r, path_join(home, ".local/share/quantbench/plugins"));
+    char *data = path_of_user_data();
+    if (data != NULL) add_root(r, path_join(data, "plugins"));
+    free(data);
 }
 
 static int same_kind_and_name(const plugin *a, const plugin *b) {

@@ -13,14 +13,20 @@
 enum { DEFLATE_MOST = 1032 };
 static const int64_t SIZE_LIMIT = (int64_t)16 << 30;
 
+/* What zlib says is wrong; it begins with the path. */
+static status read_failed(gzFile gz, const char *path, diags *d) {
+    int code;
+    const char *why = gzerror(gz, &code);
+    size_t n = strlen(path);
+    if (strncmp(why, path, n) == 0 && strncmp(why + n, ": ", 2) == 0) why += n + 2;
+    return diag_error(d, ERR_INPUT, "%s: %s", path, why);
+}
+
 static status take(gzFile gz, const char *path, void *to, int64_t n, diags *d) {
     for (int64_t at = 0; at < n;) {
         unsigned want = n - at < 1 << 30 ? (unsigned)(n - at) : 1u << 30;
         int got = gzread(gz, (char *)to + at, want);
-        if (got < 0) {
-            int code;
-            return diag_error(d, ERR_INPUT, "%s: %s", path, gzerror(gz, &code));
-        }
+        if (got < 0) return read_failed(gz, path, d);
         if (got == 0)
             return diag_error(d, ERR_INPUT,
                               "%s: truncated: %" PRId64 " bytes more are wanted, %" PRId64
@@ -62,7 +68,7 @@ static status read_shape(gzFile gz, const char *path, idx_array *a, diags *d) {
 
 static status read_body(gzFile gz, const char *path, int64_t file_bytes, idx_array *a, diags *d) {
     int64_t header = 4 + 4 * a->n_dims;
-    if (a->n > file_bytes * DEFLATE_MOST || (gzdirect(gz) && a->n > file_bytes - header))
+    if (a->n / DEFLATE_MOST > file_bytes || (gzdirect(gz) && a->n > file_bytes - header))
         return diag_error(d, ERR_INPUT,
                           "%s: its shape wants %" PRId64 " bytes, the file has %" PRId64, path,
                           a->n, file_bytes - header);
@@ -70,10 +76,13 @@ static status read_body(gzFile gz, const char *path, int64_t file_bytes, idx_arr
     if (a->data == NULL)
         return diag_error(d, ERR_RESOURCE, "%s: no memory for %" PRId64 " bytes", path, a->n);
     status bad = take(gz, path, a->data, a->n, d);
-    char more;
-    if (!bad && gzread(gz, &more, 1) != 0)
-        bad = diag_error(d, ERR_INPUT, "%s: there are bytes behind the last element", path);
-    return bad;
+    if (bad) return bad;
+    char more; /* reading to the end checks the CRC and the length of a .gz */
+    int behind = gzread(gz, &more, 1);
+    if (behind < 0) return read_failed(gz, path, d);
+    if (behind > 0)
+        return diag_error(d, ERR_INPUT, "%s: there are bytes behind the last element", path);
+    return OK;
 }
 
 static status open_file(const char *path, diags *d, gzFile *gz, int64_t *file_bytes) {
@@ -87,29 +96,27 @@ static status open_file(const char *path, diags *d, gzFile *gz, int64_t *file_by
     return OK;
 }
 
-status idx_read_shape(const char *path, diags *d, idx_array *a) {
+/* The header, or all of the file. */
+static status read_file(const char *path, bool all, diags *d, idx_array *a) {
     *a = (idx_array){0};
     gzFile gz;
-    int64_t file_bytes;
+    int64_t file_bytes = 0;
     status bad = open_file(path, d, &gz, &file_bytes);
     if (bad) return bad;
     bad = read_shape(gz, path, a, d);
-    gzclose(gz);
-    return bad;
-}
-
-status idx_read(const char *path, diags *d, idx_array *a) {
-    *a = (idx_array){0};
-    gzFile gz;
-    int64_t file_bytes;
-    status bad = open_file(path, d, &gz, &file_bytes);
-    if (bad) return bad;
-    bad = read_shape(gz, path, a, d);
-    if (!bad) bad = read_body(gz, path, file_bytes, a, d);
-    gzclose(gz);
+    if (!bad && all) bad = read_body(gz, path, file_bytes, a, d);
+    /* The end of a .gz that is cut off inside its last 8 bytes is noticed here. */
+    if (gzclose(gz) != Z_OK && !bad)
+        bad = diag_error(d, ERR_INPUT, "%s: the compressed file is cut off at its end", path);
     if (bad) idx_free(a);
     return bad;
 }
+
+status idx_read_shape(const char *path, diags *d, idx_array *a) {
+    return read_file(path, false, d, a);
+}
+
+status idx_read(const char *path, diags *d, idx_array *a) { return read_file(path, true, d, a); }
 
 void idx_free(idx_array *a) {
     free(a->data);

@@ -156,6 +156,7 @@ static int64_t bytes_of(const named_floats *t) {
     return n;
 }
 
+/* NULL if a name is not UTF-8 or stands twice. */
 static char *make_header(const named_floats *tensors, int n) {
     json_t *root = json_object();
     int64_t at = 0;
@@ -171,7 +172,8 @@ static char *make_header(const named_floats *tensors, int n) {
         json_object_set_new(entry, "data_offsets", range);
         json_object_set_new(root, tensors[i].name, entry);
     }
-    char *text = json_dumps(root, JSON_COMPACT);
+    bool whole = json_object_size(root) == (size_t)n; /* an entry is missing else */
+    char *text = whole ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     return text;
 }
@@ -185,7 +187,8 @@ status safetensors_write(const char *path, named_floats *tensors, int n, diags *
                          int64_t *bytes) {
     qsort(tensors, (size_t)n, sizeof *tensors, by_name);
     char *header = make_header(tensors, n);
-    if (header == NULL) return diag_error(d, ERR_BUG, "%s: a tensor name is not UTF-8", path);
+    if (header == NULL)
+        return diag_error(d, ERR_BUG, "%s: a tensor name is not UTF-8 or stands twice", path);
     size_t length = strlen(header), padded = (length + 7) & ~(size_t)7;
     uint8_t start[8];
     for (int i = 0; i < 8; i++) start[i] = (uint8_t)((uint64_t)padded >> (8 * i));

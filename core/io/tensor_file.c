@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/files.h"
+#include "util/float_bits.h"
 #include "util/half.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -103,13 +104,11 @@ double tensor_entry_value(const tensor_entry *t, int64_t i) {
     uint64_t bits = 0;
     for (int k = 0; k < bytes; k++)
         bits |= (uint64_t)p[t->big_endian ? bytes - 1 - k : k] << (8 * k);
-    uint32_t low = (uint32_t)bits;
-    float single;
     double real;
     switch (t->type) {
     case DTYPE_F16: return half_to_float((uint16_t)bits);
     case DTYPE_BF16: return bf16_to_float((uint16_t)bits);
-    case DTYPE_F32: memcpy(&single, &low, sizeof single); return single;
+    case DTYPE_F32: return float_from_bits((uint32_t)bits);
     case DTYPE_F64: memcpy(&real, &bits, sizeof real); return real;
     case DTYPE_I8:
     case DTYPE_I16:

@@ -38,6 +38,7 @@ typedef struct job {
     int64_t B, I, O;
     int64_t col_tiles; /* of a shard's rows */
     int64_t scratch_floats;
+    const float *padded; /* forward: the rows of a last, partial shard and zeros up to 64 */
 } job;
 
 /* y[shard rows, 256 columns], the shards of a column tile one after the other: so a
@@ -50,26 +51,45 @@ static void forward_tile(int64_t task, void *arg) {
     int64_t shards = shard_count(j->B);
     int64_t row = task % shards * SHARD, col = task / shards * FORWARD_COLS;
     int64_t rows = smaller(SHARD, j->B - row), cols = smaller(FORWARD_COLS, j->O - col);
-    float *y = j->out + row * j->O + col;
-    for (int64_t r = 0; r < rows && j->bias != NULL; r++)
-        memcpy(y + r * j->O, j->bias + col, (size_t)cols * sizeof *y);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)cols, (int)j->I, 1,
-                j->a + row * j->I, (int)j->I, j->b + col * j->I, (int)j->I, j->bias != NULL, y,
-                (int)j->O);
+    float *y = j->out + row * j->O + col, tile[SHARD * FORWARD_COLS];
+    bool partial = rows < SHARD;
+    float *out = partial ? tile : y;
+    int64_t stride = partial ? FORWARD_COLS : j->O;
+    for (int64_t r = 0; r < SHARD && j->bias != NULL; r++)
+        memcpy(out + r * stride, j->bias + col, (size_t)cols * sizeof *out);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, SHARD, (int)cols, (int)j->I, 1,
+                partial ? j->padded : j->a + row * j->I, (int)j->I, j->b + col * j->I, (int)j->I,
+                j->bias != NULL, out, (int)stride);
+    for (int64_t r = 0; r < rows && partial; r++)
+        memcpy(y + r * j->O, tile + r * stride, (size_t)cols * sizeof *y);
+}
+
+/* OpenBLAS multiplies few rows with other kernels than many, which add in another
+ * order. So that a row's result does not depend on its batch, all shards have 64. */
+static float *pad_last_shard(const float *x, int64_t B, int64_t I) {
+    int64_t rows = B % SHARD;
+    if (rows == 0) return NULL;
+    float *padded = mem_aligned((size_t)(SHARD * I) * sizeof *padded);
+    memcpy(padded, x + (B - rows) * I, (size_t)(rows * I) * sizeof *padded);
+    memset(padded + rows * I, 0, (size_t)((SHARD - rows) * I) * sizeof *padded);
+    return padded;
 }
 
 void gemm_forward(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t I,
                   int64_t O) {
     single_threaded();
+    float *padded = pad_last_shard(x, B, I);
     job j = {.out = y,
              .a = x,
              .b = w,
              .bias = b,
+             .padded = padded,
              .B = B,
              .I = I,
              .O = O,
              .col_tiles = (O + FORWARD_COLS - 1) / FORWARD_COLS};
     parallel_for(shard_count(B) * j.col_tiles, forward_tile, &j);
+    free(padded);
 }
 
 /* dx[shard rows, 256 columns] */
@@ -97,7 +117,7 @@ void gemm_backward_input(float *dx, const float *dy, const float *w, int64_t B, 
 
 /* out (rows of dw) = the product of one shard, or += it. OpenBLAS sums the 64 terms
  * of an element before it adds them to what is there, so `add` gives the bits of
- * a separate addition (tests/unit/test_gemm.c). */
+ * a separate addition (tests/unit/test_nn.c). */
 static void weight_shard(const job *j, int64_t row, int64_t rows, int64_t shard, bool add,
                          float *out) {
     int64_t first = shard * SHARD;

@@ -17,7 +17,9 @@ int64_t shard_count(int64_t rows);
 /* Where the tree over n >= 2 shards splits: the largest power of two below n. */
 int64_t shard_split(int64_t n);
 
-/* y (B, O) = x (B, I) w^T, w (O, I); b (O) is added unless NULL */
+/* y (B, O) = x (B, I) w^T, w (O, I); b (O) is added unless NULL. The bits of a row do
+ * not depend on the other rows, nor on how many there are: a partial shard costs as
+ * much as a full one. */
 void gemm_forward(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t I,
                   int64_t O);
 /* dx (B, I) = dy (B, O) w */

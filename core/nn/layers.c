@@ -28,22 +28,7 @@ static void rows_of(const job *j, int64_t i, int64_t *from, int64_t *to) {
 
 static int64_t row_tasks(int64_t B) { return (B + TASK_ROWS - 1) / TASK_ROWS; }
 
-/* ---- linear ---- */
-
-void linear_forward(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t I,
-                    int64_t O) {
-    gemm_forward(y, x, w, b, B, I, O);
-}
-
-void linear_backward_input(float *dx, const float *dy, const float *w, int64_t B, int64_t I,
-                           int64_t O) {
-    gemm_backward_input(dx, dy, w, B, I, O);
-}
-
-void linear_backward_weight(float *dw, const float *dy, const float *x, int64_t B, int64_t I,
-                            int64_t O) {
-    gemm_backward_weight(dw, dy, x, B, I, O);
-}
+/* ---- bias ---- */
 
 /* Sums of `n` columns from `col` on over the shards [from, from + shards) by the
  * tree; `free` is scratch, BIAS_COLS for each depth. */
@@ -72,7 +57,7 @@ static void bias_cols(int64_t i, void *arg) {
     for (int64_t c = 0; c < n; c++) j->out[col + c] = (float)sum[c];
 }
 
-void linear_backward_bias(float *db, const float *dy, int64_t B, int64_t O) {
+void bias_backward(float *db, const float *dy, int64_t B, int64_t O) {
     job j = {.out = db, .a = dy, .B = B, .C = O};
     parallel_for((O + BIAS_COLS - 1) / BIAS_COLS, bias_cols, &j);
 }
@@ -121,7 +106,7 @@ static int64_t float_tasks(int64_t n) { return (n + TASK_FLOATS - 1) / TASK_FLOA
 static void relu_forward_part(int64_t i, void *arg) {
     const job *j = arg;
     int64_t end = (i + 1) * TASK_FLOATS < j->C ? (i + 1) * TASK_FLOATS : j->C;
-    for (int64_t k = i * TASK_FLOATS; k < end; k++) j->out[k] = j->a[k] > 0 ? j->a[k] : 0;
+    for (int64_t k = i * TASK_FLOATS; k < end; k++) j->out[k] = j->a[k] < 0 ? 0 : j->a[k];
 }
 
 void relu_forward(float *y, const float *x, int64_t n) {

@@ -2,7 +2,8 @@
  * nn/layers.h - the mathematics of the layers: plain functions on plain arrays,
  * forward and backward beside each other. The tape (tape.h) calls them.
  *
- * B rows (samples or tokens), C channels, I inputs, O outputs, K classes.
+ * B rows (samples or tokens), C channels, O outputs, K classes. Matrix products are in
+ * gemm.h.
  * Backward functions write, never add. All spread their work over the threads.
  */
 #ifndef NN_LAYERS_H
@@ -10,14 +11,8 @@
 
 #include <stdint.h>
 
-/* y (B, O) = x (B, I) w^T + b; w (O, I), b (O) or NULL */
-void linear_forward(float *y, const float *x, const float *w, const float *b, int64_t B, int64_t I,
-                    int64_t O);
-void linear_backward_input(float *dx, const float *dy, const float *w, int64_t B, int64_t I,
-                           int64_t O);
-void linear_backward_weight(float *dw, const float *dy, const float *x, int64_t B, int64_t I,
-                            int64_t O);
-void linear_backward_bias(float *db, const float *dy, int64_t B, int64_t O);
+/* db (O) = dy summed over its B rows, by the tree over shards (gemm.h) */
+void bias_backward(float *db, const float *dy, int64_t B, int64_t O);
 
 /* y = x * rinv, rinv (B) = 1 / sqrt(mean(x^2) + eps): RMSNorm without gain
  * (Zhang, Sennrich 2019, arXiv:1910.07467). x, y (B, C) */

@@ -37,6 +37,7 @@ int model_layers(const model_config *c, layer_desc layers[MODEL_MAX_LAYERS]);
 typedef struct layer_quant {
     quant_config weights, activations; /* scheme.plugin NULL: float */
     plugin_choice ste, packer;
+    place ste_at, packer_at; /* of their names, for messages; file NULL: none */
 } layer_quant;
 
 typedef struct model_layer {

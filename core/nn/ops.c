@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "nn/gemm.h"
 #include "nn/layers.h"
 #include "util/mem.h"
 #include "util/rng.h"
@@ -11,8 +12,8 @@
 static status linear_op_forward(tape_node *n, const tape_pass *p, diags *d) {
     (void)d;
     const tape_value *x = n->in[0], *w = n->in[1], *b = n->in[2];
-    linear_forward(n->out->x, x->x, w->x, b != NULL ? b->x : NULL, value_rows(x, p), x->cols,
-                   w->rows);
+    gemm_forward(n->out->x, x->x, w->x, b != NULL ? b->x : NULL, value_rows(x, p), x->cols,
+                 w->rows);
     return OK;
 }
 
@@ -20,9 +21,9 @@ static void linear_op_backward(tape_node *n, const tape_pass *p,
                                float *const din[TAPE_MAX_INPUTS]) {
     const tape_value *x = n->in[0], *w = n->in[1];
     int64_t B = value_rows(x, p);
-    if (din[0] != NULL) linear_backward_input(din[0], n->out->grad, w->x, B, x->cols, w->rows);
-    if (din[1] != NULL) linear_backward_weight(din[1], n->out->grad, x->x, B, x->cols, w->rows);
-    if (din[2] != NULL) linear_backward_bias(din[2], n->out->grad, B, w->rows);
+    if (din[0] != NULL) gemm_backward_input(din[0], n->out->grad, w->x, B, x->cols, w->rows);
+    if (din[1] != NULL) gemm_backward_weight(din[1], n->out->grad, x->x, B, x->cols, w->rows);
+    if (din[2] != NULL) bias_backward(din[2], n->out->grad, B, w->rows);
 }
 
 tape_value *op_linear(tape *t, tape_value *x, tape_value *w, tape_value *bias) {

@@ -78,22 +78,16 @@ static void make_config_key(plan *p) {
     strbuf_fini(&b);
 }
 
-static void make_cache_key(const plan *p, int numeric_version, plan_run *run) {
+void identity_cache_key(const plan *p, int numeric_version, uint64_t seed, char key[HASH_HEX]) {
     strbuf b = {0};
-    strbuf_addf(&b, "%s\nseed %" PRIu64 "\nnumeric version %d\n", p->config_key, run->seed,
+    strbuf_addf(&b, "%s\nseed %" PRIu64 "\nnumeric version %d\n", p->config_key, seed,
                 numeric_version);
     for (int i = 0; i < p->n_plugins; i++) strbuf_addf(&b, "plugin %s\n", p->plugins[i]->sha256);
-    hash_bytes(b.s, b.len, run->cache_key);
+    hash_bytes(b.s, b.len, key);
     strbuf_fini(&b);
 }
 
-void identity_make(plan *p, int numeric_version) {
+void identity_make(plan *p) {
     list_plugins(p);
     make_config_key(p);
-    p->n_runs = (int)p->spec->repeats;
-    p->runs = arena_alloc(&p->a, (size_t)p->n_runs * sizeof *p->runs);
-    for (int i = 0; i < p->n_runs; i++) {
-        p->runs[i].seed = p->spec->seed + (uint64_t)i;
-        make_cache_key(p, numeric_version, &p->runs[i]);
-    }
 }

@@ -11,7 +11,10 @@
 
 #include "plan/plan.h"
 
-/* Sets config_key, plugins and runs. */
-void identity_make(plan *p, int numeric_version);
+/* Sets config_key and plugins. */
+void identity_make(plan *p);
+
+/* The key of the configuration's run with this seed. */
+void identity_cache_key(const plan *p, int numeric_version, uint64_t seed, char key[HASH_HEX]);
 
 #endif

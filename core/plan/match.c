@@ -24,6 +24,7 @@ static int match_regex(const yaml_node *n, const layer_desc *layers, int n_layer
         char why[128];
         regerror(code, &re, why, sizeof why);
         diag_error_at(d, ERR_SPEC, &n->at, "bad regular expression '%s': %s", n->text + 3, why);
+        diag_hint(d, "what stands behind re: is a POSIX extended regular expression");
         return 0;
     }
     for (int i = 0; i < n_layers; i++)
@@ -38,6 +39,7 @@ static int match_one(const yaml_node *n, const layer_desc *layers, int n_layers,
     if (n->kind != YAML_SCALAR && type == NULL) {
         diag_error_at(d, ERR_SPEC, &n->at, "a pattern must be text or {type: NAME}, got %s",
                       yaml_kind_name(n->kind));
+        diag_hint(d, "a pattern is a layer's name, a glob, first, last, {type: NAME} or re:REGEX");
         return 0;
     }
     if (type == NULL && strncmp(n->text, "re:", 3) == 0)
@@ -62,8 +64,10 @@ static int match_one(const yaml_node *n, const layer_desc *layers, int n_layers,
 int match_layers(const yaml_node *n, const layer_desc *layers, int n_layers, diags *d,
                  bool hit[MODEL_MAX_LAYERS]) {
     if (n->kind != YAML_LIST) return match_one(n, layers, n_layers, d, hit);
+    bool own[MODEL_MAX_LAYERS] = {false}; /* a layer counts once, however many patterns mean it */
     int hits = 0;
-    for (int i = 0; i < n->n; i++) hits += match_one(n->items[i], layers, n_layers, d, hit);
+    for (int i = 0; i < n->n; i++) match_one(n->items[i], layers, n_layers, d, own);
+    for (int i = 0; i < n_layers; i++) hit[i] |= own[i], hits += own[i];
     return hits;
 }
 
@@ -79,18 +83,18 @@ const char *match_text(arena *a, const yaml_node *n) {
 
 void match_none(arena *a, const yaml_node *n, const layer_desc *layers, int n_layers, bool is_rule,
                 diags *d) {
-    const char *text = match_text(a, n), *names[MODEL_MAX_LAYERS], *list = "";
-    for (int i = 0; i < n_layers; i++) {
-        names[i] = layers[i].name;
-        if (i < 6) list = arena_format(a, "%s%s%s", list, i > 0 ? ", " : "", layers[i].name);
-    }
-    if (n_layers > 6) list = arena_format(a, "%s, ... (%d)", list, n_layers);
+    const char *text = match_text(a, n), *names[MODEL_MAX_LAYERS];
+    strbuf list = {0};
+    for (int i = 0; i < n_layers; i++) names[i] = layers[i].name;
+    strbuf_join(&list, names, n_layers < 6 ? n_layers : 6);
+    if (n_layers > 6) strbuf_addf(&list, ", ... (%d)", n_layers);
     diag_error_at(d, ERR_SPEC, &n->at, "%s matches no layer: '%s'", is_rule ? "rule" : "quant.skip",
                   text);
     const char *near = suggest_nearest(text, names, n_layers);
     const char *allow = is_rule ? "; `optional: true` allows it" : "";
     if (near != NULL)
-        diag_hint(d, "did you mean '%s'? (layers: %s)%s", near, list, allow);
+        diag_hint(d, "did you mean '%s'? (layers: %s)%s", near, list.s, allow);
     else
-        diag_hint(d, "layers: %s%s", list, allow);
+        diag_hint(d, "layers: %s%s", list.s, allow);
+    strbuf_fini(&list);
 }

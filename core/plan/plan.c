@@ -6,6 +6,7 @@
 #include "plan/identity.h"
 #include "plan/rules.h"
 #include "quant/packing.h"
+#include "quant/ste.h"
 
 /* ---- data and model ---- */
 
@@ -21,13 +22,11 @@ static data_source source_of(const spec *s, const spec_split *split, glyph_split
                          .std = s->data.normalize.std};
 }
 
-static status plan_data(plan *p, diags *d) {
+static status plan_data(plan *p, dataset_catalog *data, diags *d) {
     p->train = source_of(p->spec, &p->spec->data.train, GLYPHS_OF_TRAIN);
     p->test = source_of(p->spec, &p->spec->data.test, GLYPHS_OF_TEST);
-    status bad = dataset_shape(&p->train, d, &p->train_size);
-    if (!bad) bad = dataset_shape(&p->test, d, &p->test_size);
-    if (!bad) bad = dataset_hash(&p->train, d, p->train_hash);
-    if (!bad) bad = dataset_hash(&p->test, d, p->test_hash);
+    status bad = dataset_describe(data, &p->train, d, &p->train_size, p->train_hash);
+    if (!bad) bad = dataset_describe(data, &p->test, d, &p->test_size, p->test_hash);
     if (bad) return bad;
     if (p->train_size.features != p->test_size.features)
         return diag_error(d, ERR_INPUT, "a training sample has %lld values, a test sample %lld",
@@ -135,7 +134,7 @@ static status size_weights(plan *p, plan_layer *l, const quantizer *q, const reg
     status bad = packing_choose(r, q->info.n_levels, &l->quant.packer, d);
     if (!bad)
         bad = packing_open(&k, &l->quant.packer, q->info.n_levels, q->info.zero_code,
-                           &l->quant.weights.at, d);
+                           &l->quant.packer_at, d);
     if (bad) return bad;
     int64_t meta_bits = quantizer_groups(q, l->desc.out) * quantizer_meta_bits(q);
     l->packer = l->quant.packer.plugin->entry.name;
@@ -145,27 +144,46 @@ static status size_weights(plan *p, plan_layer *l, const quantizer *q, const reg
     return OK;
 }
 
-/* Opens the layer's quantizers for what only they know. */
-static status plan_quantizers(plan *p, plan_layer *l, const registry *r, diags *d) {
+/* Would the estimator train this site? */
+static status try_estimator(const plan_layer *l, const quantizer *q, diags *d) {
+    estimator e;
+    status bad = estimator_open(&e, &l->quant.ste, q, &l->quant.ste_at, d);
+    if (!bad) estimator_close(&e);
+    return bad;
+}
+
+static status plan_weights(plan *p, plan_layer *l, const registry *r, diags *d) {
     quantizer q;
-    status bad = OK;
-    int64_t weights = l->desc.out * l->desc.in;
     const char *site = arena_format(&p->a, "%s.weight", l->desc.name);
-    l->weight_bytes = weights * 4;
-    if (l->quant.weights.scheme.plugin != NULL) {
-        bad = quantizer_open(&q, &l->quant.weights, site, false, l->desc.out, l->desc.in, d);
-        if (bad) return bad;
-        bad = size_weights(p, l, &q, r, d);
-        quantizer_close(&q);
-    }
-    l->bits_per_weight = (double)l->weight_bytes * 8 / (double)weights;
-    if (bad || l->quant.activations.scheme.plugin == NULL) return bad;
-    site = arena_format(&p->a, "%s.input", l->desc.name);
-    bad = quantizer_open(&q, &l->quant.activations, site, true, p->spec->data.batch, l->desc.in, d);
+    status bad = quantizer_open(&q, &l->quant.weights, site, false, l->desc.out, l->desc.in, d);
+    if (bad) return bad;
+    bad = size_weights(p, l, &q, r, d);
+    if (!bad) bad = try_estimator(l, &q, d);
+    quantizer_close(&q);
+    return bad;
+}
+
+static status plan_input(plan *p, plan_layer *l, diags *d) {
+    quantizer q;
+    const char *site = arena_format(&p->a, "%s.input", l->desc.name);
+    status bad =
+        quantizer_open(&q, &l->quant.activations, site, true, p->spec->data.batch, l->desc.in, d);
     if (bad) return bad;
     describe_site(p, &q, false, &l->input);
+    bad = try_estimator(l, &q, d);
     quantizer_close(&q);
-    return OK;
+    return bad;
+}
+
+/* Opens the layer's quantizers and estimators for what only they know. */
+static status plan_quantizers(plan *p, plan_layer *l, const registry *r, diags *d) {
+    status bad = OK;
+    int64_t weights = l->desc.out * l->desc.in;
+    l->weight_bytes = weights * 4;
+    if (l->quant.weights.scheme.plugin != NULL) bad = plan_weights(p, l, r, d);
+    l->bits_per_weight = (double)l->weight_bytes * 8 / (double)weights;
+    if (!bad && l->quant.activations.scheme.plugin != NULL) bad = plan_input(p, l, d);
+    return bad;
 }
 
 static status plan_sizes(plan *p, const registry *r, diags *d) {
@@ -188,9 +206,9 @@ static status plan_sizes(plan *p, const registry *r, diags *d) {
 
 /* ---- all of it ---- */
 
-status plan_build(plan *p, spec *s, const registry *r, int numeric_version, diags *d) {
+status plan_build(plan *p, spec *s, const registry *r, dataset_catalog *data, diags *d) {
     *p = (plan){.spec = s};
-    status bad = spec_describes_layers(s) ? plan_data(p, d) : diags_status(d);
+    status bad = spec_describes_layers(s) ? plan_data(p, data, d) : diags_status(d);
     if (bad) return bad;
     start_model(p);
     rules_apply(p, r, d);
@@ -200,7 +218,7 @@ status plan_build(plan *p, spec *s, const registry *r, int numeric_version, diag
     plan_training(p);
     bad = plan_sizes(p, r, d);
     if (bad) return bad;
-    identity_make(p, numeric_version);
+    identity_make(p);
     return OK;
 }
 

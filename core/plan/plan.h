@@ -1,6 +1,6 @@
 /*
- * plan/plan.h - what a spec comes to: the layers of its model with what the rules
- * make of each, sizes, steps, and the runs with their keys. Pure data; building
+ * plan/plan.h - what one configuration comes to: the layers of its model with what the
+ * rules make of each, sizes, steps and its key. Pure data; building
  * it opens plugins to ask for levels and sizes but trains nothing and writes
  * nothing.
  */
@@ -40,11 +40,6 @@ typedef struct plan_rule {
     int n_layers; /* that it matched */
 } plan_rule;
 
-typedef struct plan_run {
-    uint64_t seed;
-    char cache_key[HASH_HEX];
-} plan_run;
-
 typedef struct plan {
     arena a;
     spec *spec; /* borrowed */
@@ -66,14 +61,12 @@ typedef struct plan {
     char config_key[HASH_HEX];
     const plugin **plugins; /* used, each once */
     int n_plugins;
-    plan_run *runs;
-    int n_runs;
 } plan;
 
 /* Resolves the spec against its data and model. All errors go to d; after a
- * spec_load() that failed it adds those that need the layers, and fails too.
- * numeric_version (core/run) is part of the cache keys. plan_close() always. */
-status plan_build(plan *p, spec *s, const registry *r, int numeric_version, diags *d);
+ * spec_check() that failed it adds those that need the layers, and fails too. data:
+ * what is known of data sets already. plan_close() always. */
+status plan_build(plan *p, spec *s, const registry *r, dataset_catalog *data, diags *d);
 void plan_close(plan *p);
 
 #endif

@@ -55,34 +55,55 @@ static void match_skip(work *w, bool skipped[MODEL_MAX_LAYERS]) {
 
 /* ---- rules that change nothing ---- */
 
-static bool has_key(const site_spec *s, const char *key) {
-    for (int i = 0; i < s->n; i++)
-        if (strcmp(s->keys[i]->text, key) == 0) return true;
-    return false;
+static const site_spec *site_of(const spec_rule *rule, bool activations) {
+    return activations ? &rule->activations : &rule->weights;
 }
 
-static bool covers_site(const site_spec *later, const site_spec *earlier) {
-    for (int i = 0; i < earlier->n; i++)
-        if (!has_key(later, earlier->keys[i]->text)) return false;
+/* The scheme that a layer has before rule `end`; NULL for none. */
+static const char *scheme_before(const work *w, int layer, int end, bool activations) {
+    const spec_quant *q = &w->p->spec->quant;
+    const char *name = site_text(activations ? &q->activations : &q->weights, "scheme");
+    for (int i = 0; i < end; i++) {
+        const char *own = site_text(site_of(&q->rules[i], activations), "scheme");
+        if (w->hit[i][layer] && own != NULL) name = own;
+    }
+    return name;
+}
+
+/* Does the later rule undo all that the earlier one says of a site? By setting the
+ * same keys, or by naming another scheme, which drops the parameters of the old one. */
+static bool covers_site(const work *w, int layer, int later, int earlier, bool activations) {
+    const spec_quant *q = &w->p->spec->quant;
+    const site_spec *over = site_of(&q->rules[later], activations);
+    const site_spec *under = site_of(&q->rules[earlier], activations);
+    const char *before = scheme_before(w, layer, later, activations);
+    const char *named = site_text(over, "scheme");
+    bool other = named != NULL && before != NULL && strcmp(named, before) != 0;
+    for (int i = 0; i < under->n; i++) {
+        const char *key = under->keys[i]->text;
+        bool dropped = other && !site_is_host_key(key);
+        if (!dropped && !site_has_key(over, key)) return false;
+    }
     return true;
 }
 
-static bool covers(const spec_rule *later, const spec_rule *earlier) {
-    return covers_site(&later->weights, &earlier->weights) &&
-           covers_site(&later->activations, &earlier->activations) &&
-           (earlier->ste == NULL || later->ste != NULL) &&
-           (earlier->packer == NULL || later->packer != NULL);
+static bool covers(const work *w, int layer, int later, int earlier) {
+    const spec_rule *over = &w->p->spec->quant.rules[later];
+    const spec_rule *under = &w->p->spec->quant.rules[earlier];
+    return covers_site(w, layer, later, earlier, false) &&
+           covers_site(w, layer, later, earlier, true) &&
+           (under->ste == NULL || over->ste != NULL) &&
+           (under->packer == NULL || over->packer != NULL);
 }
 
 static bool is_shadowed(const work *w, int rule) {
-    const spec_quant *q = &w->p->spec->quant;
     int matched = 0;
     for (int layer = 0; layer < w->p->n_layers; layer++) {
         if (!w->hit[rule][layer]) continue;
         matched++;
         bool covered = false;
-        for (int later = rule + 1; later < q->n_rules; later++)
-            covered |= w->hit[later][layer] && covers(&q->rules[later], &q->rules[rule]);
+        for (int later = rule + 1; later < w->p->spec->quant.n_rules; later++)
+            covered |= w->hit[later][layer] && covers(w, layer, later, rule);
         if (!covered) return false;
     }
     return matched > 0;
@@ -123,6 +144,18 @@ static plugin_choice pick(work *w, qb_kind kind, const yaml_node *n, const char 
     return kind == QB_STE ? default_ste(w) : (plugin_choice){0};
 }
 
+/* The line of a place in the spec itself, 0 for one in --set. */
+static int line_in_spec(const work *w, const place *at) {
+    return at->file != NULL && strcmp(at->file, w->p->spec->file) == 0 ? at->line : 0;
+}
+
+/* Where the spec names it; without a word of the spec, where the scheme is named. */
+static place place_of(const yaml_node *n, const place *otherwise) {
+    if (n == NULL) return *otherwise;
+    const yaml_node *name = n->kind == YAML_MAP ? yaml_get(n, "type") : n;
+    return name != NULL ? name->at : n->at;
+}
+
 typedef struct merged {
     site_spec weights, activations;
     const yaml_node *ste, *packer;
@@ -132,7 +165,7 @@ typedef struct merged {
 static merged merge_rules(work *w, int layer) {
     const spec_quant *q = &w->p->spec->quant;
     merged m = {q->weights, q->activations, q->ste_node, q->packer_node,
-                q->weights_node != NULL ? q->weights_node->at.line : 0};
+                q->weights_node != NULL ? line_in_spec(w, &q->weights_node->at) : 0};
     for (int i = 0; i < q->n_rules; i++) {
         const spec_rule *rule = &q->rules[i];
         if (!w->hit[i][layer]) continue;
@@ -140,7 +173,7 @@ static merged merge_rules(work *w, int layer) {
         m.activations = site_merge(w->c.a, &m.activations, &rule->activations);
         if (rule->ste != NULL) m.ste = rule->ste;
         if (rule->packer != NULL) m.packer = rule->packer;
-        m.line = rule->at.line;
+        m.line = line_in_spec(w, &rule->at);
     }
     return m;
 }
@@ -191,10 +224,13 @@ void rules_apply(plan *p, const registry *r, diags *d) {
         if (skipped[i]) continue;
         q->weights = quant_config_of(&weights[i]);
         q->activations = quant_config_of(&activations[i]);
-        bool quantized = q->weights.scheme.plugin != NULL || q->activations.scheme.plugin != NULL;
-        if (quantized) q->ste = pick(&w, QB_STE, m.ste, "quant.ste");
-        if (q->weights.scheme.plugin != NULL)
-            q->packer = pick(&w, QB_PACKER, m.packer, "quant.packer");
+        bool has_weights = q->weights.scheme.plugin != NULL;
+        const place *scheme_at = has_weights ? &q->weights.at : &q->activations.at;
+        if (has_weights || q->activations.scheme.plugin != NULL)
+            q->ste = pick(&w, QB_STE, m.ste, "quant.ste");
+        if (has_weights) q->packer = pick(&w, QB_PACKER, m.packer, "quant.packer");
+        q->ste_at = place_of(m.ste, scheme_at);
+        q->packer_at = place_of(m.packer, scheme_at);
     }
     check_groups(&w, weights, skipped);
     check_groups(&w, activations, skipped);

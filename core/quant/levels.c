@@ -70,8 +70,7 @@ static int by_value(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* The lower median, so that it is one of the gaps. */
-static float median_gap(const float *levels, int n) {
+float levels_median_gap(const float *levels, int n) {
     float gap[255];
     for (int i = 0; i + 1 < n; i++) gap[i] = levels[i + 1] - levels[i];
     qsort(gap, (size_t)(n - 1), sizeof *gap, by_value);
@@ -120,7 +119,7 @@ const char *levels_prepare(quantizer *q) {
     why = check_levels(q);
     if (why != NULL) return why;
     q->kind = q->threshold_at >= 0 ? LEVELS_THRESHOLD : is_affine(q) ? LEVELS_AFFINE : LEVELS_STEPS;
-    q->median_gap = median_gap(info->levels, info->n_levels);
+    q->median_gap = levels_median_gap(info->levels, info->n_levels);
     info->zero_code = -1;
     for (int i = 0; i < info->n_levels; i++)
         if (info->levels[i] == 0 && q->zero_at < 0 && q->offset_at < 0) info->zero_code = i;
@@ -139,6 +138,14 @@ affine levels_affine(const quantizer *q, const float *meta) {
                     .offset = role(meta, q->offset_at, 0),
                     .lo = q->info.levels[0] - zero,
                     .hi = q->info.levels[q->info.n_levels - 1] - zero};
+}
+
+bool levels_are_finite(const quantizer *q, const float *meta) {
+    float scale = role(meta, q->scale_at, 1), zero = role(meta, q->zero_at, 0);
+    float offset = role(meta, q->offset_at, 0), top = q->info.levels[q->info.n_levels - 1];
+    /* decoding is monotonic: the others lie between the outer two */
+    return isfinite((q->info.levels[0] - zero) * scale + offset) &&
+           isfinite((top - zero) * scale + offset);
 }
 
 /* Between two levels: up with probability distance / gap. */

@@ -11,8 +11,15 @@
  * is wrong with it (the plugin's fault). */
 const char *levels_prepare(quantizer *q);
 
+/* The median gap of n >= 2 ascending levels; the lower median, so that it is one of
+ * the gaps. */
+float levels_median_gap(const float *levels, int n);
+
 /* The kernel arguments under one metadata row, for LEVELS_AFFINE. */
 affine levels_affine(const quantizer *q, const float *meta);
+
+/* Do all levels decode to finite numbers under this row? Not for LEVELS_OWN. */
+bool levels_are_finite(const quantizer *q, const float *meta);
 
 /* One piece of one group, for every kind but LEVELS_OWN. u: n numbers in [0, 1),
  * read for ROUND_STOCHASTIC only. */

@@ -7,7 +7,9 @@
 #include "quant/packing.h"
 #include "quant/quantizer.h"
 
-/* e = x - y, y the decoded x (quantizer_error()). Not finite where undefined (JSON: null). */
+/* e = x - y, y the decoded x before its rounding to float (quantizer_error()): the
+ * error of the quantizer, without that of float32. Not finite where undefined (JSON:
+ * null). */
 typedef struct tensor_metrics {
     int64_t n;
     double mse;             /* mean e^2                                  */

@@ -74,9 +74,12 @@ status packing_measure(const packing *p, const char *tensor, const uint8_t *code
     *bytes = 0;
     for (int64_t at = 0; at < n && !bad; at += chunk) {
         int64_t here = n - at < chunk ? n - at : chunk;
+        int64_t limit = p->table->bound(p->in.self, here);
         int64_t got = p->table->pack(p->in.self, code + at, here, packed);
-        if (got < 0 || got > p->table->bound(p->in.self, here)) {
+        if (got < 0 || got > limit) {
             bad = blame(p, tensor, at, "wrote more than its bound", d);
+        } else if (p->info.fixed_rate && got != limit) {
+            bad = blame(p, tensor, at, "promised a fixed rate and wrote less than its bound", d);
         } else if (p->table->unpack(p->in.self, packed, got, here, back) != QB_OK) {
             bad = blame(p, tensor, at, "cannot read what it wrote", d);
         } else if (memcmp(back, code + at, (size_t)here) != 0) {

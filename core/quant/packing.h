@@ -29,7 +29,8 @@ void packing_close(packing *p);
 int64_t packing_bound(const packing *p, int64_t rows, int64_t cols);
 
 /* Packs the codes, unpacks them again and compares; *bytes is what they take. A
- * packer that loses a code is an ERR_PLUGIN that names tensor and element. */
+ * packer that loses a code, or does not write as many bytes as it promised, is an
+ * ERR_PLUGIN that names tensor and element. */
 status packing_measure(const packing *p, const char *tensor, const uint8_t *code, int64_t rows,
                        int64_t cols, diags *d, int64_t *bytes);
 

@@ -42,6 +42,7 @@ status quantizer_open(quantizer *q, const quant_config *config, const char *site
                       int64_t rows, int64_t cols, diags *d) {
     const plugin *p = config->scheme.plugin;
     *q = (quantizer){.site = mem_strdup(site),
+                     .activation = activation,
                      .config = *config,
                      .table = &p->scheme,
                      .rows_max = rows,
@@ -53,9 +54,10 @@ status quantizer_open(quantizer *q, const quant_config *config, const char *site
                                .round = (int32_t)config->round,
                                .meta = &one_scale,
                                .grad_scale = 1};
-    /* init() is told the longest group that can come; the scheme's own choice is
-     * known only afterwards, so without one in the spec that is the tensor */
-    layout l = layout_of(config->granularity, config->group_size > 0 ? config->group_size : 128,
+    /* init() is told the longest group that can come. The scheme's own choice is known
+     * only afterwards: without a group size that is a row, without a granularity the
+     * tensor. */
+    layout l = layout_of(config->granularity, config->group_size > 0 ? config->group_size : cols,
                          rows, cols);
     qb_site s = {.size = sizeof s,
                  .activation = activation,
@@ -115,8 +117,9 @@ typedef struct job {
     uint64_t key;
     error_sums *part; /* of each piece */
     /* the first trouble in tensor order, so that the message is the same for any
-     * number of threads: element of a NaN; metadata entry that cannot be kept */
-    _Atomic int64_t bad_element, bad_meta;
+     * number of threads: element of a NaN; metadata entry that cannot be kept; group
+     * whose levels are not finite */
+    _Atomic int64_t bad_element, bad_meta, bad_group;
 } job;
 
 static void note_first(_Atomic int64_t *first, int64_t i) {
@@ -132,10 +135,15 @@ static void round_meta(job *j, const tile *t) {
     int n = q->info.n_meta;
     for (int64_t i = t->group * n; i < (t->group + t->groups) * n; i++) {
         const qb_meta *m = &q->info.meta[i % n];
-        bool fine = isfinite(j->meta[i]) && !(m->role == QB_SCALE && j->meta[i] < 0);
-        if (!fine || !stored_round(m, q->config.scale_dtype, &j->meta[i]))
-            note_first(&j->bad_meta, i);
+        float v = j->meta[i];
+        bool fine = isfinite(v) && !(m->role == QB_SCALE && v < 0);
+        if (fine && stored_round(m, q->config.scale_dtype, &v))
+            j->meta[i] = v;
+        else
+            note_first(&j->bad_meta, i); /* which keeps what fit() said */
     }
+    for (int64_t g = t->group; g < t->group + t->groups && q->kind != LEVELS_OWN; g++)
+        if (!levels_are_finite(q, meta_row(j, g))) note_first(&j->bad_group, g);
 }
 
 /* NaN and infinity never enter a plugin or another kernel. */
@@ -248,33 +256,43 @@ static job job_of(const quantizer *q, int64_t rows) {
     return (job){.q = q,
                  .l = quantizer_layout(q, rows),
                  .bad_element = INT64_MAX,
-                 .bad_meta = INT64_MAX};
+                 .bad_meta = INT64_MAX,
+                 .bad_group = INT64_MAX};
 }
 
 static bool groups_fit_a_piece(const layout *l) { return l->group <= PIECE_MAX; }
+
+/* Entry `at` of the metadata cannot be kept: the user's matter if a sound number is
+ * only too large for the form that the spec chose, else the plugin's. */
+static status meta_verdict(const quantizer *q, float v, int64_t at, diags *d) {
+    const qb_meta *m = &q->info.meta[at % q->info.n_meta];
+    int64_t group = at / q->info.n_meta;
+    const plugin *p = q->scheme.choice.plugin;
+    if (!isfinite(v) || m->store != QB_AS_SPEC || (m->role == QB_SCALE && v < 0))
+        return diag_error(d, ERR_PLUGIN,
+                          "%s: fit() of scheme '%s' gave %s %g for group %" PRId64 " of %s",
+                          p->path, p->entry.name, m->name, (double)v, group, q->site);
+    diag_error(d, q->data_error, "%s: the %s of group %" PRId64 ", %g, is too large for %s",
+               q->site, m->name, group, (double)v, scale_dtype_name(q->config.scale_dtype));
+    diag_hint(d, "set `scale_dtype: f32`");
+    return q->data_error;
+}
 
 /* The first trouble in words; none: OK. */
 static status verdict(const job *j, diags *d) {
     const quantizer *q = j->q;
     int64_t element = atomic_load(&j->bad_element), meta = atomic_load(&j->bad_meta);
+    int64_t group = atomic_load(&j->bad_group);
     if (element != INT64_MAX)
         return diag_error(d, q->data_error, "%s: element (%" PRId64 ", %" PRId64 ") is %s", q->site,
                           element / q->cols, element % q->cols,
                           isnan(j->x[element]) ? "NaN" : "infinite");
-    if (meta == INT64_MAX) return OK;
-    const qb_meta *m = &q->info.meta[meta % q->info.n_meta];
-    int64_t group = meta / q->info.n_meta;
-    const plugin *p = q->scheme.choice.plugin;
-    bool too_large = m->role == QB_SCALE && m->store == QB_AS_SPEC && j->meta[meta] > 0;
-    if (too_large) {
-        diag_error(d, q->data_error, "%s: the scale of group %" PRId64 " is too large for %s",
-                   q->site, group, scale_dtype_name(q->config.scale_dtype));
-        if (q->config.scale_dtype != SCALE_F32) diag_hint(d, "set `scale_dtype: f32`");
-        return q->data_error;
-    }
-    return diag_error(d, ERR_PLUGIN,
-                      "%s: fit() of scheme '%s' gave %s %g for group %" PRId64 " of %s", p->path,
-                      p->entry.name, m->name, (double)j->meta[meta], group, q->site);
+    if (meta != INT64_MAX) return meta_verdict(q, j->meta[meta], meta, d);
+    if (group == INT64_MAX) return OK;
+    return diag_error(d, q->data_error,
+                      "%s: the outer levels of group %" PRId64 " decode to infinity: its values "
+                      "are too near the largest float32",
+                      q->site, group);
 }
 
 /* ---- the calls ---- */
@@ -362,27 +380,28 @@ void quantizer_error(const quantizer *q, const float *x, const uint8_t *code, in
 
 void quantizer_levels(const quantizer *q, const float *meta, float *levels) {
     uint8_t code[256];
-    for (int i = 0; i < q->info.n_levels; i++) code[i] = (uint8_t)i;
-    if (q->kind == LEVELS_OWN)
-        q->table->decode(q->scheme.self, meta, code, 1, q->info.n_levels, levels);
-    else
-        levels_decode(q, meta, code, q->info.n_levels, levels);
+    int64_t n = q->info.n_levels, group = quantizer_layout(q, q->rows_max).group;
+    for (int i = 0; i < n; i++) code[i] = (uint8_t)i;
+    if (q->kind != LEVELS_OWN) {
+        levels_decode(q, meta, code, n, levels);
+        return;
+    }
+    for (int64_t at = 0; at < n; at += group) /* no call has more codes than a group */
+        q->table->decode(q->scheme.self, meta, code + at, 1, n - at < group ? n - at : group,
+                         levels + at);
 }
 
 void quantizer_bounds(const quantizer *q, const float *meta, float *lo, float *hi, float *step) {
-    float levels[256];
+    int n = q->info.n_levels;
     if (q->kind == LEVELS_OWN) {
+        float levels[256];
         quantizer_levels(q, meta, levels);
-        float gap[255];
-        int n = q->info.n_levels - 1;
-        for (int i = 0; i < n; i++) gap[i] = levels[i + 1] - levels[i];
-        services_kernels()->sort(gap, n);
-        *lo = levels[0], *hi = levels[n], *step = gap[(n - 1) / 2];
+        *lo = levels[0], *hi = levels[n - 1], *step = levels_median_gap(levels, n);
     } else {
         affine a = levels_affine(q, meta);
         float zero = q->zero_at >= 0 ? meta[q->zero_at] : 0;
         *lo = (q->info.levels[0] - zero) * a.scale + a.offset;
-        *hi = (q->info.levels[q->info.n_levels - 1] - zero) * a.scale + a.offset;
+        *hi = (q->info.levels[n - 1] - zero) * a.scale + a.offset;
         *step = q->median_gap * a.scale;
     }
     if (q->table->bounds != NULL) q->table->bounds(q->scheme.self, meta, lo, hi);

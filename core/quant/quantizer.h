@@ -35,6 +35,7 @@ typedef enum level_kind {
 
 typedef struct quantizer {
     char *site; /* "fc1.weight" */
+    bool activation;
     instance scheme;
     qb_scheme_info info;
     quant_config config; /* granularity and group_size resolved */
@@ -58,7 +59,8 @@ int64_t quantizer_groups(const quantizer *q, int64_t rows);
 int quantizer_meta_bits(const quantizer *q);
 
 /* Metadata of x, rounded to its stored form. Fails, naming site and element, on
- * NaN and infinity, and on metadata that is not finite or cannot be stored. */
+ * NaN and infinity, on metadata that is not finite or cannot be stored, and, naming
+ * the group, on levels that decode to infinity (values near FLT_MAX). */
 status quantizer_fit(const quantizer *q, const float *x, int64_t rows, float *meta, diags *d);
 void quantizer_encode(const quantizer *q, const float *x, int64_t rows, const float *meta,
                       uint64_t key, uint8_t *code);

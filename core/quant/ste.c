@@ -8,6 +8,7 @@ status estimator_open(estimator *e, const plugin_choice *c, const quantizer *q, 
                       diags *d) {
     layout l = quantizer_layout(q, q->rows_max);
     qb_site site = {.size = sizeof site,
+                    .activation = q->activation,
                     .rows = q->rows_max,
                     .cols = q->cols,
                     .group = l.group,
@@ -16,10 +17,10 @@ status estimator_open(estimator *e, const plugin_choice *c, const quantizer *q, 
     status bad = instance_open_ste(&e->in, c, &site, &e->info, ERR_SPEC, at, d);
     if (bad) return bad;
     if (e->info.learn == QB_LEARN_NO && e->info.n_stat == 0 && e->info.n_state == 0) return OK;
-    bad = diag_error(d, ERR_PLUGIN,
-                     "%s: '%s' learns the scale or keeps statistics, which this version "
-                     "cannot do",
-                     c->plugin->path, c->plugin->entry.name);
+    bad = diag_error_at(d, ERR_PLUGIN, at,
+                        "%s: '%s' learns the scale or keeps statistics, which this version "
+                        "cannot do",
+                        c->plugin->path, c->plugin->entry.name);
     estimator_close(e);
     return bad;
 }
@@ -103,31 +104,23 @@ static void spread(const job *j) {
         parallel_for(layout_tiles(&j->l), tile_task, &copy);
 }
 
+static job job_of(const estimator *e, const quantizer *q, const float *x, const float *y,
+                  int64_t rows, const float *meta, uint64_t key) {
+    return (job){
+        .e = e, .q = q, .l = quantizer_layout(q, rows), .x = x, .y = y, .meta = meta, .key = key};
+}
+
 void estimator_backward(const estimator *e, const quantizer *q, const float *x, const float *y,
                         int64_t rows, const float *meta, uint64_t key, const float *dy, float *dx) {
-    job j = {.e = e,
-             .q = q,
-             .l = quantizer_layout(q, rows),
-             .x = x,
-             .y = y,
-             .meta = meta,
-             .dy = dy,
-             .key = key,
-             .out = dx};
+    job j = job_of(e, q, x, y, rows, meta, key);
+    j.dy = dy, j.out = dx;
     spread(&j);
 }
 
 void estimator_forward(const estimator *e, const quantizer *q, const float *x, int64_t rows,
                        const float *meta, uint64_t key, float *y) {
     if (e->table->forward == NULL) return;
-    job j = {.e = e,
-             .q = q,
-             .l = quantizer_layout(q, rows),
-             .x = x,
-             .y = y,
-             .meta = meta,
-             .key = key,
-             .out = y,
-             .forward = true};
+    job j = job_of(e, q, x, y, rows, meta, key);
+    j.out = y, j.forward = true;
     spread(&j);
 }

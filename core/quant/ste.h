@@ -13,6 +13,7 @@ typedef struct estimator {
     const qb_ste *table;
 } estimator;
 
+/* A refusal is ERR_SPEC at `at` (may be NULL), where the spec names the estimator. */
 status estimator_open(estimator *e, const plugin_choice *c, const quantizer *q, const place *at,
                       diags *d);
 void estimator_close(estimator *e);

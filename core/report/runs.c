@@ -7,72 +7,69 @@
 
 #include "report/table.h"
 #include "util/json.h"
+#include "util/mem.h"
 #include "util/str.h"
 
 /* ---- lines of v_run ---- */
 
-static const char *const line_heads[] = {"run",   "experiment", ">seed",    "status",  ">accuracy",
-                                         ">loss", ">bits/w",    ">seconds", "started", NULL};
+static const row_column line_columns[] = {
+    {"uid", "run", 0, false},         {"experiment", "experiment", 0, false},
+    {"label", "label", 0, false},     {"seed", "seed", 0, false},
+    {"status", "status", 0, false},   {"accuracy", "accuracy", 2, true},
+    {"loss", "loss", 4, false},       {"bits_per_weight", "bits/w", 3, false},
+    {"seconds", "seconds", 1, false}, {"started", "started", 0, false},
+    {"error", NULL, 0, false},
+};
+enum { N_LINE_COLUMNS = sizeof line_columns / sizeof *line_columns };
 
 #define LINE_COLUMNS                                                                               \
-    "uid, experiment, seed, status, accuracy, loss, bits_per_weight, seconds, started, error"
+    "uid, experiment, label, seed, status, accuracy, loss, bits_per_weight, seconds, started, error"
 
-static void add_line(table *t, const store_rows *r) {
-    table_add(t, "%s", store_text(r, 0));
-    table_add(t, "%s", store_text(r, 1));
-    table_add(t, "%" PRIu64, (uint64_t)store_int(r, 2));
-    table_add(t, "%s", store_text(r, 3));
-    if (store_is_null(r, 4))
-        table_add(t, "-");
-    else
-        table_add(t, "%.2f %%", 100 * store_real(r, 4));
-    table_add_real(t, store_real(r, 5), 4);
-    table_add_real(t, store_real(r, 6), 3);
-    table_add_real(t, store_real(r, 7), 1);
-    table_add(t, "%s", store_text(r, 8));
+static void add_line(row_printer *t, const store_rows *r) {
+    rows_text(t, store_text(r, 0));
+    rows_text(t, store_text(r, 1));
+    rows_text(t, store_text(r, 2));
+    rows_uint(t, (uint64_t)store_int(r, 3));
+    rows_text(t, store_text(r, 4));
+    for (int c = 5; c < 9; c++) rows_real(t, store_real(r, c));
+    rows_text(t, store_text(r, 9));
+    rows_text(t, store_text(r, 10));
 }
 
-static void print_line_json(const store_rows *r, FILE *out) {
-    json_t *o = json_object();
-    json_set_str(o, "uid", store_text(r, 0));
-    json_set_str(o, "experiment", store_text(r, 1));
-    json_object_set_new(o, "seed", json_integer(store_int(r, 2)));
-    json_set_str(o, "status", store_text(r, 3));
-    json_set_real(o, "accuracy", store_real(r, 4));
-    json_set_real(o, "loss", store_real(r, 5));
-    json_set_real(o, "bits_per_weight", store_real(r, 6));
-    json_set_real(o, "seconds", store_real(r, 7));
-    json_set_str(o, "started", store_text(r, 8));
-    json_set_str(o, "error", store_text(r, 9));
-    json_print_line(o, out);
-}
-
-status report_list(store *s, int64_t limit, bool json, FILE *out, diags *d) {
-    table t;
-    table_open(&t, line_heads);
+status report_list(store *s, const report_filter *f, rows_format format, FILE *out, diags *d) {
+    row_printer t;
+    rows_open(&t, format, line_columns, N_LINE_COLUMNS, out);
     store_rows *r =
         store_select(s,
-                     "SELECT " LINE_COLUMNS " FROM (SELECT * FROM v_run ORDER BY run DESC LIMIT ?)"
-                     " ORDER BY run",
-                     "i", limit > 0 ? limit : (int64_t)-1);
-    while (store_next(r)) {
-        if (json)
-            print_line_json(r, out);
-        else
-            add_line(&t, r);
-    }
+                     "SELECT " LINE_COLUMNS " FROM v_run"
+                     " WHERE (?1 IS NULL OR experiment = ?1) AND (?2 IS NULL OR status = ?2)"
+                     " AND (?3 = 0 OR run >= coalesce((SELECT run FROM v_run"
+                     "  WHERE (?1 IS NULL OR experiment = ?1) AND (?2 IS NULL OR status = ?2)"
+                     "  ORDER BY run DESC LIMIT 1 OFFSET ?3 - 1), 0)) ORDER BY run",
+                     "tti", f->experiment, f->status, f->limit);
+    while (store_next(r)) add_line(&t, r);
     store_rows_end(r);
-    if (!json) table_print(&t, out);
-    table_close(&t);
+    rows_close(&t);
     return store_status(s, d);
 }
 
-/* ---- mean and deviation of some runs ---- */
+/* ---- the runs of a study ---- */
 
+/* Of one configuration. */
 typedef struct sample {
+    char key[65], *label;
     int n;
     double sum, squares;
 } sample;
+
+static sample *sample_of(sample *all, int *n, const char *key, const char *label) {
+    for (int i = 0; i < *n; i++)
+        if (strcmp(all[i].key, key) == 0) return &all[i];
+    sample *s = &all[(*n)++];
+    *s = (sample){.label = str_format("%s", label)};
+    snprintf(s->key, sizeof s->key, "%s", key);
+    return s;
+}
 
 static void sample_add(sample *a, double v) {
     if (!isfinite(v)) return;
@@ -89,27 +86,38 @@ static double sample_deviation(const sample *a) {
     return variance > 0 ? sqrt(variance) : 0;
 }
 
-status report_results(store *s, const int64_t *runs, int n, bool json, FILE *out, diags *d) {
-    table t;
-    sample accuracy = {0};
-    table_open(&t, line_heads);
+static void print_samples(const sample *all, int n, FILE *out) {
+    for (int i = 0; i < n; i++) {
+        const sample *a = &all[i];
+        if (a->n < 2) continue;
+        str_print_line(out,
+                       "%s%saccuracy %.2f %% +- %.2f (mean and standard deviation of %d seeds)",
+                       a->label, *a->label != '\0' ? ": " : "", 100 * sample_mean(a),
+                       100 * sample_deviation(a), a->n);
+    }
+}
+
+status report_results(store *s, const int64_t *runs, int n, rows_format format, FILE *out,
+                      diags *d) {
+    row_printer t;
+    sample *all = mem_calloc((size_t)n + 1, sizeof *all);
+    int samples = 0;
+    rows_open(&t, format, line_columns, N_LINE_COLUMNS, out);
     for (int i = 0; i < n; i++) {
         store_rows *r =
-            store_select(s, "SELECT " LINE_COLUMNS " FROM v_run WHERE run = ?", "i", runs[i]);
+            store_select(s, "SELECT " LINE_COLUMNS ", config_key FROM v_run WHERE run = ?", "i",
+                         runs[i]);
         if (store_next(r)) {
-            if (json)
-                print_line_json(r, out);
-            else
-                add_line(&t, r);
-            sample_add(&accuracy, store_real(r, 4));
+            add_line(&t, r);
+            sample_add(sample_of(all, &samples, store_text(r, 11), store_text(r, 2)),
+                       store_real(r, 5));
         }
         store_rows_end(r);
     }
-    if (!json && t.cells > 0) table_print(&t, out);
-    table_close(&t);
-    if (!json && accuracy.n > 1)
-        fprintf(out, "accuracy %.2f %% +- %.2f (mean and standard deviation of %d seeds)\n",
-                100 * sample_mean(&accuracy), 100 * sample_deviation(&accuracy), accuracy.n);
+    rows_close(&t);
+    if (format == ROWS_TABLE) print_samples(all, samples, out);
+    for (int i = 0; i < samples; i++) free(all[i].label);
+    free(all);
     return store_status(s, d);
 }
 
@@ -174,7 +182,7 @@ static void info_json(store *s, int64_t run, const store_rows *h, FILE *out) {
     json_set_str(o, "experiment", store_text(h, 1));
     json_set_str(o, "kind", store_text(h, 2));
     json_set_str(o, "status", store_text(h, 3));
-    json_set_int(o, "seed", store_int(h, 4));
+    json_set_seed(o, "seed", (uint64_t)store_int(h, 4));
     json_set_int(o, "replica", store_int(h, 5));
     json_set_str(o, "started", store_text(h, 6));
     json_set_real(o, "seconds", store_real(h, 7));
@@ -211,8 +219,8 @@ static void print_metrics(store *s, int64_t run, FILE *out) {
     fprintf(out, "\nmetrics\n");
     store_rows *r = store_select(s, metrics_sql, "i", run);
     while (store_next(r))
-        fprintf(out, "  %-20s %-6s %.6g %s\n", store_text(r, 0), store_text(r, 1), store_real(r, 2),
-                store_text(r, 3));
+        str_print_line(out, "  %-20s %-6s %.6g %s", store_text(r, 0), store_text(r, 1),
+                       store_real(r, 2), store_text(r, 3));
     store_rows_end(r);
 }
 
@@ -249,23 +257,24 @@ static void print_layers(store *s, int64_t run, FILE *out) {
 static void print_pairs(store *s, int64_t run, const char *title, const char *sql, FILE *out) {
     fprintf(out, "\n%s\n", title);
     store_rows *r = store_select(s, sql, "i", run);
-    while (store_next(r)) fprintf(out, "  %-28s %s\n", store_text(r, 0), store_text(r, 1));
+    while (store_next(r)) str_print_line(out, "  %-28s %s", store_text(r, 0), store_text(r, 1));
     store_rows_end(r);
 }
 
 static void info_text(store *s, int64_t run, const store_rows *h, FILE *out) {
     char peak[32];
     str_bytes(peak, store_int(h, 9));
-    fprintf(out, "run %s  %s (%s), seed %" PRIu64 ", %s\n", store_text(h, 0), store_text(h, 1),
-            store_text(h, 2), (uint64_t)store_int(h, 4), store_text(h, 3));
+    str_print_line(out, "run %s  %s (%s), seed %" PRIu64 ", %s", store_text(h, 0), store_text(h, 1),
+                   store_text(h, 2), (uint64_t)store_int(h, 4), store_text(h, 3));
     fprintf(out, "  started %s, %.1f s, %.1f s of CPU, peak memory %s\n", store_text(h, 6),
             store_real(h, 7), store_real(h, 8), peak);
-    fprintf(out, "  quantbench %s (%s), %s, %s kernels, %" PRId64 " threads\n  %s\n",
-            store_text(h, 13), store_text(h, 14), store_text(h, 15), store_text(h, 16),
-            store_int(h, 18), store_text(h, 17));
+    str_print_line(out, "  quantbench %s (%s), %s, %s kernels, %" PRId64 " threads",
+                   store_text(h, 13), store_text(h, 14), store_text(h, 15), store_text(h, 16),
+                   store_int(h, 18));
+    str_print_line(out, "  %s", store_text(h, 17));
     fprintf(out, "  config_key %.16s...  cache_key %.16s...  replica %" PRId64 "\n",
             store_text(h, 11), store_text(h, 12), store_int(h, 5));
-    if (!store_is_null(h, 10)) fprintf(out, "  error: %s\n", store_text(h, 10));
+    if (!store_is_null(h, 10)) str_print_line(out, "  error: %s", store_text(h, 10));
     print_metrics(s, run, out);
     print_layers(s, run, out);
     print_pairs(s, run, "settings", "SELECT key, used FROM run_param WHERE run = ? ORDER BY key",

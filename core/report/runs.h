@@ -5,13 +5,20 @@
 #ifndef REPORT_RUNS_H
 #define REPORT_RUNS_H
 
+#include "report/rows.h"
 #include "store/store.h"
 
-/* All runs, the oldest first; limit 0: all, else the newest so many. */
-status report_list(store *s, int64_t limit, bool json, FILE *out, diags *d);
+typedef struct report_filter {
+    const char *experiment, *status; /* NULL: all */
+    int64_t limit;                   /* 0: all, else the newest so many of these */
+} report_filter;
+
+/* Runs, the oldest first. */
+status report_list(store *s, const report_filter *f, rows_format format, FILE *out, diags *d);
 
 /* These runs (ids, -1 left out), and mean and deviation where there are several. */
-status report_results(store *s, const int64_t *runs, int n, bool json, FILE *out, diags *d);
+status report_results(store *s, const int64_t *runs, int n, rows_format format, FILE *out,
+                      diags *d);
 
 /* Everything about one run. */
 status report_info(store *s, int64_t run, bool json, FILE *out, diags *d);

@@ -26,35 +26,44 @@ static const char bitnet_spec[] = NETWORK "name: bitnet158\n"
                                           "  activations: {scheme: int, bits: 8}\n";
 
 typedef struct network {
-    spec s;
-    plan p;
-    dataset train;
+    study study;
+    const spec *s;
+    const plan *p;
     trainer t;
-    double *seconds; /* of each timed step */
-    int64_t steps;   /* timed */
+    double *seconds; /* of each whole step that was timed, the first STEPS_MAX */
+    int64_t steps;
     double phases_before[STEP_PHASES];
+    int64_t phase_steps; /* all steps since then */
 } network;
 
+/* The samples are loaded by the first network; the others share them. */
 static status prepare(network *n, const char *path, const char *const *settings, int n_settings,
-                      const char *text, const registry *r, diags *d) {
+                      const char *text, const registry *r, dataset *train, diags *d) {
     status bad;
-    if (path != NULL) {
-        bad = runner_plan(path, settings, n_settings, r, &n->s, &n->p, d);
-    } else {
-        bad = spec_load_text(&n->s, "bench train", text, r, d);
-        if (!bad) bad = plan_build(&n->p, &n->s, r, NUMERIC_VERSION, d);
-    }
-    if (!bad) bad = dataset_load(&n->p.train, d, &n->train);
-    if (!bad) bad = trainer_open(&n->t, &n->p, &n->train, n->s.seed, d);
     n->seconds = mem_calloc(STEPS_MAX, sizeof *n->seconds);
+    if (path != NULL) {
+        bad = runner_study(&n->study, path, settings, n_settings, r, d);
+    } else {
+        bad = study_open_text(&n->study, "bench train", text, r, NUMERIC_VERSION, d);
+    }
+    if (!bad && n->study.n_points > 1)
+        bad = diag_error(d, ERR_SPEC, "%s: a sweep of %d points; bench train wants one network",
+                         path, n->study.n_points);
+    if (bad) return bad;
+    n->s = &n->study.points[0].s, n->p = &n->study.points[0].p;
+    if (!bad && n->p->train_size.n < n->s->data.batch) {
+        bad = diag_error(d, ERR_SPEC, "%s: %lld training samples are fewer than one batch of %lld",
+                         n->s->file, (long long)n->p->train_size.n, (long long)n->s->data.batch);
+        diag_hint(d, "a smaller data.batch, or more samples");
+    }
+    if (!bad && train->x == NULL) bad = dataset_load(&n->p->train, d, train);
+    if (!bad) bad = trainer_open(&n->t, n->p, train, n->s->seed, d);
     return bad;
 }
 
 static void release(network *n) {
     if (n->t.order != NULL) trainer_close(&n->t);
-    dataset_free(&n->train);
-    plan_close(&n->p);
-    spec_close(&n->s);
+    study_close(&n->study);
     free(n->seconds);
 }
 
@@ -62,10 +71,11 @@ static status take_steps(network *n, int count, bool timed, diags *d) {
     for (int i = 0; i < count; i++) {
         double loss, start = clock_seconds();
         int64_t rows;
-        if (n->t.step == n->p.steps) n->t.step = 0; /* a short training starts over */
+        if (n->t.step == n->p->steps) n->t.step = 0; /* a short training starts over */
         status bad = trainer_step(&n->t, &loss, &rows, d);
         if (bad) return bad;
-        bool whole = rows == n->s.data.batch; /* the last batch of an epoch may be short */
+        n->phase_steps++;
+        bool whole = rows == n->s->data.batch; /* the last batch of an epoch may be short */
         if (timed && whole && n->steps < STEPS_MAX)
             n->seconds[n->steps++] = clock_seconds() - start;
     }
@@ -83,10 +93,10 @@ static double median(double *v, int64_t n) {
 }
 
 static bench_train_row summarize(network *n) {
-    bench_train_row row = {.name = n->s.name,
-                           .batch = n->s.data.batch,
+    bench_train_row row = {.name = n->s->name,
+                           .batch = n->s->data.batch,
                            .steps = n->steps,
-                           .params = n->p.params};
+                           .params = n->p->params};
     double sum = 0, after[STEP_PHASES];
     for (int64_t i = 0; i < n->steps; i++) sum += n->seconds[i];
     double mid = median(n->seconds, n->steps);
@@ -97,7 +107,7 @@ static bench_train_row summarize(network *n) {
     row.overall = (double)row.batch * (double)n->steps / sum;
     trainer_seconds(&n->t, after);
     for (int i = 0; i < STEP_PHASES; i++)
-        row.phase_ms[i] = (after[i] - n->phases_before[i]) / (double)n->steps * 1e3;
+        row.phase_ms[i] = (after[i] - n->phases_before[i]) / (double)n->phase_steps * 1e3;
     return row;
 }
 
@@ -106,6 +116,7 @@ static status measure(network *nets, int count, double seconds, diags *d) {
         status bad = take_steps(&nets[i], WARM_UP, false, d);
         if (bad) return bad;
         trainer_seconds(&nets[i].t, nets[i].phases_before);
+        nets[i].phase_steps = 0;
     }
     double until = clock_seconds() + seconds * count;
     do {
@@ -121,10 +132,16 @@ status bench_train(const char *path, const char *const *settings, int n_settings
                    const registry *r, bench_train_visit_fn visit, void *arg, diags *d) {
     static const char *const texts[] = {float_spec, bitnet_spec};
     int count = path != NULL ? 1 : NETWORKS_MAX;
+    if (path == NULL && n_settings > 0) {
+        diag_error(d, ERR_USAGE, "--set changes a SPEC, and none is given");
+        diag_hint(d, "quantbench bench train SPEC --set %s", settings[0]);
+        return ERR_USAGE;
+    }
     network *nets = mem_calloc(NETWORKS_MAX, sizeof *nets);
+    dataset train = {0};
     status bad = OK;
     for (int i = 0; i < count && !bad; i++)
-        bad = prepare(&nets[i], path, settings, n_settings, texts[i], r, d);
+        bad = prepare(&nets[i], path, settings, n_settings, texts[i], r, &train, d);
     if (!bad) bad = measure(nets, count, seconds, d);
     for (int i = 0; i < count; i++) {
         if (!bad && nets[i].steps > 0) {
@@ -133,6 +150,7 @@ status bench_train(const char *path, const char *const *settings, int n_settings
         }
         release(&nets[i]);
     }
+    dataset_free(&train);
     free(nets);
     return bad;
 }

@@ -1,12 +1,15 @@
 #include "run/environment.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commit.h" /* made by the Makefile: GIT_COMMIT */
 #include "nn/gemm.h"
 #include "simd/kernels.h"
 #include "util/parallel.h"
+#include "util/str.h"
 
 /* Copies what follows "key" and a colon in a file of /proc. */
 static void read_proc(const char *path, const char *key, char *out, size_t n) {
@@ -34,9 +37,46 @@ void environment_read(environment *e) {
 
 status environment_force_simd(const char *level, diags *d) { return simd_force(level, d); }
 
+int64_t environment_memory_bytes(void) {
+    return (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
+}
+
 int64_t environment_peak_bytes(void) {
     char text[64];
     long long kib = 0;
     read_proc("/proc/self/status", "VmHWM", text, sizeof text);
     return sscanf(text, "%lld", &kib) == 1 ? kib * 1024 : 0;
 }
+
+static char *command;
+
+/* A word that a shell reads as it stands is left so. */
+static void add_word(strbuf *b, const char *word) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_@%+=:,./-";
+    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+        strbuf_add(b, word);
+        return;
+    }
+    strbuf_add(b, "'");
+    for (; *word != '\0'; word++) {
+        if (*word == '\'')
+            strbuf_add(b, "'\\''");
+        else
+            strbuf_addn(b, word, 1);
+    }
+    strbuf_add(b, "'");
+}
+
+void environment_set_command(int argc, char **argv) {
+    strbuf b = {0};
+    strbuf_add(&b, "quantbench");
+    for (int i = 1; i < argc; i++) {
+        strbuf_add(&b, " ");
+        add_word(&b, argv[i]);
+    }
+    free(command);
+    command = b.s;
+}
+
+const char *environment_command(void) { return command; }

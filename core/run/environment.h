@@ -23,6 +23,13 @@ void environment_read(environment *e);
 /* Forces a level of the kernels (--simd); ERR_USAGE if there is none of that name. */
 status environment_force_simd(const char *level, diags *d);
 
+/* Memory of the machine, in bytes. */
+int64_t environment_memory_bytes(void);
+
+/* Keeps the command line, quoted for a shell, for the records of runs. */
+void environment_set_command(int argc, char **argv);
+const char *environment_command(void); /* NULL if it was not set */
+
 /* The most memory that this process has had, in bytes. */
 int64_t environment_peak_bytes(void);
 

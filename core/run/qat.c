@@ -7,6 +7,7 @@
 #include "quant/metrics.h"
 #include "run/histogram.h"
 #include "run/interrupt.h"
+#include "run/progress.h"
 #include "run/trainer.h"
 #include "util/clock.h"
 #include "util/files.h"
@@ -57,8 +58,9 @@ static status evaluate(const qat_job *j, trainer *t, progress *g, diags *d) {
     g->train_loss = mean(&g->epoch);
     char speed[32];
     str_thousands(speed, (int64_t)((double)g->samples / g->train_seconds));
-    log_info("  epoch %-5.4g loss %.4f  test loss %.4f  accuracy %6.2f %%  %s samples/s", epoch,
-             g->train_loss, g->loss, 100 * g->accuracy, speed);
+    void (*say)(const char *fmt, ...) = j->talkative ? log_info : log_verbose;
+    say("  epoch %-5.4g loss %.4f  test loss %.4f  accuracy %6.2f %%  %s samples/s", epoch,
+        g->train_loss, g->loss, 100 * g->accuracy, speed);
     bad = store_metric(j->s, j->run, -1, t->step, epoch, "accuracy", "test", g->accuracy, d);
     if (!bad) bad = store_metric(j->s, j->run, -1, t->step, epoch, "loss", "test", g->loss, d);
     g->epoch = (stretch){0};
@@ -83,6 +85,7 @@ static status train(const qat_job *j, trainer *t, progress *g, diags *d) {
         g->samples += n;
         add(&g->point, loss_sum, n);
         add(&g->epoch, loss_sum, n);
+        progress_step(t->step, p->steps, (double)g->samples / g->train_seconds);
         bool last = t->step == p->steps;
         if (t->step % steps_of_point(p) == 0 || last) bad = record_point(j, t, g, d);
         if (!bad && (t->step % p->eval_every == 0 || last)) bad = evaluate(j, t, g, d);
@@ -242,6 +245,7 @@ status qat_run(const qat_job *j, diags *d) {
     status bad = trainer_open(&t, j->p, j->train, j->seed, d);
     if (bad) return bad;
     bad = train(j, &t, &g, d);
+    if (!bad) bad = trainer_check_weights(&t, d);
     if (!bad) bad = store_flush(j->s, d);
     if (!bad) bad = finish(j, &t, &g, d);
     trainer_close(&t);

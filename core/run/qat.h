@@ -15,6 +15,7 @@ typedef struct qat_job {
     int64_t run;     /* its row, status `running` */
     const char *dir; /* exists; for its files */
     const char *rel; /* the same, relative to the database */
+    bool talkative;  /* say each evaluation; else with --verbose only */
 } qat_job;
 
 /* Trains, measures, saves the weights and writes the run's final rows (not its

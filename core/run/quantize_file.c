@@ -6,6 +6,7 @@
 #include "io/npy.h"
 #include "plan/rules.h"
 #include "spec/language.h"
+#include "spec/tree.h"
 #include "util/hash.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -25,13 +26,18 @@ static yaml_node *scalar(arena *a, const char *text, const char *option) {
 
 static status read_settings(const quantize_job *j, arena *a, yaml_node *map, diags *d) {
     *map = (yaml_node){.kind = YAML_MAP};
-    yaml_set(a, map, "scheme", scalar(a, j->scheme, "--scheme"));
+    yaml_node *scheme = scalar(a, j->scheme, "--scheme");
+    tree_set(a, map, "scheme", &scheme->at, scheme);
     for (int i = 0; i < j->n_settings; i++) {
         const char *key;
         yaml_node *value;
         status bad = yaml_parse_setting(a, j->settings[i], d, &key, &value);
         if (bad) return bad;
-        if (yaml_set(a, map, key, value) > 0)
+        if (strcmp(key, "scheme") == 0 && value->kind == YAML_SCALAR &&
+            strcmp(value->text, j->scheme) != 0)
+            return diag_error_at(d, ERR_SPEC, &value->at, "--scheme %s and --set scheme=%s",
+                                 j->scheme, value->text);
+        if (tree_set(a, map, key, &value->at, value) > 0)
             return diag_error_at(d, ERR_SPEC, &value->at, "no such key: '%s'", key);
     }
     return OK;

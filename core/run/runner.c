@@ -4,203 +4,160 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/claim.h"
 #include "run/environment.h"
+#include "run/gate.h"
 #include "run/interrupt.h"
 #include "run/numeric_version.h"
+#include "run/progress.h"
 #include "run/qat.h"
-#include "util/clock.h"
-#include "util/files.h"
+#include "run/run_row.h"
 #include "util/log.h"
 #include "util/mem.h"
 
-status runner_plan(const char *path, const char *const *settings, int n_settings, const registry *r,
-                   spec *s, plan *p, diags *d) {
-    *p = (plan){0};
-    status bad = spec_load(s, path, settings, n_settings, r, d);
-    if (bad && s->root == NULL) return bad;
-    bad = plan_build(p, s, r, NUMERIC_VERSION, d);
-    return d->errors > 0 ? diags_status(d) : bad;
+status runner_study(study *t, const char *path, const char *const *settings, int n_settings,
+                    const registry *r, diags *d) {
+    return study_open(t, path, settings, n_settings, r, NUMERIC_VERSION, d);
 }
 
-void runner_done(const plan *p, store *s, char (*uids)[STORE_UID]) {
-    for (int i = 0; i < p->n_runs; i++)
-        if (!store_find_done(s, p->runs[i].cache_key, uids[i])) uids[i][0] = '\0';
+status runner_done(const study *t, store *s, char (*uids)[STORE_UID], diags *d) {
+    for (int i = 0; i < t->n_runs; i++)
+        if (!store_find_done(s, t->runs[i].cache_key, uids[i])) uids[i][0] = '\0';
+    return store_status(s, d);
 }
 
-/* ---- what is known before a run begins ---- */
+/* ---- data that consecutive runs share ---- */
 
-typedef struct given_list {
-    const char *keys[4096], *texts[4096];
-    int n;
-} given_list;
+typedef struct loaded {
+    data_source source;
+    dataset data;
+} loaded;
 
-static void note_given(const char *key, const char *text, void *arg) {
-    given_list *g = arg;
-    if (g->n < 4096) g->keys[g->n] = key, g->texts[g->n++] = text;
-}
-
-typedef struct param_job {
-    store *s;
-    int64_t run;
-    const given_list *given;
-} param_job;
-
-static const char *find_given(const given_list *g, const char *key) {
-    for (int i = 0; i < g->n; i++)
-        if (strcmp(g->keys[i], key) == 0) return g->texts[i];
-    return NULL;
-}
-
-static void record_param(const schema_value *v, void *arg) {
-    const param_job *j = arg;
-    const char *given = find_given(j->given, v->key);
-    if (given != NULL || !v->is_default) store_param(j->s, j->run, v->key, given, v->value, false);
-}
-
-/* Settings by the schema, then those of `quant`, which are used as they are given. */
-static void record_params(const plan *p, store *s, int64_t run) {
-    given_list *given = mem_calloc(1, sizeof *given);
-    spec_walk_given(p->spec, note_given, given);
-    param_job j = {s, run, given};
-    spec_walk(p->spec, record_param, &j);
-    for (int i = 0; i < given->n; i++)
-        if (strncmp(given->keys[i], "quant.", 6) == 0)
-            store_param(s, run, given->keys[i], given->texts[i], given->texts[i], false);
-    free(given);
-}
-
-static void record_plugins(const plan *p, store *s, int64_t run) {
-    for (int i = 0; i < p->n_plugins; i++) {
-        const plugin *g = p->plugins[i];
-        char abi[32];
-        snprintf(abi, sizeof abi, "%d.%d", g->entry.abi_major, g->entry.abi_minor);
-        store_plugin(s, run, plugin_kind_name(g->entry.kind), g->entry.name, g->entry.version, abi,
-                     g->sha256);
-    }
-}
-
-static const char *path_of(const data_source *s) {
-    return s->format == DATA_GLYPHS ? "glyphs" : s->images;
-}
-
-static void add_resolved(const schema_value *v, void *arg) {
-    strbuf_addf(arg, "%s=%s\n", v->key, v->value);
-}
-
-static void add_given(const char *key, const char *text, void *arg) {
-    if (strncmp(key, "quant.", 6) == 0) strbuf_addf(arg, "%s=%s\n", key, text);
-}
-
-static status begin_run(const plan *p, int i, store *s, diags *d, int64_t *run,
-                        char uid[STORE_UID]) {
-    environment e;
-    environment_read(&e);
-    store_environment se = {e.version, e.git_commit, e.cpu, e.simd, e.blas, e.threads};
-    strbuf resolved = {0};
-    char sha256[HASH_HEX];
-    spec_walk(p->spec, add_resolved, &resolved);
-    spec_walk_given(p->spec, add_given, &resolved);
-    hasher h;
-    hash_init(&h);
-    hash_add(&h, p->spec->source, strlen(p->spec->source));
-    hash_add(&h, resolved.s, resolved.len);
-    hash_end(&h, sha256);
-    store_run row = {.experiment = p->spec->name,
-                     .kind = "qat",
-                     .spec_source = p->spec->source,
-                     .spec_resolved = resolved.s,
-                     .spec_sha256 = sha256,
-                     .config_key = p->config_key,
-                     .cache_key = p->runs[i].cache_key,
-                     .seed = p->runs[i].seed,
-                     .environment = &se};
-    store_begin(s);
-    *run = store_run_begin(s, &row, uid);
-    record_params(p, s, *run);
-    record_plugins(p, s, *run);
-    store_input(s, *run, "train", p->train_hash, path_of(&p->train));
-    store_input(s, *run, "test", p->test_hash, path_of(&p->test));
-    strbuf_fini(&resolved);
-    return store_commit(s, d);
+static status load(loaded *l, const data_source *s, diags *d) {
+    if (l->data.x != NULL && data_source_equal(&l->source, s)) return OK;
+    dataset_free(&l->data);
+    l->source = *s;
+    return dataset_load(s, d, &l->data);
 }
 
 /* ---- one run ---- */
 
-static status end_run(store *s, int64_t run, status result, const diags *why, double seconds,
-                      double cpu, diags *d) {
-    const char *outcome = result == OK                ? "done"
-                          : result == ERR_INTERRUPTED ? "interrupted"
-                                                      : "failed";
-    store_begin(s);
-    store_run_end(s, run, outcome, seconds, cpu, environment_peak_bytes(),
-                  why->n > 0 ? why->list[0].message : NULL);
-    return store_commit(s, d);
+typedef struct work {
+    const study *t;
+    store *s;
+    diags *d;
+    loaded train, test;
+    int64_t sweep; /* 0: none */
+    int to_do;
+} work;
+
+static const study_point *point_of(const work *w, int i) {
+    return &w->t->points[w->t->runs[i].point];
 }
 
-static status run_one(const plan *p, int i, const dataset *train, const dataset *test, store *s,
-                      diags *d, int64_t *run) {
-    char uid[STORE_UID];
+/* "int bits=4  seed 2", for people. */
+static char *name_of(const work *w, int i) {
+    const study_point *p = point_of(w, i);
+    return str_format("%s  seed %" PRIu64, *p->label != '\0' ? p->label : p->s.name,
+                      w->t->runs[i].seed);
+}
+
+static status check_memory(const plan *p, diags *d) {
+    char need[32], have[32];
+    int64_t machine = environment_memory_bytes();
+    if (p->memory_bytes <= machine) return OK;
+    str_bytes(need, p->memory_bytes);
+    str_bytes(have, machine);
+    diag_error(d, ERR_RESOURCE, "it needs about %s of memory, this machine has %s", need, have);
+    diag_hint(d, "a smaller model, or fewer samples (data.train.limit)");
+    return ERR_RESOURCE;
+}
+
+static status make(const work *w, int i, const run_row *row, diags *own) {
+    qat_job j = {.p = &point_of(w, i)->p,
+                 .seed = w->t->runs[i].seed,
+                 .train = &w->train.data,
+                 .test = &w->test.data,
+                 .s = w->s,
+                 .run = row->id,
+                 .dir = row->dir,
+                 .rel = row->rel,
+                 .talkative = w->t->n_runs == 1};
+    return qat_run(&j, own);
+}
+
+static status run_one(work *w, int i, int64_t *id) {
+    const plan *p = &point_of(w, i)->p;
+    status bad = check_memory(p, w->d);
+    if (!bad) bad = load(&w->train, &p->train, w->d);
+    if (!bad) bad = load(&w->test, &p->test, w->d);
+    run_row row;
+    if (!bad) bad = run_row_begin(&row, w->t, i, w->sweep, w->s, w->d);
+    if (bad) return bad;
+    *id = row.id;
+    char *name = name_of(w, i), uid[STORE_UID];
+    memcpy(uid, row.uid, STORE_UID);
     diags own;
     diags_init(&own);
-    status bad = begin_run(p, i, s, d, run, uid);
-    if (bad) return bad;
-    char *home = path_dir(store_path(s)), *rel = str_format("runs/%s", uid),
-         *dir = path_join(home, rel);
-    log_info("run %s  %s  seed %" PRIu64 "  (%d of %d)", uid, p->spec->name, p->runs[i].seed, i + 1,
-             p->n_runs);
-    double start = clock_seconds(), cpu = clock_cpu_seconds();
-    bad = dir_make(dir, &own);
-    qat_job j = {.p = p,
-                 .seed = p->runs[i].seed,
-                 .train = train,
-                 .test = test,
-                 .s = s,
-                 .run = *run,
-                 .dir = dir,
-                 .rel = rel};
-    if (!bad) bad = qat_run(&j, &own);
-    status ended =
-        end_run(s, *run, bad, &own, clock_seconds() - start, clock_cpu_seconds() - cpu, d);
+    log_info("run %s  %s", uid, name);
+    progress_begin(name);
+    bad = make(w, i, &row, &own);
+    progress_end();
+    status ended = run_row_end(&row, w->s, bad, &own, w->d);
+    const diag *why = diags_first_error(&own);
     if (bad && bad != ERR_STORE) {
-        diag_error(d, bad, "run %s, seed %" PRIu64 ": %s", uid, p->runs[i].seed,
-                   own.n > 0 ? own.list[0].message : "failed");
-        if (own.n > 0 && own.list[0].hint != NULL) diag_hint(d, "%s", own.list[0].hint);
+        diag_error(w->d, bad, "run %s, %s: %s", uid, name, why != NULL ? why->message : "failed");
+        if (why != NULL && why->hint != NULL) diag_hint(w->d, "%s", why->hint);
     }
     diags_fini(&own);
-    free(home);
-    free(rel);
-    free(dir);
+    free(name);
     return bad ? bad : ended;
 }
 
 /* ---- all of them ---- */
 
 /* Whether the next run can be tried after this one. */
-static bool goes_on(status st) { return st == OK || st == ERR_FAILED; }
+static bool goes_on(const study *t, status st) {
+    bool stops = t->points[0].s.sweep.on_failure == ON_FAILURE_STOP;
+    return st == OK || (st == ERR_FAILED && !stops);
+}
 
-status runner_run(const plan *p, store *s, bool again, diags *d, int64_t **runs) {
-    dataset train = {0}, test = {0};
-    status first = OK;
-    *runs = mem_calloc((size_t)p->n_runs, sizeof **runs);
-    for (int i = 0; i < p->n_runs; i++) (*runs)[i] = -1;
-    interrupt_watch();
-    for (int i = 0; i < p->n_runs && (goes_on(first)); i++) {
-        char uid[STORE_UID];
-        if (!again && store_find_done(s, p->runs[i].cache_key, uid)) {
-            log_info("seed %" PRIu64 ": done before as run %s, skipped (--again runs it once more)",
-                     p->runs[i].seed, uid);
-            first = store_find_run(s, uid, d, &(*runs)[i]) ? ERR_STORE : first;
-            continue;
-        }
-        status bad = OK;
-        if (train.x == NULL) bad = dataset_load(&p->train, d, &train);
-        if (!bad && test.x == NULL) bad = dataset_load(&p->test, d, &test);
-        if (!bad) bad = run_one(p, i, &train, &test, s, d, &(*runs)[i]);
-        if (bad && (first == OK || !goes_on(bad))) first = bad;
+/* Skips what is done: its row, else -1. */
+static int64_t row_of_done(work *w, int i, bool again) {
+    char uid[STORE_UID];
+    int64_t row = -1;
+    if (again || !store_find_done(w->s, w->t->runs[i].cache_key, uid)) return -1;
+    char *name = name_of(w, i);
+    log_info("%s: done before as run %s, skipped (--again runs it once more)", name, uid);
+    free(name);
+    return store_find_run(w->s, uid, w->d, &row) ? -1 : row;
+}
+
+status runner_run(const study *t, store *s, bool again, diags *d, int64_t **rows) {
+    work w = {.t = t, .s = s, .d = d};
+    status first = claim_recover(s, d);
+    if (!first) first = run_row_sweep(t, s, &w.sweep, d);
+    *rows = mem_calloc((size_t)t->n_runs + 1, sizeof **rows);
+    for (int i = 0; i < t->n_runs; i++) {
+        (*rows)[i] = first ? -1 : row_of_done(&w, i, again);
+        w.to_do += (*rows)[i] < 0;
     }
-    dataset_free(&train);
-    dataset_free(&test);
+    interrupt_watch();
+    progress_open(w.to_do);
+    for (int i = 0; i < t->n_runs && goes_on(t, first); i++) {
+        if ((*rows)[i] < 0) (*rows)[i] = row_of_done(&w, i, again); /* by another process */
+        if ((*rows)[i] >= 0) continue;
+        status bad = run_one(&w, i, &(*rows)[i]);
+        if (bad && (first == OK || !goes_on(t, bad))) first = bad;
+    }
+    progress_close();
+    dataset_free(&w.train.data);
+    dataset_free(&w.test.data);
     if (first == ERR_INTERRUPTED)
         diag_hint(d, "the same command goes on with the runs that are not done");
-    return first;
+    if (first == OK || first == ERR_FAILED) {
+        status gate = gate_check(t, s, *rows, d);
+        if (gate && !first) first = gate;
+    }
+    return first ? first : store_status(s, d);
 }

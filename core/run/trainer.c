@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "simd/kernels.h"
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/rng.h"
@@ -86,6 +87,21 @@ static int64_t count_right(const tape_value *logits, const int32_t *label, int64
     return right;
 }
 
+status trainer_check_weights(const trainer *t, diags *d) {
+    tape_value *params[2 * MODEL_MAX_LAYERS];
+    int n = model_params(&t->m, params);
+    for (int i = 0; i < n; i++) {
+        int64_t count = params[i]->rows * params[i]->cols;
+        int64_t bad = simd_kernels()->find_nonfinite(params[i]->x, count);
+        if (bad == count) continue;
+        diag_error(d, ERR_FAILED, "diverged: element %" PRId64 " of %s is not finite", bad,
+                   params[i]->name);
+        diag_hint(d, "a lower optimizer.lr or a warm-up usually helps");
+        return ERR_FAILED;
+    }
+    return OK;
+}
+
 status trainer_evaluate(trainer *t, const dataset *data, double *accuracy, double *loss, diags *d) {
     int64_t right = 0, order[EVAL_ROWS];
     double sum = 0;
@@ -106,7 +122,10 @@ status trainer_evaluate(trainer *t, const dataset *data, double *accuracy, doubl
     tape_params_changed(&t->m.t);
     *accuracy = (double)right / (double)data->n;
     *loss = sum / (double)data->n;
-    return bad;
+    if (bad || isfinite(sum)) return bad;
+    diag_error(d, ERR_FAILED, "diverged: the test loss is not finite after step %" PRId64, t->step);
+    diag_hint(d, "a lower optimizer.lr or a warm-up usually helps");
+    return ERR_FAILED;
 }
 
 void trainer_seconds(const trainer *t, double seconds[STEP_PHASES]) {

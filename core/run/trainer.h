@@ -35,14 +35,18 @@ typedef struct trainer {
 status trainer_open(trainer *t, const plan *p, const dataset *train, uint64_t seed, diags *d);
 void trainer_close(trainer *t);
 
-/* One step. loss_sum: over the batch's *n samples. A loss or weight that is not
- * finite is ERR_FAILED. */
+/* One step. loss_sum: over the batch's *n samples. A loss that is not finite is
+ * ERR_FAILED, as is a NaN or infinity at a quantizer. */
 status trainer_step(trainer *t, double *loss_sum, int64_t *n, diags *d);
 
 /* Learning rate of the step to come. */
 double trainer_lr(const trainer *t);
 
-/* Accuracy and mean loss over a data set, in evaluation. */
+/* After the last step: ERR_FAILED, naming it, if a weight is not finite. */
+status trainer_check_weights(const trainer *t, diags *d);
+
+/* Accuracy and mean loss over a data set, in evaluation. A loss that is not finite
+ * is ERR_FAILED. */
 status trainer_evaluate(trainer *t, const dataset *data, double *accuracy, double *loss, diags *d);
 
 /* Seconds spent in each phase since trainer_open(). */

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "util/float_bits.h"
 #include "util/rng.h"
 
 enum { LANES = 16 };
@@ -140,18 +141,6 @@ static double scalar_dot(const float *x, const float *y, int64_t n) {
     for (int64_t i = 0; i < n; i += KERNEL_BLOCK)
         s += block_dot(x + i, y + i, n - i < KERNEL_BLOCK ? n - i : KERNEL_BLOCK);
     return s;
-}
-
-static uint32_t float_bits(float x) {
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    return u;
-}
-
-static float float_from_bits(uint32_t u) {
-    float x;
-    memcpy(&x, &u, sizeof x);
-    return x;
 }
 
 /* NaN and infinity have all exponent bits set: shifted left by one, they are the

@@ -154,19 +154,20 @@ static const schema train_schema = {train_fields, COUNT(train_fields)};
 
 #define AT(member) offsetof(spec_quant, member##_node)
 static const field quant_fields[] = {
-    {FIELD(weights, FIELD_NODE),
+    {FIELD(weights, FIELD_NODE), .tag = "scheme",
      .ends = "a scheme's name or {scheme: NAME, its parameters, the keys of a site}",
      .doc = "of every layer with weights"},
-    {FIELD(activations, FIELD_NODE),
+    {FIELD(activations, FIELD_NODE), .tag = "scheme",
      .ends = "as weights; granularity token or group, default token",
      .doc = "the inputs of every layer with weights"},
-    {FIELD(skip, FIELD_NODE), .ends = "a list of patterns", .doc = "layers that stay float"},
-    {FIELD(rules, FIELD_NODE),
+    {FIELD(skip, FIELD_NODE), .list = true, .ends = "a list of patterns",
+     .doc = "layers that stay float"},
+    {FIELD(rules, FIELD_NODE), .list = true,
      .ends = "a list of {match, optional, weights, activations, ste, packer}",
      .doc = "exceptions for some layers; later rules win, key by key"},
-    {FIELD(ste, FIELD_NODE), .ends = "a name or {type: NAME, its parameters}",
+    {FIELD(ste, FIELD_NODE), .tag = "type", .ends = "a name or {type: NAME, its parameters}",
      .doc = "straight-through estimator; default identity"},
-    {FIELD(packer, FIELD_NODE), .ends = "a name or {type: NAME, its parameters}",
+    {FIELD(packer, FIELD_NODE), .tag = "type", .ends = "a name or {type: NAME, its parameters}",
      .doc = "how codes are stored; default base3 for three levels, else bits"},
 };
 #undef AT
@@ -197,6 +198,60 @@ static const field site_fields[] = {
 #undef AT
 const schema site_schema = {site_fields, COUNT(site_fields)};
 
+/* ---- sweep, compare, verify ---- */
+
+static const char *const samplers[] = {"grid", NULL};
+static const char *const failures[] = {"continue", "stop", NULL};
+static const char *const splits[] = {"test", "train", "model", NULL};
+
+#define AT(member) (offsetof(spec, sweep.member) - offsetof(spec, sweep))
+static const field sweep_fields[] = {
+    {.key = "axes",
+     .type = FIELD_NODE,
+     .offset = AT(axes_node),
+     .list = true,
+     .ends =
+         "a mapping: {quant.weights.bits: [2, 4], seed: {range: [0, 5]}, name: [{key: value, ...}]}",
+     .doc = "what changes: a dotted key with values, or a name whose values set several keys"},
+    {FIELD(sampler, FIELD_ENUM), .choices = samplers, .dflt = "grid", .not_identity = true,
+     .doc = "grid: every combination, the first axis slowest"},
+    {.key = "exclude",
+     .type = FIELD_NODE,
+     .offset = AT(exclude_node),
+     .list = true,
+     .ends = "a list of {dotted key: value or list}",
+     .doc = "combinations to leave out"},
+    {.key = "baseline",
+     .type = FIELD_NODE,
+     .offset = AT(baseline_node),
+     .list = true,
+     .ends = "a mapping of dotted keys",
+     .doc =
+         "the twin of each point: its swept quant keys removed, these set; run once for each seed"},
+    {FIELD(on_failure, FIELD_ENUM), .choices = failures, .dflt = "continue", .not_identity = true,
+     .doc = "whether the runs after a failed one are made"},
+};
+#undef AT
+static const schema sweep_schema = {sweep_fields, COUNT(sweep_fields)};
+
+#define AT(member) (offsetof(spec, compare.member) - offsetof(spec, compare))
+static const field compare_fields[] = {
+    {FIELD(metric, FIELD_NAME), .dflt = "accuracy", .not_identity = true,
+     .doc = "what the points are compared by"},
+    {FIELD(split, FIELD_ENUM), .choices = splits, .dflt = "test", .not_identity = true,
+     .doc = "of which data"},
+};
+#undef AT
+static const schema compare_schema = {compare_fields, COUNT(compare_fields)};
+
+#define AT(member) (offsetof(spec, verify.member) - offsetof(spec, verify))
+static const field verify_fields[] = {
+    {FIELD(baseline_accuracy, FIELD_REAL), .min = 0, .max = 1, .dflt = "0", .not_identity = true,
+     .doc = "exit 8 where the mean accuracy of a baseline is lower; 0: not checked"},
+};
+#undef AT
+static const schema verify_schema = {verify_fields, COUNT(verify_fields)};
+
 /* ---- the top level ---- */
 
 #define AT(member) offsetof(spec, member)
@@ -210,6 +265,12 @@ static const field top_fields[] = {
     {FIELD(seed, FIELD_SEED), .dflt = "0", .not_identity = true, .doc = "of the first run"},
     {FIELD(repeats, FIELD_INT), .min = 1, .max = 100000, .dflt = "1", .not_identity = true,
      .doc = "runs with the seeds seed, seed + 1, ..."},
+    {.key = "extends",
+     .type = FIELD_NODE,
+     .offset = offsetof(spec, extends_node),
+     .list = true,
+     .ends = "a file or a list of files",
+     .doc = "specs that this one builds on: maps merge, all else is replaced"},
     {FIELD(data, FIELD_MAP), .map = &data_schema, .required = true, .doc = "what is learned"},
     {FIELD(model, FIELD_VARIANT), .tag = "type", .choices = model_types, .map = model_schemas,
      .required = true, .doc = "the network"},
@@ -221,6 +282,12 @@ static const field top_fields[] = {
     {FIELD(schedule, FIELD_MAP), .map = &schedule_schema,
      .doc = "numbers that change over the training"},
     {FIELD(train, FIELD_MAP), .map = &train_schema, .doc = "how long"},
+    {FIELD(sweep, FIELD_MAP), .map = &sweep_schema, .not_identity = true,
+     .doc = "several configurations, compared"},
+    {FIELD(compare, FIELD_MAP), .map = &compare_schema, .not_identity = true,
+     .doc = "what the points of a sweep are compared by"},
+    {FIELD(verify, FIELD_MAP), .map = &verify_schema, .not_identity = true,
+     .doc = "what must hold at the end"},
 };
 #undef AT
 const schema spec_schema = {top_fields, COUNT(top_fields)};

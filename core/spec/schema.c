@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/tree.h"
 #include "util/files.h"
 #include "util/mem.h"
 #include "util/suggest.h"
@@ -45,8 +46,7 @@ static void print_range(const field *f, strbuf *out) {
 }
 
 static void print_choices(const char *const *choices, strbuf *out) {
-    for (int i = 0; choices[i] != NULL; i++)
-        strbuf_addf(out, "%s%s", i > 0 ? ", " : "", choices[i]);
+    strbuf_join(out, choices, count_choices(choices));
 }
 
 /* What may stand at a field, in words. */
@@ -96,6 +96,7 @@ static void wrong(const schema_context *c, const field *f, const yaml_node *n, c
     else
         diag_error_at(c->d, ERR_SPEC, &n->at, "%s must be %s, got %s", path, domain.s,
                       yaml_kind_name(n->kind));
+    diag_hint(c->d, "%s: %s", f->key, f->doc);
     strbuf_fini(&domain);
 }
 
@@ -131,9 +132,7 @@ static bool has_control(const char *s) {
     return false;
 }
 
-/* Looks beside the file that names the path, then in $QUANTBENCH_DATA; a path of
- * --set starts at the current folder. */
-static const char *find_file(const schema_context *c, const yaml_node *n) {
+const char *schema_find_file(const schema_context *c, const yaml_node *n) {
     bool set = strcmp(n->at.file, "--set") == 0;
     char *dir = set ? mem_strdup(".") : path_dir(n->at.file);
     char *beside = path_join(dir, n->text);
@@ -209,6 +208,7 @@ static void parse_ints(const schema_context *c, const field *f, const yaml_node 
     if (n->n > f->list_max) {
         diag_error_at(c->d, ERR_SPEC, &n->at, "%s has %d entries, at most %d are allowed",
                       join_path(c, where, f->key), n->n, f->list_max);
+        diag_hint(c->d, "%s: %s", f->key, f->doc);
         return;
     }
     for (int i = 0; i < n->n; i++) {
@@ -239,6 +239,25 @@ static void parse_reals(const schema_context *c, const field *f, const yaml_node
 
 /* ---- maps ---- */
 
+/* How many maps a field leads to: variants have one for each choice. */
+static int n_maps(const field *f) {
+    return f->type == FIELD_MAP ? 1 : f->type == FIELD_VARIANT ? count_choices(f->choices) : 0;
+}
+
+const field *schema_find(const schema *s, const char *path) {
+    size_t n = strcspn(path, ".");
+    for (int i = 0; i < s->n; i++) {
+        const field *f = &s->fields[i];
+        if (strlen(f->key) != n || strncmp(f->key, path, n) != 0) continue;
+        if (path[n] == '\0') return f;
+        for (int k = 0; k < n_maps(f); k++) {
+            const field *found = schema_find(&f->map[k], path + n + 1);
+            if (found != NULL) return found;
+        }
+    }
+    return NULL;
+}
+
 /* The dotted paths at which `key` is legal somewhere in the language; the first. */
 static const char *where_legal(const schema_context *c, const schema *s, const char *where,
                                const char *key) {
@@ -246,10 +265,7 @@ static const char *where_legal(const schema_context *c, const schema *s, const c
         if (strcmp(s->fields[i].key, key) == 0) return *where != '\0' ? where : "the top level";
     for (int i = 0; i < s->n; i++) {
         const field *f = &s->fields[i];
-        int maps = f->type == FIELD_MAP       ? 1
-                   : f->type == FIELD_VARIANT ? count_choices(f->choices)
-                                              : 0;
-        for (int k = 0; k < maps; k++) {
+        for (int k = 0; k < n_maps(f); k++) {
             const char *found = where_legal(c, &f->map[k], join_path(c, where, f->key), key);
             if (found != NULL) return found;
         }
@@ -266,7 +282,7 @@ void schema_unknown_key(const schema_context *c, const yaml_node *key, const cha
     const char *near = suggest_nearest(key->text, known, n_known);
     const char *home = where_legal(c, c->top, "", key->text);
     strbuf list = {0};
-    for (int i = 0; i < n_known; i++) strbuf_addf(&list, "%s%s", i > 0 ? ", " : "", known[i]);
+    strbuf_join(&list, known, n_known);
     if (strchr(key->text, ':') != NULL)
         diag_hint(c->d, "a space is missing behind the ':'");
     else if (near != NULL)
@@ -366,7 +382,7 @@ static void parse_field(const schema_context *c, const field *f, const yaml_node
         return;
     case FIELD_PATH:
         if (n->kind == YAML_SCALAR && *n->text != '\0') {
-            const char *found = find_file(c, n);
+            const char *found = schema_find_file(c, n);
             memcpy(to, &found, sizeof found);
         } else {
             wrong(c, f, n, where);
@@ -500,43 +516,56 @@ static bool is_default(const schema_context *c, const field *f, const char *valu
     return same;
 }
 
-static void walk_one(const field *f, const char *path, const char *value, bool dflt,
-                     schema_visit_fn visit, void *arg) {
-    schema_value v = {.key = path,
-                      .value = value,
-                      .is_default = dflt,
-                      .not_identity = f->not_identity,
-                      .field = f};
-    visit(&v, arg);
+/* A part of the tree that is typed elsewhere: as it was written. */
+static void walk_node(schema_value *v, schema_visit_fn visit, void *arg) {
+    strbuf b = {0};
+    if (v->given == NULL) return;
+    strbuf_add(&b, "");
+    tree_print(v->given, &b);
+    v->value = b.s, v->not_identity = true;
+    visit(v, arg);
+    strbuf_fini(&b);
 }
 
-static void walk(const schema_context *c, const field *f, const void *base, const char *where,
-                 schema_visit_fn visit, void *arg) {
+static void walk(const schema_context *c, const field *f, const void *base, const yaml_node *n,
+                 const char *where, schema_visit_fn visit, void *arg) {
     const void *at = (const char *)base + f->offset;
-    const char *path = join_path(c, where, f->key);
-    if (f->type == FIELD_NODE) return;
+    schema_value v = {.key = join_path(c, where, f->key),
+                      .given = n,
+                      .no_default = f->dflt == NULL,
+                      .not_identity = f->not_identity};
+    if (f->type == FIELD_NODE) {
+        walk_node(&v, visit, arg);
+        return;
+    }
     if (f->type == FIELD_MAP) {
-        schema_walk(c, f->map, at, path, visit, arg);
+        schema_walk(c, f->map, at, n, v.key, visit, arg);
         return;
     }
     if (f->type == FIELD_VARIANT) {
         int k;
+        const char *path = v.key;
         memcpy(&k, at, sizeof k);
-        bool dflt = f->dflt != NULL && strcmp(f->dflt, f->choices[k]) == 0;
-        walk_one(f, join_path(c, path, f->tag), f->choices[k], dflt, visit, arg);
-        schema_walk(c, &f->map[k], at, path, visit, arg);
+        v.key = join_path(c, path, f->tag), v.value = f->choices[k];
+        v.is_default = f->dflt != NULL && strcmp(f->dflt, f->choices[k]) == 0;
+        if (n != NULL && n->kind == YAML_MAP) v.given = yaml_get(n, f->tag);
+        visit(&v, arg);
+        schema_walk(c, &f->map[k], at, n, path, visit, arg);
         return;
     }
     strbuf b = {0};
     strbuf_add(&b, "");
     print_value(f, at, &b);
-    walk_one(f, path, b.s, is_default(c, f, b.s), visit, arg);
+    v.value = b.s, v.is_default = is_default(c, f, b.s);
+    visit(&v, arg);
     strbuf_fini(&b);
 }
 
-void schema_walk(const schema_context *c, const schema *s, const void *base, const char *where,
-                 schema_visit_fn visit, void *arg) {
-    for (int i = 0; i < s->n; i++) walk(c, &s->fields[i], base, where, visit, arg);
+void schema_walk(const schema_context *c, const schema *s, const void *base, const yaml_node *map,
+                 const char *where, schema_visit_fn visit, void *arg) {
+    for (int i = 0; i < s->n; i++)
+        walk(c, &s->fields[i], base, map != NULL ? yaml_get(map, s->fields[i].key) : NULL, where,
+             visit, arg);
 }
 
 static void reference_line(int indent, const char *key, const field *f, strbuf *out) {

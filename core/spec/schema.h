@@ -57,7 +57,8 @@ typedef struct field {
     const char *ends;           /* "[]" if NULL */
     const char *const *choices; /* ENUM, VARIANT; NULL-terminated */
     const schema *map;          /* MAP: one; VARIANT: one for each choice */
-    const char *tag;            /* VARIANT: the key that chooses, "type" */
+    const char *tag;            /* VARIANT, NODE: the key that a bare name stands for, "type" */
+    bool list;                  /* NODE: a list is wanted */
     int list_max;               /* INTS */
     bool required;
     bool not_identity; /* has no part in config_key */
@@ -80,6 +81,14 @@ typedef struct schema_context {
 void schema_parse(const schema_context *c, const schema *s, const yaml_node *map, const char *where,
                   void *base);
 
+/* The field at a dotted path, in any variant; NULL if there is none. */
+const field *schema_find(const schema *s, const char *path);
+
+/* The file that n names: looked up beside the file in which it is written (a path of
+ * --set: in the current folder), then in $QUANTBENCH_DATA. In the arena; NULL and an
+ * ERR_INPUT if it is not there. */
+const char *schema_find_file(const schema_context *c, const yaml_node *n);
+
 /* Reports key as unknown in a map that knows these names. */
 void schema_unknown_key(const schema_context *c, const yaml_node *key, const char *where,
                         const char *const *known, int n_known);
@@ -88,17 +97,18 @@ void schema_unknown_key(const schema_context *c, const yaml_node *key, const cha
 typedef struct schema_value {
     const char *key; /* dotted path */
     const char *value;
-    bool is_default;
+    const yaml_node *given; /* NULL: the default stood */
+    bool is_default;        /* has the default's value */
+    bool no_default;        /* nothing stands where it is not given */
     bool not_identity;
-    const field *field;
 } schema_value;
 
 typedef void (*schema_visit_fn)(const schema_value *v, void *arg);
 
-/* Visits every scalar and list of a struct that schema_parse() filled, in the
- * order of the tables; FIELD_NODE is left out. */
-void schema_walk(const schema_context *c, const schema *s, const void *base, const char *where,
-                 schema_visit_fn visit, void *arg);
+/* Visits every scalar and list of a struct that schema_parse() filled from map (may be
+ * NULL), in the order of the tables; a FIELD_NODE that was given as one line of YAML. */
+void schema_walk(const schema_context *c, const schema *s, const void *base, const yaml_node *map,
+                 const char *where, schema_visit_fn visit, void *arg);
 
 /* The reference: every key with its domain, default and meaning. */
 void schema_print_reference(const schema *s, int indent, strbuf *out);

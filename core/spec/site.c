@@ -8,7 +8,7 @@
 
 /* ---- keys and merging ---- */
 
-static bool is_host_key(const char *key) {
+bool site_is_host_key(const char *key) {
     for (int i = 0; i < site_schema.n; i++)
         if (strcmp(site_schema.fields[i].key, key) == 0) return true;
     return strcmp(key, "scheme") == 0;
@@ -37,6 +37,7 @@ site_spec site_keys(const schema_context *c, const yaml_node *n, const char *whe
     if (n->kind == YAML_LIST) {
         diag_error_at(c->d, ERR_SPEC, &n->at, "%s must be a scheme's name or a mapping, got a list",
                       where);
+        diag_hint(c->d, "write the name alone, or {scheme: NAME, parameter: value}");
     } else if (n->kind == YAML_SCALAR) {
         yaml_node *key = arena_alloc(c->a, sizeof *key);
         *key = (yaml_node){.kind = YAML_SCALAR, .text = "scheme", .at = n->at};
@@ -47,17 +48,20 @@ site_spec site_keys(const schema_context *c, const yaml_node *n, const char *whe
     return s;
 }
 
-static const char *text_of(const site_spec *s, const char *key) {
+const char *site_text(const site_spec *s, const char *key) {
     int i = find_key(s, key);
     return i >= 0 && s->values[i]->kind == YAML_SCALAR ? s->values[i]->text : NULL;
 }
 
+bool site_has_key(const site_spec *s, const char *key) { return find_key(s, key) >= 0; }
+
 site_spec site_merge(arena *a, const site_spec *base, const site_spec *over) {
-    const char *before = text_of(base, "scheme"), *after = text_of(over, "scheme");
+    const char *before = site_text(base, "scheme"), *after = site_text(over, "scheme");
     bool other = after != NULL && before != NULL && strcmp(before, after) != 0;
     site_spec s = room_for(a, base->n + over->n);
     for (int i = 0; i < base->n; i++)
-        if (!other || is_host_key(base->keys[i]->text)) put_key(&s, base->keys[i], base->values[i]);
+        if (!other || site_is_host_key(base->keys[i]->text))
+            put_key(&s, base->keys[i], base->values[i]);
     for (int i = 0; i < over->n; i++) put_key(&s, over->keys[i], over->values[i]);
     return s;
 }
@@ -80,6 +84,7 @@ static const plugin *find_plugin(const schema_context *c, const registry *r, qb_
     if (name->kind != YAML_SCALAR || *name->text == '\0') {
         diag_error_at(c->d, ERR_SPEC, &name->at, "%s: the name of a%s %s is wanted", where,
                       kind == QB_STE ? "n" : "", kind_word(kind));
+        diag_hint(c->d, "`quantbench plugins list` has them");
         return NULL;
     }
     const plugin *p = registry_find(r, kind, name->text);
@@ -96,7 +101,7 @@ static const plugin *find_plugin(const schema_context *c, const registry *r, qb_
     const char *near = suggest_nearest(name->text, names, n);
     strbuf list = {0};
     strbuf_add(&list, n > 0 ? "" : "none found");
-    for (int i = 0; i < n; i++) strbuf_addf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+    strbuf_join(&list, names, n);
     diag_error_at(c->d, ERR_SPEC, &name->at, "unknown %s '%s'", kind_word(kind), name->text);
     if (near != NULL)
         diag_hint(c->d, "did you mean '%s'? (%s: %s; `quantbench plugins list`)", near,
@@ -114,10 +119,8 @@ static void unknown_parameter(const schema_context *c, const plugin *p, const ya
     const char *names[PLUGIN_MAX_PARAMS + 16];
     int n = 0;
     strbuf list = {0};
-    for (int i = 0; i < p->n_params; i++) {
-        names[n++] = p->params[i].name;
-        strbuf_addf(&list, "%s%s", i > 0 ? ", " : "", p->params[i].name);
-    }
+    for (int i = 0; i < p->n_params; i++) names[n++] = p->params[i].name;
+    strbuf_join(&list, names, n);
     for (int i = 0; i < n_host; i++) names[n++] = host_keys[i];
     diag_error_at(c->d, ERR_SPEC, &key->at, "%s '%s' has no parameter '%s'",
                   kind_word(p->entry.kind), p->entry.name, key->text);
@@ -139,6 +142,7 @@ static void set_parameter(const schema_context *c, plugin_choice *choice, int i,
         diag_error_at(c->d, ERR_SPEC, &value->at, "%s of %s '%s' must be one value, got %s",
                       choice->plugin->params[i].name, kind_word(choice->plugin->entry.kind),
                       choice->plugin->entry.name, yaml_kind_name(value->kind));
+        diag_hint(c->d, "%s: %s", choice->plugin->params[i].name, choice->plugin->params[i].doc);
         return;
     }
     char *why = params_set(choice, i, value->text);
@@ -155,13 +159,17 @@ static void set_parameter(const schema_context *c, plugin_choice *choice, int i,
 
 /* ---- from keys to a configuration ---- */
 
+static bool is_none(const yaml_node *name) {
+    return name->kind == YAML_SCALAR && strcmp(name->text, "none") == 0;
+}
+
 /* The scheme that the keys name; *checked: the plugin that parameters are checked
  * against, after an unknown scheme the suggested one. */
 static plugin_choice choose_scheme(const schema_context *c, const registry *r,
                                    const yaml_node *name, const char *where,
                                    plugin_choice *checked) {
     *checked = (plugin_choice){0};
-    if (name->kind == YAML_SCALAR && strcmp(name->text, "none") == 0) return *checked;
+    if (is_none(name)) return *checked;
     const plugin *nearest, *p = find_plugin(c, r, QB_SCHEME, name, where, &nearest);
     if (p != NULL) *checked = params_defaults(p);
     plugin_choice chosen = *checked;
@@ -169,11 +177,25 @@ static plugin_choice choose_scheme(const schema_context *c, const registry *r,
     return chosen;
 }
 
-static void set_parameters(const schema_context *c, const site_spec *s, plugin_choice *choice) {
+/* `scheme: none` has no parameters; a key that no scheme could have is a slip. */
+static void refuse_parameter_of_none(const schema_context *c, const yaml_node *key,
+                                     const char *const *host_keys, int n_host) {
+    diag_error_at(c->d, ERR_SPEC, &key->at, "scheme 'none' has no parameter '%s'", key->text);
+    const char *near = suggest_nearest(key->text, host_keys, n_host);
+    if (near != NULL)
+        diag_hint(c->d, "did you mean '%s'?", near);
+    else
+        diag_hint(c->d, "`scheme: none` keeps float; remove the key or name a scheme");
+}
+
+static void set_parameters(const schema_context *c, const site_spec *s, bool none,
+                           plugin_choice *choice) {
     const char *host_keys[SITE_MAX_KEYS];
     for (int i = 0; i < site_schema.n; i++) host_keys[i] = site_schema.fields[i].key;
-    for (int i = 0; choice->plugin != NULL && i < s->n; i++) {
-        if (is_host_key(s->keys[i]->text)) continue;
+    for (int i = 0; i < s->n; i++) {
+        if (site_is_host_key(s->keys[i]->text)) continue;
+        if (none) refuse_parameter_of_none(c, s->keys[i], host_keys, site_schema.n);
+        if (choice->plugin == NULL) continue;
         int k = params_find(choice->plugin, s->keys[i]->text);
         if (k < 0)
             unknown_parameter(c, choice->plugin, s->keys[i], host_keys, site_schema.n);
@@ -182,13 +204,13 @@ static void set_parameters(const schema_context *c, const site_spec *s, plugin_c
     }
 }
 
-/* The host's keys of s as a map of their own. */
-static yaml_node host_map(arena *a, const site_spec *s, const place *at) {
+yaml_node site_host_keys(arena *a, const site_spec *s, const place *at) {
     yaml_node map = {.kind = YAML_MAP, .at = *at};
     map.keys = arena_alloc(a, (size_t)(s->n + 1) * sizeof *map.keys);
     map.items = arena_alloc(a, (size_t)(s->n + 1) * sizeof *map.items);
     for (int i = 0; i < s->n; i++) {
-        if (!is_host_key(s->keys[i]->text) || strcmp(s->keys[i]->text, "scheme") == 0) continue;
+        if (!site_is_host_key(s->keys[i]->text) || strcmp(s->keys[i]->text, "scheme") == 0)
+            continue;
         map.keys[map.n] = (yaml_node *)(uintptr_t)s->keys[i];
         map.items[map.n++] = (yaml_node *)(uintptr_t)s->values[i];
     }
@@ -218,10 +240,10 @@ site_config site_resolve(const schema_context *c, const registry *r, const site_
     plugin_choice checked;
     out.at = s->values[at]->at;
     out.scheme = choose_scheme(c, r, s->values[at], where, &checked);
-    set_parameters(c, s, &checked);
+    set_parameters(c, s, is_none(s->values[at]), &checked);
     if (out.scheme.plugin != NULL) out.scheme = checked;
     site_values v = {0};
-    yaml_node host = host_map(c->a, s, &out.at);
+    yaml_node host = site_host_keys(c->a, s, &out.at);
     schema_parse(c, &site_schema, &host, where, &v);
     if (v.granularity != SITE_OWN) out.granularity = v.granularity;
     if (activations) check_activations(c, s, where, out.granularity);

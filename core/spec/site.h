@@ -23,6 +23,9 @@ typedef struct site_spec {
     int n;
 } site_spec;
 
+/* The host's keys of s as a map of their own. */
+yaml_node site_host_keys(arena *a, const site_spec *s, const place *at);
+
 /* Typed. */
 typedef struct site_config {
     plugin_choice scheme; /* plugin NULL: float */
@@ -37,6 +40,10 @@ typedef struct site_config {
 
 /* The keys of a node: a map, or a bare scheme name. */
 site_spec site_keys(const schema_context *c, const yaml_node *n, const char *where);
+
+bool site_has_key(const site_spec *s, const char *key);
+const char *site_text(const site_spec *s, const char *key); /* of a scalar; NULL */
+bool site_is_host_key(const char *key);                     /* not a parameter of the scheme */
 
 /* base with over's keys on top; another scheme drops the old one's parameters. */
 site_spec site_merge(arena *a, const site_spec *base, const site_spec *over);

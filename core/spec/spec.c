@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/extends.h"
 #include "spec/language.h"
+#include "spec/sweep.h"
+#include "spec/tree.h"
 #include "util/files.h"
 #include "util/mem.h"
 #include "util/suggest.h"
@@ -15,11 +18,17 @@
 static const char *const rule_keys[] = {"match",       "optional", "weights",
                                         "activations", "ste",      "packer"};
 
-static bool read_bool(const schema_context *c, const yaml_node *n, const char *what) {
+static bool read_optional(const schema_context *c, const yaml_node *n) {
     bool yes = n->kind == YAML_SCALAR && strcmp(n->text, "true") == 0;
     bool no = n->kind == YAML_SCALAR && strcmp(n->text, "false") == 0;
-    if (!yes && !no) diag_error_at(c->d, ERR_SPEC, &n->at, "%s must be true or false", what);
-    return yes;
+    if (yes || no) return yes;
+    if (n->kind == YAML_SCALAR)
+        diag_error_at(c->d, ERR_SPEC, &n->at, "optional must be true or false, got '%s'", n->text);
+    else
+        diag_error_at(c->d, ERR_SPEC, &n->at, "optional must be true or false, got %s",
+                      yaml_kind_name(n->kind));
+    diag_hint(c->d, "optional: may the rule match no layer");
+    return false;
 }
 
 static void read_rule(const schema_context *c, const yaml_node *n, spec_rule *rule) {
@@ -28,6 +37,7 @@ static void read_rule(const schema_context *c, const yaml_node *n, spec_rule *ru
     if (n->kind != YAML_MAP) {
         diag_error_at(c->d, ERR_SPEC, &n->at, "a rule must be a mapping, got %s",
                       yaml_kind_name(n->kind));
+        diag_hint(c->d, "for example {match: first, weights: {bits: 8}}");
         return;
     }
     for (int i = 0; i < n->n; i++) {
@@ -36,7 +46,7 @@ static void read_rule(const schema_context *c, const yaml_node *n, spec_rule *ru
         if (strcmp(key, "match") == 0)
             rule->match = value;
         else if (strcmp(key, "optional") == 0)
-            rule->optional = read_bool(c, value, "optional");
+            rule->optional = read_optional(c, value);
         else if (strcmp(key, "weights") == 0)
             rule->weights = site_keys(c, value, "weights");
         else if (strcmp(key, "activations") == 0)
@@ -61,6 +71,7 @@ static void read_rules(const schema_context *c, spec_quant *q) {
     if (list->kind != YAML_LIST) {
         diag_error_at(c->d, ERR_SPEC, &list->at, "quant.rules must be a list, got %s",
                       yaml_kind_name(list->kind));
+        diag_hint(c->d, "every rule begins with '- match: PATTERN'");
         return;
     }
     q->rules = arena_alloc(c->a, (size_t)(list->n + 1) * sizeof *q->rules);
@@ -71,25 +82,27 @@ static void read_quant(const schema_context *c, const registry *r, spec_quant *q
     q->weights = site_keys(c, q->weights_node, "quant.weights");
     q->activations = site_keys(c, q->activations_node, "quant.activations");
     read_rules(c, q);
-    /* Typed once here for their errors; core/plan types what remains after the rules. */
+    /* Typed once here for their errors; core/plan types what remains after the rules.
+     * A rule that names no scheme has keys for whatever scheme its layers have: only
+     * the plan knows. */
     site_resolve(c, r, &q->weights, "quant.weights", false);
     site_resolve(c, r, &q->activations, "quant.activations", true);
     if (q->ste_node != NULL) plugin_resolve(c, r, QB_STE, q->ste_node, "quant.ste");
     if (q->packer_node != NULL) plugin_resolve(c, r, QB_PACKER, q->packer_node, "quant.packer");
     for (int i = 0; i < q->n_rules; i++) {
         const spec_rule *rule = &q->rules[i];
-        site_spec w = site_merge(c->a, &q->weights, &rule->weights);
-        site_spec x = site_merge(c->a, &q->activations, &rule->activations);
-        site_resolve(c, r, &w, "weights", false);
-        site_resolve(c, r, &x, "activations", true);
-        if (rule->ste != NULL) plugin_resolve(c, r, QB_STE, rule->ste, "ste");
-        if (rule->packer != NULL) plugin_resolve(c, r, QB_PACKER, rule->packer, "packer");
+        if (site_has_key(&rule->weights, "scheme"))
+            site_resolve(c, r, &rule->weights, "quant.weights", false);
+        if (site_has_key(&rule->activations, "scheme"))
+            site_resolve(c, r, &rule->activations, "quant.activations", true);
+        if (rule->ste != NULL) plugin_resolve(c, r, QB_STE, rule->ste, "quant.ste");
+        if (rule->packer != NULL) plugin_resolve(c, r, QB_PACKER, rule->packer, "quant.packer");
     }
 }
 
 /* ---- the whole file ---- */
 
-static schema_context context_of(spec *s, diags *d) {
+schema_context spec_context(spec *s, diags *d) {
     return (schema_context){.a = &s->a, .d = d, .file = s->file, .top = &spec_schema};
 }
 
@@ -114,21 +127,78 @@ static void check_train(spec *s, const schema_context *c) {
     if (s->train.epochs == 0 && s->train.steps == 0) s->train.epochs = 5;
 }
 
-static status apply_settings(spec *s, yaml_node *root, const char *const *settings, int n,
-                             diags *d) {
-    for (int i = 0; i < n; i++) {
-        const char *path;
-        yaml_node *value;
-        status bad = yaml_parse_setting(&s->a, settings[i], d, &path, &value);
-        if (bad) return bad;
-        size_t taken = yaml_set(&s->a, root, path, value);
-        if (taken == 0) continue;
-        diag_error_at(d, ERR_SPEC, &value->at, "'%.*s' is no mapping in the spec", (int)taken,
-                      path);
-        diag_hint(d, "set all of it: --set '%.*s={%s: ...}'", (int)taken, path, path + taken + 1);
+/* Puts a key with dots in it into sweep.axes; value NULL takes it out. */
+static void set_axis(const schema_context *c, yaml_node *root, const setting *s, yaml_node *value) {
+    const yaml_node *old = tree_get(root, "sweep.axes");
+    yaml_node empty = {.kind = YAML_MAP, .at = s->at};
+    yaml_node *axes = tree_copy_map(c->a, old != NULL && old->kind == YAML_MAP ? old : &empty);
+    yaml_node *key = arena_alloc(c->a, sizeof *key);
+    *key = (yaml_node){.kind = YAML_SCALAR, .at = s->at, .text = s->path};
+    int n = 0;
+    for (int i = 0; i < axes->n; i++) {
+        if (strcmp(axes->keys[i]->text, s->path) == 0) continue;
+        axes->keys[n] = axes->keys[i], axes->items[n++] = axes->items[i];
+    }
+    if (value != NULL) axes->keys[n] = key, axes->items[n++] = value;
+    axes->n = n;
+    if (old != NULL || value != NULL) tree_set(c->a, root, "sweep.axes", &s->at, axes);
+}
+
+/* The axis whose values replace what stands at the path; NULL for none. */
+static const yaml_node *axis_above(const yaml_node *root, const char *path) {
+    const yaml_node *axes = tree_get(root, "sweep.axes");
+    for (int i = 0; axes != NULL && axes->kind == YAML_MAP && i < axes->n; i++) {
+        size_t n = strlen(axes->keys[i]->text);
+        if (strncmp(axes->keys[i]->text, path, n) == 0 && path[n] == '.') return axes->keys[i];
+    }
+    return NULL;
+}
+
+/* A list where one value is wanted is an axis; what --set says replaces an axis. */
+static status apply_setting(const schema_context *c, yaml_node *root, setting *s) {
+    yaml_node **values;
+    int n;
+    const yaml_node *axis = axis_above(root, s->path);
+    if (axis != NULL) {
+        diag_error_at(c->d, ERR_SPEC, &s->at, "the axis '%s' of the sweep replaces this value",
+                      axis->text);
+        diag_hint(c->d, "set the axis: --set '%s=[...]'", axis->text);
         return ERR_SPEC;
     }
+    status bad = setting_alternatives(c, s->path, s->value, SWEEP_MAX_POINTS, &values, &n);
+    if (bad) return bad;
+    set_axis(c, root, s, NULL);
+    if (strcmp(s->path, "repeats") == 0) set_axis(c, root, &(setting){"seed", s->at, NULL}, NULL);
+    if (n == 1) {
+        s->value = values[0];
+        return setting_put(c, root, s);
+    }
+    if (strcmp(s->path, "seed") == 0) tree_remove(c->a, root, "repeats");
+    if (s->value->kind != YAML_LIST) {
+        yaml_node *list = arena_alloc(c->a, sizeof *list);
+        *list = (yaml_node){.kind = YAML_LIST, .at = s->value->at, .n = n, .items = values};
+        s->value = list;
+    }
+    set_axis(c, root, s, s->value);
     return OK;
+}
+
+/* A setting that is wrong is left out, so that the errors of the others and of the file
+ * are found too. root NULL: the settings are only checked. */
+static status apply_settings(spec *s, yaml_node *root, const char *const *settings, int n,
+                             diags *d) {
+    schema_context c = spec_context(s, d);
+    status first = OK;
+    for (int i = 0; i < n; i++) {
+        setting one = {0};
+        status bad = yaml_parse_setting(&s->a, settings[i], d, &one.path, &one.value);
+        if (!bad && root != NULL) {
+            one.at = one.value->at;
+            bad = apply_setting(&c, root, &one);
+        }
+        if (bad && !first) first = bad;
+    }
+    return first;
 }
 
 static status check_top(spec *s, const yaml_node *root, diags *d) {
@@ -138,43 +208,58 @@ static status check_top(spec *s, const yaml_node *root, diags *d) {
         return ERR_SPEC;
     }
     if (root->kind == YAML_MAP) return OK;
-    return diag_error_at(d, ERR_SPEC, &root->at, "the top level must be a mapping, got %s",
-                         yaml_kind_name(root->kind));
+    diag_error_at(d, ERR_SPEC, &root->at, "the top level must be a mapping, got %s",
+                  yaml_kind_name(root->kind));
+    diag_hint(d, "begin with `version: 1`; `quantbench help spec` has the language");
+    return ERR_SPEC;
 }
 
-/* Checks the tree that was read; root NULL: nothing to go on with. */
-static status check_tree(spec *s, yaml_node *root, const char *const *settings, int n_settings,
-                         const registry *r, diags *d) {
-    status bad = check_top(s, root, d);
-    if (bad) return bad;
-    bad = apply_settings(s, root, settings, n_settings, d);
-    if (bad) return bad;
+status spec_read(spec *s, const char *path, const char *const *settings, int n_settings, diags *d) {
+    *s = (spec){0};
+    s->file = arena_strdup(&s->a, path);
+    yaml_node *root;
+    status bad = yaml_read(&s->a, path, d, &root, &s->source);
+    if (root == NULL && bad) { /* duplicate keys leave a tree to go on with */
+        apply_settings(s, NULL, settings, n_settings, d);
+        return bad;
+    }
+    status wrong = check_top(s, root, d);
+    if (wrong) return wrong;
+    schema_context c = spec_context(s, d);
+    strbuf sources = {0};
+    strbuf_add(&sources, s->source);
+    status base = extends_resolve(&c, path, &root, &sources);
+    s->source = arena_strdup(&s->a, sources.s);
+    strbuf_fini(&sources);
+    root = tree_copy_map(&s->a, root); /* --set changes the top level in place */
+    status set = apply_settings(s, root, settings, n_settings, d);
     s->root = root;
-    schema_context c = context_of(s, d);
-    schema_parse(&c, &spec_schema, root, "", s);
+    return bad ? bad : base ? base : set;
+}
+
+void spec_fork(spec *s, const spec *base, const yaml_node *root) {
+    *s = (spec){.file = base->file, .source = base->source, .root = root};
+}
+
+status spec_check(spec *s, const registry *r, diags *d) {
+    schema_context c = spec_context(s, d);
+    s->registry = r;
+    schema_parse(&c, &spec_schema, s->root, "", s);
     if (s->name == NULL) s->name = default_name(s);
     check_train(s, &c);
     read_quant(&c, r, &s->quant);
     return diags_status(d);
 }
 
-status spec_load(spec *s, const char *path, const char *const *settings, int n_settings,
-                 const registry *r, diags *d) {
-    *s = (spec){0};
-    s->file = arena_strdup(&s->a, path);
-    yaml_node *root;
-    status bad = yaml_read(&s->a, path, d, &root, &s->source);
-    if (root == NULL && bad) return bad; /* duplicate keys leave a tree to go on with */
-    return check_tree(s, root, settings, n_settings, r, d);
-}
-
-status spec_load_text(spec *s, const char *name, const char *text, const registry *r, diags *d) {
+status spec_read_text(spec *s, const char *name, const char *text, diags *d) {
     *s = (spec){0};
     s->file = arena_strdup(&s->a, name);
     s->source = arena_strdup(&s->a, text);
     yaml_node *root;
     status bad = yaml_parse(&s->a, name, text, strlen(text), d, &root);
-    return bad ? bad : check_tree(s, root, NULL, 0, r, d);
+    if (!bad) bad = check_top(s, root, d);
+    if (!bad) s->root = root;
+    return bad;
 }
 
 void spec_close(spec *s) { arena_fini(&s->a); }
@@ -184,7 +269,7 @@ bool spec_describes_layers(spec *s) {
         return false;
     diags quiet;
     diags_init(&quiet);
-    schema_context c = context_of(s, &quiet);
+    schema_context c = spec_context(s, &quiet);
     spec scratch = {0};
     for (int i = 0; i < spec_schema.n; i++) {
         const field *f = &spec_schema.fields[i];
@@ -198,30 +283,6 @@ bool spec_describes_layers(spec *s) {
     bool fine = quiet.errors == 0;
     diags_fini(&quiet);
     return fine;
-}
-
-void spec_walk(spec *s, schema_visit_fn visit, void *arg) {
-    diags none;
-    diags_init(&none);
-    schema_context c = context_of(s, &none);
-    schema_walk(&c, &spec_schema, s, "", visit, arg);
-    diags_fini(&none);
-}
-
-static void walk_node(spec *s, const yaml_node *n, const char *key,
-                      void (*visit)(const char *key, const char *text, void *arg), void *arg) {
-    if (n->kind == YAML_SCALAR) visit(key, n->text, arg);
-    for (int i = 0; i < n->n; i++) {
-        const char *child = n->kind == YAML_LIST ? arena_format(&s->a, "%s[%d]", key, i)
-                            : *key == '\0'       ? n->keys[i]->text
-                                           : arena_format(&s->a, "%s.%s", key, n->keys[i]->text);
-        walk_node(s, n->items[i], child, visit, arg);
-    }
-}
-
-void spec_walk_given(spec *s, void (*visit)(const char *key, const char *text, void *arg),
-                     void *arg) {
-    walk_node(s, s->root, "", visit, arg);
 }
 
 void spec_print_reference(strbuf *out) {

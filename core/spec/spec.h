@@ -58,6 +58,8 @@ typedef struct spec_rule {
     place at;
 } spec_rule;
 
+typedef enum spec_on_failure { ON_FAILURE_CONTINUE = 0, ON_FAILURE_STOP } spec_on_failure;
+
 typedef struct spec_quant {
     const yaml_node *weights_node, *activations_node, *skip_node, *rules_node, *ste_node,
         *packer_node;
@@ -71,6 +73,7 @@ typedef struct spec {
     const char *file;
     const char *source; /* the text */
     const yaml_node *root;
+    const registry *registry; /* borrowed */
     int64_t version;
     int kind; /* spec_kind */
     const char *name, *description;
@@ -94,27 +97,46 @@ typedef struct spec {
         int64_t epochs, steps; /* 0: not given; one of the two is */
         schedule_point eval_every;
     } train;
+    struct {
+        int sampler;
+        const yaml_node *axes_node, *exclude_node, *baseline_node; /* spec/sweep.h */
+        int on_failure;                                            /* spec_on_failure */
+    } sweep;
+    struct {
+        const char *metric;
+        int split; /* of splits in language.c */
+    } compare;
+    struct {
+        double baseline_accuracy; /* 0: not asked for */
+    } verify;
+    const yaml_node *extends_node; /* always NULL: resolved before the tree is typed */
 } spec;
 
-/* Reads, applies the --set settings and checks everything that does not need the
- * layers. All errors go to d; the status is that of the first. spec_close() always. */
-status spec_load(spec *s, const char *path, const char *const *settings, int n_settings,
-                 const registry *r, diags *d);
+/* Reads a file, what it extends and the --set settings as a tree: `root`, NULL where
+ * there is nothing to go on with. spec_close() always. */
+status spec_read(spec *s, const char *path, const char *const *settings, int n_settings, diags *d);
+
+/* The same for a text in memory; without extends and settings. */
+status spec_read_text(spec *s, const char *name, const char *text, diags *d);
+
+/* A spec with another tree (a point of a sweep), of the same file. Borrows from base. */
+void spec_fork(spec *s, const spec *base, const yaml_node *root);
+
+/* Types the tree and checks everything that does not need the layers. All errors go
+ * to d; the status is that of the first. */
+status spec_check(spec *s, const registry *r, diags *d);
+
 void spec_close(spec *s);
 
-/* The same for a text in memory. */
-status spec_load_text(spec *s, const char *name, const char *text, const registry *r, diags *d);
+/* For the functions of sweep.h and settings.h. */
+schema_context spec_context(spec *s, diags *d);
 
-/* After spec_load() failed: are `data` and `model` right, so that the errors which
+/* After spec_check() failed: are `data` and `model` right, so that the errors which
  * need the layers can be found as well? */
 bool spec_describes_layers(spec *s);
 
-/* Visits the values (not those of `quant`) for hashes and records. */
+/* Visits every value with where it comes from (spec/walk.c). */
 void spec_walk(spec *s, schema_visit_fn visit, void *arg);
-
-/* Visits the scalars of the file and of --set as written: "quant.rules[0].match". */
-void spec_walk_given(spec *s, void (*visit)(const char *key, const char *text, void *arg),
-                     void *arg);
 
 /* The language as text, from its tables. */
 void spec_print_reference(strbuf *out);

@@ -1,5 +1,6 @@
 #include "spec/yaml.h"
 
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,21 +28,48 @@ typedef struct parse {
 
 /* ---- places ---- */
 
+/* Bytes of the line break at s, 0 if there is none. Those of YAML 1.1, as libyaml
+ * counts them: LF, CR, CR LF, NEL, LS, PS. */
+static size_t break_bytes(const char *s, const char *end) {
+    size_t left = (size_t)(end - s);
+    if (left >= 2 && memcmp(s, "\r\n", 2) == 0) return 2;
+    if (left >= 1 && (*s == '\n' || *s == '\r')) return 1;
+    if (left >= 2 && memcmp(s, "\xc2\x85", 2) == 0) return 2;
+    bool wide =
+        left >= 3 && (memcmp(s, "\xe2\x80\xa8", 3) == 0 || memcmp(s, "\xe2\x80\xa9", 3) == 0);
+    return wide ? 3 : 0;
+}
+
+/* The end of the line that begins at s. */
+static const char *line_end(const char *s, const char *end) {
+    while (s < end && break_bytes(s, end) == 0) s++;
+    return s;
+}
+
 static void split_lines(arena *a, yaml_text *t) {
+    const char *end = t->bytes + t->n;
     int n = 1;
-    for (size_t i = 0; i < t->n; i++) n += t->bytes[i] == '\n';
-    const char **lines = arena_alloc(a, (size_t)n * sizeof *lines);
-    const char *from = t->bytes, *end = t->bytes + t->n;
+    for (const char *s = line_end(t->bytes, end); s < end; n++)
+        s = line_end(s + break_bytes(s, end), end);
+    const char **lines = arena_alloc(a, (size_t)n * sizeof *lines), *from = t->bytes;
     for (int i = 0; i < n; i++) {
-        const char *to = memchr(from, '\n', (size_t)(end - from));
-        if (to == NULL) to = end;
-        size_t len = (size_t)(to - from);
-        if (len > 0 && from[len - 1] == '\r') len--;
-        lines[i] = arena_strndup(a, from, len);
-        from = to < end ? to + 1 : end;
+        const char *to = line_end(from, end);
+        lines[i] = arena_strndup(a, from, (size_t)(to - from));
+        from = to + break_bytes(to, end);
     }
     t->lines = lines;
     t->n_lines = n;
+}
+
+/* The place of byte `at` of the text. */
+static place place_of_byte(const yaml_text *t, size_t at) {
+    place p = {.file = t->name, .line = 1, .width = 1};
+    const char *from = t->bytes, *end = t->bytes + t->n, *to;
+    while ((to = line_end(from, end)) < t->bytes + at && to < end)
+        from = to + break_bytes(to, end), p.line++;
+    p.col = str_chars(from, (size_t)(t->bytes + at - from)) + 1;
+    p.source = t->lines[p.line - 1];
+    return p;
 }
 
 /* libyaml counts lines and columns from 0; a text that begins with a byte order
@@ -62,7 +90,21 @@ static place place_of(const yaml_text *t, yaml_mark_t from, yaml_mark_t to) {
     return p;
 }
 
-/* ---- errors of libyaml, in its words with our advice ---- */
+/* ---- errors ---- */
+
+__attribute__((format(printf, 4, 5))) static status refuse(parse *p, const place *at,
+                                                           const char *hint, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    char *message = str_vformat(fmt, ap);
+    va_end(ap);
+    diag_error_at(p->d, ERR_SPEC, at, "%s", message);
+    diag_hint(p->d, "%s", hint);
+    free(message);
+    return ERR_SPEC;
+}
+
+/* Those of libyaml, in its words with our advice. */
 
 static bool says(const char *problem, const char *part) {
     return problem != NULL && strstr(problem, part) != NULL;
@@ -83,6 +125,9 @@ static void add_advice(parse *p, const char *problem, const char *context) {
         diag_hint(p->d, "check the indentation: keys of one mapping begin in one column");
     else if (says(problem, "could not find expected ':'"))
         diag_hint(p->d, "a key needs ': ' behind it");
+    else
+        diag_hint(p->d, "a value with other characters than letters, digits, '.', '-' and '_' "
+                        "may need quotes");
 }
 
 static status syntax_error(parse *p) {
@@ -122,10 +167,11 @@ static status add_anchor(parse *p, const char *name, const place *at, int *index
     if (name == NULL) return OK;
     const anchor *before = find_anchor(p, name);
     if (before != NULL)
-        return diag_error_at(p->d, ERR_SPEC, at, "anchor '%s' is already defined in line %d", name,
-                             before->at.line);
+        return refuse(p, at, "give one of the two another name",
+                      "anchor '%s' is already defined in line %d", name, before->at.line);
     if (p->n_anchors == YAML_MAX_ANCHORS)
-        return diag_error_at(p->d, ERR_SPEC, at, "more than %d anchors", YAML_MAX_ANCHORS);
+        return refuse(p, at, "a value with '&' at its beginning needs quotes",
+                      "more than %d anchors", YAML_MAX_ANCHORS);
     *index = p->n_anchors++;
     p->anchors[*index] = (anchor){.name = arena_strdup(p->a, name), .at = *at};
     return OK;
@@ -134,20 +180,20 @@ static status add_anchor(parse *p, const char *name, const place *at, int *index
 static status count_nodes(parse *p, int nodes, const place *at) {
     p->n_nodes += nodes;
     if (p->n_nodes <= YAML_MAX_NODES) return OK;
-    diag_error_at(p->d, ERR_SPEC, at, "more than %d values after aliases are expanded",
-                  YAML_MAX_NODES);
-    diag_hint(p->d, "an alias that holds aliases grows with every level");
-    return ERR_SPEC;
+    return refuse(p, at, "an alias that holds aliases grows with every level",
+                  "more than %d values after aliases are expanded", YAML_MAX_NODES);
 }
 
 static status use_alias(parse *p, const yaml_event_t *e, yaml_node **out) {
     const char *name = (const char *)e->data.alias.anchor;
     place at = place_of(&p->text, e->start_mark, e->end_mark);
     const anchor *found = find_anchor(p, name);
-    if (found == NULL) return diag_error_at(p->d, ERR_SPEC, &at, "undefined alias '%s'", name);
+    if (found == NULL)
+        return refuse(p, &at, "a value with '*' at its beginning needs quotes",
+                      "undefined alias '%s'", name);
     if (found->node == NULL)
-        return diag_error_at(p->d, ERR_SPEC, &at, "alias '%s' stands inside the value it names",
-                             name);
+        return refuse(p, &at, "a value cannot hold itself",
+                      "alias '%s' stands inside the value it names", name);
     *out = found->node;
     return count_nodes(p, found->nodes, &at);
 }
@@ -171,25 +217,27 @@ static void append(parse *p, yaml_node *n, yaml_node *key, yaml_node *item) {
 static status check_tag(parse *p, const unsigned char *tag, const place *at) {
     if (tag == NULL) return OK;
     place only = *at; /* the tag, not what it is put on */
-    only.width = (int)strcspn(at->source + at->col - 1, " ");
-    diag_error_at(p->d, ERR_SPEC, &only, "tags are not supported: '%s'", (const char *)tag);
-    diag_hint(p->d, "write the value alone; the spec decides its type");
-    return ERR_SPEC;
+    const char *from = at->source;
+    for (int i = 1; i < at->col; i++) from += str_char_bytes(from);
+    only.width = str_chars(from, strcspn(from, " "));
+    return refuse(p, &only, "write the value alone; the spec decides its type",
+                  "tags are not supported: '%s'", (const char *)tag);
 }
 
 static status build_scalar(parse *p, const yaml_event_t *e, yaml_node *n) {
     n->kind = YAML_SCALAR;
     n->quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     if (memchr(e->data.scalar.value, '\0', e->data.scalar.length) != NULL)
-        return diag_error_at(p->d, ERR_SPEC, &n->at, "a NUL character in a value");
+        return refuse(p, &n->at, "remove the \\0 or \\x00 of the quoted text",
+                      "a NUL character in a value");
     n->text = arena_strndup(p->a, (const char *)e->data.scalar.value, e->data.scalar.length);
     return OK;
 }
 
 static status check_key(parse *p, const yaml_node *map, const yaml_node *key) {
     if (key->kind != YAML_SCALAR)
-        return diag_error_at(p->d, ERR_SPEC, &key->at, "a key must be text, got %s",
-                             yaml_kind_name(key->kind));
+        return refuse(p, &key->at, "a key with braces or brackets needs quotes",
+                      "a key must be text, got %s", yaml_kind_name(key->kind));
     for (int i = 0; i < map->n; i++) {
         if (strcmp(map->keys[i]->text, key->text) != 0) continue;
         diag_error_at(p->d, ERR_SPEC, &key->at, "duplicate key '%s'", key->text);
@@ -203,7 +251,8 @@ static status check_key(parse *p, const yaml_node *map, const yaml_node *key) {
  * the errors behind it are found too. */
 static status build_children(parse *p, yaml_node *n, yaml_event_type_t end) {
     if (++p->depth > YAML_MAX_DEPTH)
-        return diag_error_at(p->d, ERR_SPEC, &n->at, "nesting deeper than %d", YAML_MAX_DEPTH);
+        return refuse(p, &n->at, "a value with '[' or '{' in it needs quotes",
+                      "nesting deeper than %d", YAML_MAX_DEPTH);
     for (;;) {
         yaml_event_t e;
         yaml_node *key = NULL, *item;
@@ -281,9 +330,8 @@ static status build_document(parse *p, yaml_node **root) {
         place at = place_of(&p->text, e.start_mark, e.start_mark);
         if (type == YAML_DOCUMENT_START_EVENT && *root != NULL) {
             yaml_event_delete(&e);
-            diag_error_at(p->d, ERR_SPEC, &at, "a second document begins here");
-            diag_hint(p->d, "a spec is one document: remove the '---'");
-            return ERR_SPEC;
+            return refuse(p, &at, "a spec is one document: remove the '---'",
+                          "a second document begins here");
         }
         if (type == YAML_SCALAR_EVENT || type == YAML_MAPPING_START_EVENT ||
             type == YAML_SEQUENCE_START_EVENT || type == YAML_ALIAS_EVENT) {
@@ -297,13 +345,34 @@ static status build_document(parse *p, yaml_node **root) {
     }
 }
 
-static status check_encoding(const char *name, const char *bytes, size_t n, diags *d) {
-    if (n >= 2 &&
-        ((bytes[0] == '\xff' && bytes[1] == '\xfe') || (bytes[0] == '\xfe' && bytes[1] == '\xff')))
-        return diag_error(d, ERR_SPEC, "%s: UTF-16 is not supported, save the file as UTF-8", name);
-    int64_t bad = str_find_bad_utf8(bytes, n);
-    if (bad < 0 && memchr(bytes, '\0', n) == NULL) return OK;
-    return diag_error(d, ERR_SPEC, "%s: not valid UTF-8 text (byte %lld)", name, (long long)bad);
+/* Control characters and what is no character, which libyaml refuses without a place. */
+static bool is_refused(const char *s) {
+    unsigned char c = (unsigned char)s[0], next = (unsigned char)s[1];
+    if (c == 0xc2) return next < 0xa0 && next != 0x85;
+    if (c == 0xef) return next == 0xbf && (unsigned char)s[2] >= 0xbe;
+    return c == 0x7f || (c < 0x20 && c != '\t' && c != '\n' && c != '\r');
+}
+
+/* p->text is NUL-terminated. */
+static status check_characters(parse *p) {
+    const yaml_text *t = &p->text;
+    if (t->n >= 2 &&
+        (memcmp(t->bytes, "\xff\xfe", 2) == 0 || memcmp(t->bytes, "\xfe\xff", 2) == 0)) {
+        diag_error(p->d, ERR_SPEC, "%s: UTF-16 is not supported", t->name);
+        diag_hint(p->d, "save the file as UTF-8");
+        return ERR_SPEC;
+    }
+    int64_t no_utf8 = str_find_bad_utf8(t->bytes, t->n);
+    size_t n = no_utf8 >= 0 ? (size_t)no_utf8 : t->n, at = 0;
+    while (at < n && !is_refused(t->bytes + at)) at++;
+    if (at == t->n) return OK;
+    place where = place_of_byte(t, at);
+    if (at == n)
+        return refuse(p, &where, "save the file as UTF-8", "not valid UTF-8 text: byte 0x%02x",
+                      (unsigned char)t->bytes[at]);
+    return refuse(p, &where, "remove it; \"\\t\" and \"\\n\" can be written in quotes",
+                  "a %s is not allowed here",
+                  t->bytes[at] == '\0' ? "NUL character" : "control character");
 }
 
 /* Parses p->text, whose lines are set: they may be what the user wrote around it. */
@@ -322,14 +391,31 @@ static status parse_text(parse *p, yaml_node **root) {
 status yaml_parse(arena *a, const char *name, const char *bytes, size_t n, diags *d,
                   yaml_node **root) {
     *root = NULL;
-    status bad = check_encoding(name, bytes, n, d);
-    if (bad) return bad;
     if (n >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) bytes += 3, n -= 3; /* a byte order mark */
     parse p = {.a = a, .d = d};
     p.text =
         (yaml_text){.name = arena_strdup(a, name), .bytes = arena_strndup(a, bytes, n), .n = n};
     split_lines(a, &p.text);
-    return parse_text(&p, root);
+    status bad = check_characters(&p);
+    return bad ? bad : parse_text(&p, root);
+}
+
+/* The setting with a blank for each character before `value` but for line breaks: places
+ * are those in what the user wrote. */
+static const char *blank_key(arena *a, const char *setting, const char *value) {
+    strbuf b = {0};
+    for (const char *s = setting; s < value;) {
+        size_t n = break_bytes(s, value);
+        if (n > 0)
+            strbuf_addn(&b, s, n);
+        else
+            strbuf_add(&b, " ");
+        s += n > 0 ? n : (size_t)str_char_bytes(s);
+    }
+    strbuf_add(&b, value);
+    const char *blanked = arena_strdup(a, b.s);
+    strbuf_fini(&b);
+    return blanked;
 }
 
 status yaml_parse_setting(arena *a, const char *setting, diags *d, const char **path,
@@ -341,23 +427,19 @@ status yaml_parse_setting(arena *a, const char *setting, diags *d, const char **
         diag_hint(d, "for example --set train.epochs=3");
         return ERR_USAGE;
     }
-    status bad = check_encoding("--set", setting, strlen(setting), d);
-    if (bad) return bad;
     parse p = {.a = a, .d = d};
-    const char **line = arena_alloc(a, sizeof *line);
-    line[0] = arena_strdup(a, setting);
+    p.text = (yaml_text){.name = "--set", .bytes = setting, .n = strlen(setting)};
+    split_lines(a, &p.text);
+    status bad = check_characters(&p);
+    if (bad) return bad;
     *path = arena_strndup(a, setting, (size_t)(equals - setting));
-    /* Blanks in place of the key: columns are those of what the user wrote. */
-    char *blanked = arena_strdup(a, setting);
-    memset(blanked, ' ', (size_t)(equals + 1 - setting));
-    p.text = (yaml_text){
-        .name = "--set", .bytes = blanked, .n = strlen(blanked), .lines = line, .n_lines = 1};
+    p.text.bytes = blank_key(a, setting, equals + 1);
+    p.text.n = strlen(p.text.bytes);
     bad = parse_text(&p, value);
     if (*value == NULL && !bad) { /* nothing behind '=': an empty value */
         *value = arena_alloc(a, sizeof **value);
-        **value = (yaml_node){.kind = YAML_SCALAR,
-                              .text = "",
-                              .at = {"--set", 1, (int)strlen(setting), 1, line[0]}};
+        **value = (yaml_node){.kind = YAML_SCALAR, .text = ""};
+        (*value)->at = place_of_byte(&p.text, (size_t)(strlen(p.text.bytes) - 1));
     }
     return bad;
 }
@@ -388,45 +470,4 @@ bool yaml_is_null(const yaml_node *n) {
 const char *yaml_kind_name(yaml_kind k) {
     static const char *const name[] = {"a value", "a mapping", "a list"};
     return name[k];
-}
-
-/* A map of its own with the same children: nodes may be shared through aliases. */
-static yaml_node *copy_map(arena *a, const yaml_node *map) {
-    parse p = {.a = a};
-    yaml_node *copy = arena_alloc(a, sizeof *copy);
-    *copy = (yaml_node){.kind = YAML_MAP, .at = map->at};
-    for (int i = 0; i < map->n; i++) append(&p, copy, map->keys[i], map->items[i]);
-    return copy;
-}
-
-static void put(arena *a, yaml_node *map, const char *key, yaml_node *value) {
-    for (int i = 0; i < map->n; i++)
-        if (strcmp(map->keys[i]->text, key) == 0) {
-            map->items[i] = value;
-            return;
-        }
-    parse p = {.a = a};
-    yaml_node *name = arena_alloc(a, sizeof *name);
-    *name = (yaml_node){.kind = YAML_SCALAR, .at = value->at, .text = key};
-    append(&p, map, name, value);
-}
-
-size_t yaml_set(arena *a, yaml_node *root, const char *path, yaml_node *value) {
-    const char *whole = path;
-    for (yaml_node *map = root;;) {
-        size_t n = strcspn(path, ".");
-        char *key = arena_strndup(a, path, n);
-        if (path[n] == '\0') {
-            put(a, map, key, value);
-            return 0;
-        }
-        const yaml_node *child = yaml_get(map, key);
-        bool absent = child == NULL || yaml_is_null(child);
-        if (!absent && child->kind != YAML_MAP) return (size_t)(path - whole) + n;
-        const yaml_node empty = {.kind = YAML_MAP, .at = value->at};
-        yaml_node *own = copy_map(a, absent ? &empty : child);
-        put(a, map, key, own);
-        map = own;
-        path += n + 1;
-    }
 }

@@ -64,9 +64,4 @@ bool yaml_is_null(const yaml_node *n);
 /* "a mapping", "a list", "text" */
 const char *yaml_kind_name(yaml_kind k);
 
-/* Puts `value` at the dotted path below root, making maps on the way; the keys
- * that are made get the value's place. 0, or the length of the part of the path
- * where a scalar or list is in the way. */
-size_t yaml_set(arena *a, yaml_node *root, const char *path, yaml_node *value);
-
 #endif

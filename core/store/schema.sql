@@ -42,8 +42,18 @@ CREATE TABLE sweep(
   experiment INTEGER NOT NULL REFERENCES experiment,
   axes TEXT NOT NULL,                         -- JSON
   compare_metric TEXT NOT NULL DEFAULT 'accuracy',
+  used TEXT NOT NULL,                         -- when it was last started
   UNIQUE (experiment, axes)
 ) STRICT;
+
+CREATE TABLE sweep_point(                     -- as of its last start; runs of it may be older
+  sweep INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  config_key TEXT NOT NULL,
+  position INTEGER NOT NULL,                  -- baselines first, then in the order of the axes
+  label TEXT NOT NULL,                        -- "int bits=4"
+  baseline_key TEXT,                          -- config_key of its float twin
+  PRIMARY KEY (sweep, config_key)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE run(
   id INTEGER PRIMARY KEY,
@@ -65,6 +75,7 @@ CREATE TABLE run(
   seconds REAL,
   cpu_seconds REAL,
   peak_bytes INTEGER,                         -- of memory
+  command TEXT,                               -- that was typed, NULL where there was none
   error TEXT,
   CHECK ((status = 'done') = (replica IS NOT NULL))
 ) STRICT;
@@ -312,6 +323,15 @@ CREATE VIEW v_done AS
 SELECT max(id) AS run, config_key, seed FROM run WHERE status = 'done' AND replica = 0
 GROUP BY config_key, seed;
 
+-- The configurations of each sweep with their newest run; last: of the sweep of its
+-- experiment that was started last.
+CREATE VIEW v_sweep_point AS
+SELECT p.sweep, e.name AS experiment, p.position, p.config_key, p.label, p.baseline_key,
+       (SELECT max(r.id) FROM run r WHERE r.config_key = p.config_key) AS run,
+       p.sweep = (SELECT o.id FROM sweep o WHERE o.experiment = w.experiment
+                  ORDER BY o.used DESC, o.id DESC LIMIT 1) AS last
+FROM sweep_point p JOIN sweep w ON w.id = p.sweep JOIN experiment e ON e.id = w.experiment;
+
 -- Repeats of a configuration together.
 CREATE VIEW v_stat AS
 SELECT config_key, name, split, at, count(value) AS n, avg(value) AS mean,
@@ -326,20 +346,21 @@ GROUP BY config_key, name, split, at;
 -- Configurations by their experiment's objective and cost; on_front: no other one
 -- is as good in both and better in one.
 CREATE VIEW v_pareto AS
-WITH point AS (
-  SELECT e.id AS experiment, e.name AS experiment_name, s.config_key, s.mean AS objective, s.sd AS objective_sd,
-         s.n, c.mean AS cost, d.higher_is_better AS up
-  FROM experiment e
-  JOIN metric_def d ON d.name = e.objective
-  JOIN v_stat s ON s.name = e.objective AND s.split IN ('test', 'model') AND s.at = 'last'
-  JOIN v_stat c ON c.config_key = s.config_key AND c.name = e.cost_metric AND c.split = 'model' AND c.at = 'last'
-  WHERE s.config_key IN (SELECT config_key FROM run WHERE run.experiment = e.id))
 SELECT experiment, experiment_name, config_key, objective, objective_sd, n, cost,
-       NOT EXISTS (SELECT 1 FROM point q
-                   WHERE q.experiment = point.experiment AND q.cost <= point.cost
-                     AND CASE WHEN point.up THEN q.objective >= point.objective ELSE q.objective <= point.objective END
-                     AND (q.cost < point.cost OR q.objective <> point.objective)) AS on_front
-FROM point;
+       coalesce(cheaper < good, 1) AND equal = good AS on_front
+FROM (SELECT *, max(good) OVER (PARTITION BY experiment ORDER BY cost
+                                GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS cheaper,
+             max(good) OVER (PARTITION BY experiment, cost) AS equal
+      FROM (SELECT e.id AS experiment, e.name AS experiment_name, s.config_key, s.mean AS objective,
+                   s.sd AS objective_sd, s.n, c.mean AS cost,
+                   CASE WHEN d.higher_is_better THEN s.mean ELSE -s.mean END AS good
+            FROM experiment e
+            JOIN metric_def d ON d.name = e.objective
+            JOIN v_stat s ON s.name = e.objective AND s.split IN ('test', 'model') AND s.at = 'last'
+            JOIN v_stat c ON c.config_key = s.config_key AND c.name = e.cost_metric AND c.split = 'model'
+                         AND c.at = 'last'
+            WHERE s.mean IS NOT NULL AND c.mean IS NOT NULL
+              AND EXISTS (SELECT 1 FROM run r WHERE r.config_key = s.config_key AND r.experiment = e.id)));
 
 -- Layers by sensitivity, the most sensitive (worst score) first, for each method.
 CREATE VIEW v_sensitivity AS
@@ -377,7 +398,7 @@ JOIN metric m ON m.run = r.id AND m.at = 'last'
 JOIN metric n ON n.run = b.id AND n.name = m.name AND n.split = m.split AND n.at = 'last';
 
 CREATE VIEW v_failed AS
-SELECT r.id AS run, r.uid, e.name AS experiment, r.seed, r.status, r.attempt, r.started, r.seconds, r.error
+SELECT r.id AS run, r.uid, e.name AS experiment, r.label, r.seed, r.status, r.attempt, r.started, r.seconds, r.error
 FROM run r JOIN experiment e ON e.id = r.experiment
 WHERE r.status IN ('failed', 'interrupted');
 

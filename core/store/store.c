@@ -2,64 +2,54 @@
 
 #include <errno.h>
 #include <math.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "store/functions.h"
+#include "store/handle.h"
 #include "util/clock.h"
 #include "util/files.h"
 #include "util/mem.h"
 #include "util/str.h"
+#include "util/suggest.h"
 
 static const char *const schema_lines[] = {
 #include "store/schema.sql.inc"
 };
 
-enum { POINTS_MAX = 256, STATEMENTS_MAX = 64, BUSY_MS = 10000 };
-
-typedef struct point {
-    int64_t run, step;
-    int layer;
-    double epoch, value;
-    const char *name, *split;
-} point;
-
-struct store_rows {
-    store *s;
-    sqlite3_stmt *stmt;
-};
-
-struct store {
-    sqlite3 *db;
-    char *path;
-    status failed; /* the first failure; what follows does nothing */
-    char *why;
-    bool in_transaction;
-    struct {
-        const char *sql; /* the literal's address is the key */
-        sqlite3_stmt *stmt;
-    } statements[STATEMENTS_MAX];
-    int n_statements;
-    point points[POINTS_MAX];
-    int n_points;
-    double last_flush;
-};
+enum { BUSY_MS = 10000 };
 
 /* ---- failures ---- */
 
-static void fail(store *s, int code) {
+/* A query of the user's can fail by what it says; of ours only the database can. */
+static status status_of(const store *s, int primary) {
+    if (primary == SQLITE_FULL || primary == SQLITE_NOMEM || primary == SQLITE_INTERRUPT)
+        return ERR_RESOURCE;
+    bool text = primary == SQLITE_ERROR || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH ||
+                primary == SQLITE_AUTH;
+    return s->guarded && text ? ERR_USAGE : ERR_STORE;
+}
+
+void store_fail(store *s, int code) {
     if (s->failed) return;
     int primary = code & 0xff;
-    s->failed = primary == SQLITE_FULL || primary == SQLITE_NOMEM ? ERR_RESOURCE : ERR_STORE;
+    s->failed = status_of(s, primary);
     const char *why = sqlite3_errmsg(s->db);
     if (primary == SQLITE_BUSY) why = "locked by another process for 10 s";
-    s->why = str_format("%s: %s", s->path, why);
+    if (primary == SQLITE_INTERRUPT)
+        s->why = str_format("the query was stopped after %.0f s", s->limit_seconds);
+    else if (s->failed == ERR_USAGE)
+        s->why = str_format("the query failed: %s", why);
+    else
+        s->why = str_format("%s: %s", s->path, why);
 }
 
 status store_status(store *s, diags *d) {
-    if (s->failed) diag_error(d, s->failed, "%s", s->why);
+    if (!s->failed) return OK;
+    diag_error(d, s->failed, "%s", s->why);
+    if (s->failed == ERR_RESOURCE && s->guarded) diag_hint(d, "--timeout SECONDS gives it longer");
     return s->failed;
 }
 
@@ -72,7 +62,7 @@ static sqlite3_stmt *prepare(store *s, const char *sql) {
     int code = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
     if (code != SQLITE_OK || s->n_statements == STATEMENTS_MAX) {
         sqlite3_finalize(stmt);
-        fail(s, code);
+        store_fail(s, code);
         return NULL;
     }
     s->statements[s->n_statements].sql = sql;
@@ -81,19 +71,19 @@ static sqlite3_stmt *prepare(store *s, const char *sql) {
 }
 
 /* What a b of types stands for. */
-typedef struct blob {
+typedef struct blob_arg {
     const void *data; /* NULL: NULL */
     size_t bytes;
-} blob;
+} blob_arg;
 
-/* i int64_t, d double (NULL if not finite), t text (NULL if NULL), b const blob * */
+/* i int64_t, d double (NULL if not finite), t text (NULL if NULL), b const blob_arg * */
 static void bind(sqlite3_stmt *stmt, const char *types, va_list ap) {
     for (int i = 1; *types != '\0'; types++, i++) {
         double v;
-        const blob *b;
+        const blob_arg *b;
         switch (*types) {
         case 'b':
-            b = va_arg(ap, const blob *);
+            b = va_arg(ap, const blob_arg *);
             sqlite3_bind_blob64(stmt, i, b->data, b->bytes, SQLITE_STATIC);
             break;
         case 'i': sqlite3_bind_int64(stmt, i, va_arg(ap, int64_t)); break;
@@ -116,7 +106,7 @@ static void run_sql(store *s, const char *sql, const char *types, ...) {
     bind(stmt, types, ap);
     va_end(ap);
     int code = sqlite3_step(stmt);
-    if (code != SQLITE_DONE && code != SQLITE_ROW) fail(s, code);
+    if (code != SQLITE_DONE && code != SQLITE_ROW) store_fail(s, code);
     sqlite3_reset(stmt);
     sqlite3_clear_bindings(stmt);
 }
@@ -127,7 +117,7 @@ store_rows *store_select(store *s, const char *sql, const char *types, ...) {
     if (s->failed) return r;
     int code = sqlite3_prepare_v2(s->db, sql, -1, &r->stmt, NULL);
     if (code != SQLITE_OK) {
-        fail(s, code);
+        store_fail(s, code);
         return r;
     }
     va_list ap;
@@ -140,7 +130,7 @@ store_rows *store_select(store *s, const char *sql, const char *types, ...) {
 bool store_next(store_rows *r) {
     if (r->stmt == NULL) return false;
     int code = sqlite3_step(r->stmt);
-    if (code != SQLITE_ROW && code != SQLITE_DONE) fail(r->s, code);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) store_fail(r->s, code);
     return code == SQLITE_ROW;
 }
 
@@ -158,10 +148,26 @@ const char *store_text(const store_rows *r, int column) {
     return (const char *)sqlite3_column_text(r->stmt, column);
 }
 
-const void *store_blob(const store_rows *r, int column, int64_t *bytes) {
-    const void *data = sqlite3_column_blob(r->stmt, column);
+int store_columns(const store_rows *r) { return sqlite3_column_count(r->stmt); }
+
+const char *store_column(const store_rows *r, int column) {
+    return sqlite3_column_name(r->stmt, column);
+}
+
+store_type store_type_of(const store_rows *r, int column) {
+    switch (sqlite3_column_type(r->stmt, column)) {
+    case SQLITE_NULL: return STORE_NULL;
+    case SQLITE_INTEGER: return STORE_INT;
+    case SQLITE_FLOAT: return STORE_REAL;
+    case SQLITE_TEXT: return STORE_TEXT;
+    default: return STORE_BLOB;
+    }
+}
+
+const unsigned char *store_blob(const store_rows *r, int column, int *bytes) {
+    const unsigned char *blob = sqlite3_column_blob(r->stmt, column);
     *bytes = sqlite3_column_bytes(r->stmt, column);
-    return data;
+    return blob;
 }
 
 void store_rows_end(store_rows *r) {
@@ -182,7 +188,7 @@ static int64_t select_int(store *s, const char *sql, const char *text) {
 static void exec(store *s, const char *sql) {
     if (s->failed) return;
     int code = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
-    if (code != SQLITE_OK) fail(s, code);
+    if (code != SQLITE_OK) store_fail(s, code);
 }
 
 /* Is the file ours, or as good as empty? Everything that is asked before a byte is
@@ -190,8 +196,9 @@ static void exec(store *s, const char *sql) {
 static status check_header(store *s, diags *d, bool *empty) {
     int64_t id = select_int(s, "PRAGMA application_id", NULL);
     int64_t version = select_int(s, "PRAGMA user_version", NULL);
-    int64_t tables = select_int(s, "SELECT count(*) FROM sqlite_schema", NULL);
-    *empty = id == 0 && version == 0 && tables == 0;
+    /* asked only where it matters: it reads the whole schema */
+    *empty =
+        id == 0 && version == 0 && select_int(s, "SELECT count(*) FROM sqlite_schema", NULL) == 0;
     if (s->failed) {
         diag_error(d, ERR_STORE, "%s: not a results database: %s", s->path, sqlite3_errmsg(s->db));
         diag_hint(d, "name another file with --db");
@@ -237,7 +244,7 @@ static status inspect(const char *path, diags *d) {
     bool empty;
     int code = sqlite3_open_v2(uri, &s.db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
     free(uri);
-    if (code != SQLITE_OK) fail(&s, code);
+    if (code != SQLITE_OK) store_fail(&s, code);
     status bad = check_header(&s, d, &empty);
     free(s.why);
     sqlite3_close(s.db);
@@ -276,6 +283,7 @@ static void configure(store *s) {
     exec(s, "PRAGMA cell_size_check = ON");
     exec(s, "PRAGMA foreign_keys = ON");
     exec(s, "PRAGMA synchronous = NORMAL");
+    functions_register(s->db);
 }
 
 status store_open(const char *path, bool read_only, diags *d, store **out) {
@@ -293,7 +301,7 @@ status store_open(const char *path, bool read_only, diags *d, store **out) {
     int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     int code = sqlite3_open_v2(path, &s->db, flags, NULL);
     if (code != SQLITE_OK)
-        fail(s, code);
+        store_fail(s, code);
     else
         configure(s);
     bad = s->failed ? store_status(s, d) : check_header(s, d, &empty);
@@ -317,6 +325,7 @@ void store_close(store *s) {
     sqlite3_close(s->db);
     free(s->path);
     free(s->why);
+    free(s->denied);
     free(s);
 }
 
@@ -331,9 +340,14 @@ void store_begin(store *s) {
 
 status store_commit(store *s, diags *d) {
     exec(s, "COMMIT");
-    if (s->failed && s->in_transaction) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    if (s->failed) store_rollback(s);
     s->in_transaction = false;
     return store_status(s, d);
+}
+
+void store_rollback(store *s) {
+    if (s->in_transaction) sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    s->in_transaction = false;
 }
 
 static void make_uid(char uid[STORE_UID]) {
@@ -371,19 +385,30 @@ static void add_experiment(store *s, const char *name, const char *kind) {
 
 int64_t store_sweep(store *s, const char *experiment, const char *kind, const char *axes,
                     const char *compare_metric) {
+    char now[32];
+    clock_utc_now(now);
     add_experiment(s, experiment, kind);
     run_sql(s,
-            "INSERT INTO sweep(experiment, axes, compare_metric) SELECT id, ?3, ?4 FROM experiment"
-            " WHERE name = ?1 AND kind = ?2"
-            " ON CONFLICT DO UPDATE SET compare_metric = excluded.compare_metric",
-            "tttt", experiment, kind, axes, compare_metric);
+            "INSERT INTO sweep(experiment, axes, compare_metric, used) SELECT id, ?3, ?4, ?5"
+            " FROM experiment WHERE name = ?1 AND kind = ?2 ON CONFLICT DO UPDATE"
+            " SET compare_metric = excluded.compare_metric, used = excluded.used",
+            "ttttt", experiment, kind, axes, compare_metric, now);
     store_rows *r = store_select(s,
                                  "SELECT w.id FROM sweep w JOIN experiment e ON e.id = w.experiment"
                                  " WHERE e.name = ? AND e.kind = ? AND w.axes = ?",
                                  "ttt", experiment, kind, axes);
     int64_t id = store_next(r) ? store_int(r, 0) : 0;
     store_rows_end(r);
+    run_sql(s, "DELETE FROM sweep_point WHERE sweep = ?", "i", id);
     return id;
+}
+
+void store_sweep_point(store *s, int64_t sweep, int position, const char *config_key,
+                       const char *label, const char *baseline_key) {
+    run_sql(s,
+            "INSERT INTO sweep_point(sweep, config_key, position, label, baseline_key)"
+            " VALUES (?, ?, ?, ?, ?)",
+            "ititt", sweep, config_key, (int64_t)position, label, baseline_key);
 }
 
 int64_t store_run_begin(store *s, const store_run *r, char uid[STORE_UID]) {
@@ -396,13 +421,13 @@ int64_t store_run_begin(store *s, const store_run *r, char uid[STORE_UID]) {
             "ttt", r->spec_sha256, r->spec_source, r->spec_resolved);
     run_sql(s,
             "INSERT INTO run(uid, experiment, spec, sweep, environment, config_key, cache_key,"
-            " baseline_key, label, seed, status, started)"
+            " baseline_key, label, seed, status, started, command)"
             " SELECT ?1, (SELECT id FROM experiment WHERE name = ?2 AND kind = ?3),"
             " (SELECT id FROM spec WHERE sha256 = ?4), nullif(?5, 0), ?6, ?7, ?8, ?9, ?10, ?11,"
-            " 'running', ?12",
-            "ttttiittttit", uid, r->experiment, r->kind, r->spec_sha256, r->sweep, environment,
+            " 'running', ?12, ?13",
+            "ttttiittttitt", uid, r->experiment, r->kind, r->spec_sha256, r->sweep, environment,
             r->config_key, r->cache_key, r->baseline_key, r->label != NULL ? r->label : "",
-            (int64_t)r->seed, now);
+            (int64_t)r->seed, now, r->command);
     return s->failed ? 0 : sqlite3_last_insert_rowid(s->db);
 }
 
@@ -506,18 +531,18 @@ static uint64_t from_little(const uint8_t *bytes, int width) {
 }
 
 int store_counts(const store_rows *r, int column, uint64_t **out) {
-    int64_t bytes;
+    int bytes;
     const uint8_t *data = store_blob(r, column, &bytes);
-    int n = (int)(bytes / 8);
+    int n = bytes / 8;
     *out = mem_calloc((size_t)n + 1, sizeof **out);
     for (int i = 0; i < n; i++) (*out)[i] = from_little(data + (size_t)i * 8, 8);
     return n;
 }
 
 int store_floats(const store_rows *r, int column, float **out) {
-    int64_t bytes;
+    int bytes;
     const uint8_t *data = store_blob(r, column, &bytes);
-    int n = (int)(bytes / 4);
+    int n = bytes / 4;
     *out = mem_calloc((size_t)n + 1, sizeof **out);
     for (int i = 0; i < n; i++) {
         uint32_t bits = (uint32_t)from_little(data + (size_t)i * 4, 4);
@@ -529,7 +554,7 @@ int store_floats(const store_rows *r, int column, float **out) {
 void store_histogram(store *s, int64_t run, int layer, const store_histogram_row *h) {
     uint8_t *counts = to_little(h->counts, h->n, 8);
     uint8_t *levels = h->levels != NULL ? to_little(h->levels, h->n_levels, 4) : NULL;
-    const blob c = {counts, (size_t)h->n * 8}, l = {levels, (size_t)h->n_levels * 4};
+    const blob_arg c = {counts, (size_t)h->n * 8}, l = {levels, (size_t)h->n_levels * 4};
     run_sql(s,
             "INSERT INTO histogram(run, layer, site, what, step, lo, hi, counts, levels)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -609,4 +634,35 @@ status store_find_run(store *s, const char *selector, diags *d, int64_t *run) {
         " ORDER BY r.id DESC LIMIT 1",
         selector);
     return *run >= 0 ? OK : no_run(s, selector, d);
+}
+
+/* Whether `name` is among the rows of sql, which have one name each. */
+static status find_name(store *s, const char *what, const char *name, const char *sql, diags *d) {
+    char **names = NULL;
+    int n = 0;
+    bool found = false;
+    store_rows *r = store_select(s, sql, "");
+    while (store_next(r)) {
+        found |= strcmp(store_text(r, 0), name) == 0;
+        names = mem_realloc(names, (size_t)(n + 1) * sizeof *names);
+        names[n++] = mem_strdup(store_text(r, 0));
+    }
+    store_rows_end(r);
+    status bad = store_status(s, d);
+    if (!bad && !found) {
+        const char *near = suggest_nearest(name, (const char *const *)names, n);
+        bad = diag_error(d, ERR_STORE, "%s: no %s '%s'", s->path, what, name);
+        if (near != NULL) diag_hint(d, "did you mean '%s'?", near);
+    }
+    for (int i = 0; i < n; i++) free(names[i]);
+    free(names);
+    return bad;
+}
+
+status store_find_experiment(store *s, const char *name, diags *d) {
+    return find_name(s, "experiment", name, "SELECT DISTINCT name FROM experiment", d);
+}
+
+status store_find_metric(store *s, const char *name, diags *d) {
+    return find_name(s, "metric", name, "SELECT name FROM metric_def", d);
 }

@@ -39,17 +39,22 @@ typedef struct store_run {
     const char *config_key, *cache_key;
     const char *baseline_key; /* NULL: none */
     const char *label;
-    int64_t sweep; /* of store_sweep(); 0: none */
+    const char *command; /* that was typed; NULL: none */
+    int64_t sweep;       /* of store_sweep(); 0: none */
     uint64_t seed;
     const store_environment *environment;
 } store_run;
 
 void store_begin(store *s);
 status store_commit(store *s, diags *d); /* rolled back on failure */
+void store_rollback(store *s);
 
-/* The row of a sweep of an experiment, made where there is none. axes: as JSON. */
+/* Starts a sweep of an experiment (axes: one line of YAML): its row, made where there is
+ * none, now without points. */
 int64_t store_sweep(store *s, const char *experiment, const char *kind, const char *axes,
                     const char *compare_metric);
+void store_sweep_point(store *s, int64_t sweep, int position, const char *config_key,
+                       const char *label, const char *baseline_key);
 
 /* Adds a run with status `running`. uid: filled with a new one. */
 int64_t store_run_begin(store *s, const store_run *r, char uid[STORE_UID]);
@@ -109,6 +114,11 @@ bool store_find_done(store *s, const char *cache_key, char uid[STORE_UID]);
  * an experiment (its last run). ERR_STORE if there is none or several. */
 status store_find_run(store *s, const char *selector, diags *d, int64_t *run);
 
+/* Whether there is an experiment or a metric of this name: ERR_STORE with a
+ * suggestion if not. */
+status store_find_experiment(store *s, const char *name, diags *d);
+status store_find_metric(store *s, const char *name, diags *d);
+
 /* Rows of a query. types: one letter for each argument: i int64_t, d double,
  * t const char *. */
 typedef struct store_rows store_rows;
@@ -118,9 +128,20 @@ bool store_is_null(const store_rows *r, int column);
 int64_t store_int(const store_rows *r, int column);
 double store_real(const store_rows *r, int column);      /* NAN for NULL */
 const char *store_text(const store_rows *r, int column); /* NULL for NULL; until store_next() */
-/* NULL for NULL; until store_next() */
-const void *store_blob(const store_rows *r, int column, int64_t *bytes);
 void store_rows_end(store_rows *r);
+
+/* Of queries whose columns are not known: */
+typedef enum store_type {
+    STORE_NULL = 0,
+    STORE_INT,
+    STORE_REAL,
+    STORE_TEXT,
+    STORE_BLOB
+} store_type;
+int store_columns(const store_rows *r);
+const char *store_column(const store_rows *r, int column); /* its name */
+store_type store_type_of(const store_rows *r, int column);
+const unsigned char *store_blob(const store_rows *r, int column, int *bytes);
 
 /* The numbers of a histogram's columns counts and levels; free(*out). Returns how many. */
 int store_counts(const store_rows *r, int column, uint64_t **out);

@@ -44,9 +44,8 @@ __attribute__((format(printf, 5, 0))) static void add(diags *d, status st, bool 
         free(new.message);
         return;
     }
-    if (!warning) d->errors++;
-    if (d->n >= DIAGS_MAX) {
-        d->dropped += !warning;
+    int *all = warning ? &d->warnings : &d->errors;
+    if ((*all)++ >= DIAGS_KEPT) {
         free(new.message);
         return;
     }
@@ -104,11 +103,16 @@ static void sort(diags *d) {
     d->last = NULL;
 }
 
-status diags_status(const diags *d) {
+const diag *diags_first_error(const diags *d) {
     const diag *first = NULL;
     for (int i = 0; i < d->n; i++)
         if (!d->list[i].warning && (first == NULL || by_place(&d->list[i], first) < 0))
             first = &d->list[i];
+    return first;
+}
+
+status diags_status(const diags *d) {
+    const diag *first = diags_first_error(d);
     return first != NULL ? first->st : OK;
 }
 
@@ -118,11 +122,14 @@ static void print_source(const place *at, FILE *out) {
     char *shown = str_escape(at->source);
     fprintf(out, "%5d | %s\n      | ", at->line, shown);
     free(shown);
-    const char *s = at->source;
-    for (int i = 1; i < at->col && *s != '\0'; i++) {
+    const char *end = at->source;
+    for (int i = 1; i < at->col; i++) end += str_char_bytes(end);
+    char *before = mem_strndup(at->source, (size_t)(end - at->source)),
+         *margin = str_escape(before);
+    for (const char *s = margin; *s != '\0'; s += str_char_bytes(s))
         fputc(*s == '\t' ? '\t' : ' ', out);
-        s += str_char_bytes(s);
-    }
+    free(before);
+    free(margin);
     fputc('^', out);
     for (int i = 1; i < at->width; i++) fputc('~', out);
     fputc('\n', out);
@@ -130,43 +137,65 @@ static void print_source(const place *at, FILE *out) {
 
 static void print_one(const diag *g, FILE *out) {
     const char *kind = g->warning ? "warning" : "error";
-    char *message = str_escape(g->message);
-    if (g->at.file == NULL) {
-        fprintf(out, "quantbench: %s: %s\n", kind, message);
-    } else if (g->at.line == 0) {
-        fprintf(out, "%s: %s: %s\n", g->at.file, kind, message);
-    } else {
-        fprintf(out, "%s:%d:%d: %s: %s\n", g->at.file, g->at.line, g->at.col, kind, message);
-        if (g->at.source != NULL) print_source(&g->at, out);
+    if (g->at.file == NULL)
+        str_print_line(out, "quantbench: %s: %s", kind, g->message);
+    else if (g->at.line == 0)
+        str_print_line(out, "%s: %s: %s", g->at.file, kind, g->message);
+    else
+        str_print_line(out, "%s:%d:%d: %s: %s", g->at.file, g->at.line, g->at.col, kind,
+                       g->message);
+    if (g->at.line > 0 && g->at.source != NULL) print_source(&g->at, out);
+    if (g->hint != NULL) str_print_line(out, "  hint: %s", g->hint);
+}
+
+/* What print_each() left out. */
+typedef struct left_out {
+    int errors, warnings;
+} left_out;
+
+static left_out print_each(diags *d, void (*print)(const diag *g, FILE *out), FILE *out) {
+    int errors = 0, warnings = 0;
+    sort(d);
+    for (int i = 0; i < d->n; i++) {
+        int *shown = d->list[i].warning ? &warnings : &errors;
+        if (*shown == DIAGS_SHOWN) continue;
+        ++*shown;
+        print(&d->list[i], out);
     }
-    free(message);
-    if (g->hint == NULL) return;
-    char *hint = str_escape(g->hint);
-    fprintf(out, "  hint: %s\n", hint);
-    free(hint);
+    return (left_out){d->errors - errors, d->warnings - warnings};
+}
+
+static void print_more(int n, const char *what, FILE *out) {
+    if (n > 0) fprintf(out, "... and %d more %s%s\n", n, what, n > 1 ? "s" : "");
 }
 
 void diags_print(diags *d, FILE *out) {
-    sort(d);
-    for (int i = 0; i < d->n; i++) print_one(&d->list[i], out);
-    if (d->dropped > 0) fprintf(out, "... and %d more\n", d->dropped);
+    left_out more = print_each(d, print_one, out);
+    print_more(more.errors, "error", out);
+    print_more(more.warnings, "warning", out);
+}
+
+static void print_one_json(const diag *g, FILE *out) {
+    json_t *o = json_object();
+    json_set_str(o, "severity", g->warning ? "warning" : "error");
+    json_set_str(o, "file", g->at.file);
+    if (g->at.line > 0) {
+        json_set_int(o, "line", g->at.line);
+        json_set_int(o, "col", g->at.col);
+        json_set_int(o, "width", g->at.width);
+    }
+    json_set_str(o, "message", g->message);
+    json_set_str(o, "hint", g->hint);
+    json_set_int(o, "exit", g->st);
+    json_print_line(o, out);
 }
 
 void diags_print_json(diags *d, FILE *out) {
-    sort(d);
-    for (int i = 0; i < d->n; i++) {
-        const diag *g = &d->list[i];
-        json_t *o = json_object();
-        json_set_str(o, "severity", g->warning ? "warning" : "error");
-        json_set_str(o, "file", g->at.file);
-        if (g->at.line > 0) {
-            json_set_int(o, "line", g->at.line);
-            json_set_int(o, "col", g->at.col);
-            json_set_int(o, "width", g->at.width);
-        }
-        json_set_str(o, "message", g->message);
-        json_set_str(o, "hint", g->hint);
-        json_set_int(o, "exit", g->st);
-        json_print_line(o, out);
-    }
+    left_out more = print_each(d, print_one_json, out);
+    if (more.errors == 0 && more.warnings == 0) return;
+    json_t *o = json_object();
+    json_set_str(o, "severity", "left out");
+    json_set_int(o, "errors", more.errors);
+    json_set_int(o, "warnings", more.warnings);
+    json_print_line(o, out);
 }

@@ -50,14 +50,15 @@ typedef struct diag {
     char *hint; /* may be NULL */
 } diag;
 
-enum { DIAGS_MAX = 20 }; /* errors kept; the others are only counted */
+/* Limits of errors, and as many warnings beside them. More are kept than shown so that
+ * those shown are the first by position; beyond what is kept they are only counted. */
+enum { DIAGS_SHOWN = 20, DIAGS_KEPT = 1000 };
 
 typedef struct diags {
-    diag *list;
+    diag *list; /* those kept, as they came; printing sorts them */
     int n;
-    int errors;  /* all, also those not kept                  */
-    int dropped; /* errors beyond DIAGS_MAX                   */
-    diag *last;  /* what diag_hint() adds to; NULL: a repeat  */
+    int errors, warnings; /* all, also those not kept                  */
+    diag *last;           /* what diag_hint() adds to; NULL: a repeat  */
 } diags;
 
 void diags_init(diags *d);
@@ -73,10 +74,12 @@ void diag_warning_at(diags *d, const place *at, const char *fmt, ...)
 /* A hint for the error or warning that was added last. */
 void diag_hint(diags *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The status of the first error by position, OK if there is none. */
+/* The first error by position, NULL if there is none; and its status, else OK. */
+const diag *diags_first_error(const diags *d);
 status diags_status(const diags *d);
 
-/* Print sorted by file, line and column: as text, or as one JSON object a line. */
+/* Print sorted by file, line and column: as text, or as one JSON object a line. What
+ * is left out is counted behind the others. */
 void diags_print(diags *d, FILE *out);
 void diags_print_json(diags *d, FILE *out);
 

@@ -70,19 +70,74 @@ static status write_failed(const file_out *f, const char *doing, diags *d) {
     return diag_error(d, ERR_RESOURCE, "%s: cannot %s: %s", f->path, doing, strerror(errno));
 }
 
-status file_out_open(file_out *f, const char *path, diags *d) {
-    *f = (file_out){.path = mem_strdup(path), .temp = str_format("%s.XXXXXX.tmp", path)};
-    f->fd = mkstemps(f->temp, 4);
+/* Removes the temporary file if there still is one. */
+static void forget(file_out *f) {
+    if (f->temp != NULL) unlink(f->temp);
+    free(f->path);
+    free(f->target);
+    free(f->temp);
+}
+
+/* The links of /proc/PID/fd name open files; their text is no path. */
+static bool is_open_file(const char *path) {
+    char *dir = path_dir(path), *real = realpath(dir, NULL);
+    bool is = real != NULL && strncmp(real, "/proc/", 6) == 0;
+    free(dir);
+    free(real);
+    return is;
+}
+
+/* Follows symbolic links, also to a file that does not exist yet. Sets target, and
+ * *as_it_is if it must be written into. */
+static status find_target(file_out *f, bool *as_it_is, diags *d) {
+    struct stat s;
+    *as_it_is = stat(f->path, &s) == 0 && !S_ISREG(s.st_mode);
+    f->target = mem_strdup(f->path);
+    for (int links = 0; !*as_it_is; links++) {
+        char to[PATH_MAX];
+        ssize_t n = readlink(f->target, to, sizeof to - 1);
+        if (n < 0) return OK;
+        *as_it_is = is_open_file(f->target);
+        if (*as_it_is) return OK;
+        if (links == 40) { /* as many as Linux follows */
+            errno = ELOOP;
+            return write_failed(f, "create it", d);
+        }
+        to[n] = '\0';
+        char *dir = path_dir(f->target), *next = path_join(dir, to);
+        free(dir);
+        free(f->target);
+        f->target = next;
+    }
+    return OK;
+}
+
+static status open_temp(file_out *f, diags *d) {
+    char *temp = str_format("%s.XXXXXX.tmp", f->target);
+    f->fd = mkstemps(temp, 4);
     if (f->fd < 0) {
         status bad = write_failed(f, "create it", d);
-        free(f->path);
-        free(f->temp);
+        free(temp);
         return bad;
     }
+    f->temp = temp;
     mode_t mask = umask(0); /* mkstemp makes 0600; give it what open() would have given */
     umask(mask);
     if (fchmod(f->fd, 0666 & ~mask) != 0) errno = 0;
     return OK;
+}
+
+status file_out_open(file_out *f, const char *path, diags *d) {
+    bool as_it_is;
+    *f = (file_out){.path = mem_strdup(path), .fd = -1};
+    status bad = find_target(f, &as_it_is, d);
+    if (!bad && !as_it_is) bad = open_temp(f, d);
+    if (!bad && as_it_is) {
+        f->fd = open(f->target, O_WRONLY | O_APPEND | O_CLOEXEC);
+        if (f->fd < 0) bad = write_failed(f, "open it", d);
+    }
+    if (bad) forget(f);
+    return bad;
 }
 
 status file_out_add(file_out *f, const void *data, size_t n, diags *d) {
@@ -105,18 +160,23 @@ static void sync_dir(const char *path) {
 
 void file_out_abort(file_out *f) {
     close(f->fd);
-    unlink(f->temp);
-    free(f->path);
+    forget(f);
+}
+
+/* Gives the temporary file the name of the target. */
+static status replace_target(file_out *f, diags *d) {
+    if (fsync(f->fd) != 0) return write_failed(f, "flush it to disk", d);
+    if (rename(f->temp, f->target) != 0) return write_failed(f, "rename its new version", d);
+    sync_dir(f->target);
     free(f->temp);
+    f->temp = NULL;
+    return OK;
 }
 
 status file_out_commit(file_out *f, diags *d) {
-    status bad = OK;
-    if (fsync(f->fd) != 0) bad = write_failed(f, "flush it to disk", d);
-    if (!bad && rename(f->temp, f->path) != 0) bad = write_failed(f, "rename its new version", d);
-    if (!bad) sync_dir(f->path);
-    if (!bad) *f->temp = '\0'; /* nothing to unlink */
-    file_out_abort(f);
+    status bad = f->temp != NULL ? replace_target(f, d) : OK;
+    if (close(f->fd) != 0 && !bad) bad = write_failed(f, "close it", d);
+    forget(f);
     return bad;
 }
 
@@ -167,6 +227,30 @@ char *path_dir(const char *path) {
     return mem_strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
+char *path_relative(const char *from, const char *path) {
+    char *base = realpath(from, NULL), *to = realpath(path, NULL), *out = NULL;
+    if (base != NULL && to != NULL) {
+        size_t same = 0; /* length of the folders that both have, with the slash */
+        for (size_t i = 0; base[i] == to[i] && to[i] != '\0'; i++)
+            if (to[i] == '/') same = i + 1;
+        size_t n = strlen(base);
+        if (strncmp(base, to, n) == 0 && to[n] == '/') same = n + 1;
+        strbuf b = {0};
+        strbuf_add(&b, "");
+        for (const char *p = base + (same < n ? same : n); *p != '\0';) {
+            strbuf_add(&b, "../");
+            p += strcspn(p, "/");
+            p += *p == '/';
+        }
+        strbuf_add(&b, to + same);
+        out = b.s;
+    }
+    if (out == NULL) out = to != NULL ? mem_strdup(to) : mem_strdup(path);
+    free(base);
+    free(to);
+    return out;
+}
+
 const char *path_base(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;
@@ -175,6 +259,12 @@ const char *path_base(const char *path) {
 bool path_has_suffix(const char *path, const char *suffix) {
     size_t n = strlen(path), m = strlen(suffix);
     return n >= m && strcmp(path + n - m, suffix) == 0;
+}
+
+char *path_of_user_data(void) {
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    if (data != NULL && *data == '/') return path_join(data, "quantbench");
+    return home != NULL ? path_join(home, ".local/share/quantbench") : NULL;
 }
 
 char *path_of_program(void) {

@@ -14,13 +14,14 @@
  * size + 1, NUL-terminated. Errors get the status `st`. free(*data) */
 status file_read(const char *path, int64_t max_bytes, status st, diags *d, char **data, size_t *n);
 
-/* Writes the file so that it is there whole or not at all: temporary file in the
- * same folder, fsync, rename, fsync of the folder. Errors are ERR_RESOURCE. */
-status file_write(const char *path, const void *data, size_t n, diags *d);
-
-/* The same for a file that is written piece by piece. */
+/* A file that is written piece by piece and is there whole or not at all: temporary
+ * file in the same folder, fsync, rename, fsync of the folder. Symbolic links are
+ * followed and stay. What exists and is no regular file (/dev/stdout, /dev/null, a
+ * FIFO) is written into as it is. Errors are ERR_RESOURCE. */
 typedef struct file_out {
-    char *path, *temp;
+    char *path;   /* as the user named it                 */
+    char *target; /* what it leads to                     */
+    char *temp;   /* NULL: written into the target itself */
     int fd;
 } file_out;
 status file_out_open(file_out *f, const char *path, diags *d);
@@ -28,15 +29,24 @@ status file_out_add(file_out *f, const void *data, size_t n, diags *d);
 status file_out_commit(file_out *f, diags *d); /* closes, also on failure */
 void file_out_abort(file_out *f);
 
+/* The same for what is whole in memory. */
+status file_write(const char *path, const void *data, size_t n, diags *d);
+
 bool file_exists(const char *path);
 bool dir_exists(const char *path);
 /* Creates the folder and its parents. */
 status dir_make(const char *path, diags *d);
 
 char *path_join(const char *dir, const char *name); /* name if it is absolute; free() */
-char *path_dir(const char *path);                   /* "." if there is none; free() */
-const char *path_base(const char *path);            /* behind the last slash */
+/* How `path` is named from the folder `from`; absolute where one of them cannot be
+ * resolved. free() */
+char *path_relative(const char *from, const char *path);
+char *path_dir(const char *path);        /* "." if there is none; free() */
+const char *path_base(const char *path); /* behind the last slash */
 bool path_has_suffix(const char *path, const char *suffix);
+/* The user's folder of our data: $XDG_DATA_HOME/quantbench, else
+ * ~/.local/share/quantbench; NULL without HOME. It need not exist. free() */
+char *path_of_user_data(void);
 /* The folder of the running program; free() */
 char *path_of_program(void);
 

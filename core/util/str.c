@@ -1,9 +1,9 @@
 #include "util/str.h"
 
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +33,13 @@ void strbuf_addf(strbuf *b, const char *fmt, ...) {
     va_end(ap);
     strbuf_add(b, text);
     free(text);
+}
+
+void strbuf_join(strbuf *b, const char *const *texts, int n) {
+    for (int i = 0; i < n; i++) {
+        if (i > 0) strbuf_add(b, ", ");
+        strbuf_add(b, texts[i]);
+    }
 }
 
 char *str_vformat(const char *fmt, va_list ap) {
@@ -102,7 +109,14 @@ static bool is_harmless(uint32_t cp) {
     return !turns;
 }
 
+/* Printable ASCII, as nearly every text is. */
+static bool is_plain(const char *s) {
+    while (*s >= ' ' && *s <= '~') s++;
+    return *s == '\0';
+}
+
 char *str_escape(const char *s) {
+    if (is_plain(s)) return mem_strdup(s);
     strbuf b = {0};
     size_t n = strlen(s);
     strbuf_add(&b, "");
@@ -119,6 +133,16 @@ char *str_escape(const char *s) {
         i += (size_t)len;
     }
     return b.s;
+}
+
+void str_print_line(FILE *out, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    char *text = str_vformat(fmt, ap), *shown = str_escape(text);
+    va_end(ap);
+    fprintf(out, "%s\n", shown);
+    free(text);
+    free(shown);
 }
 
 /* ---- numbers ---- */
@@ -173,7 +197,8 @@ void str_real(char out[32], double v) {
         snprintf(out, 32, "%.0f", v == 0 ? 0.0 : v);
         return;
     }
-    for (int digits = 1; digits <= 17; digits++) {
+    /* 15 digits of a normal number come back, and %g drops what is 0 of them */
+    for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(out, 32, "%.*g", digits, v);
         if (strtod(out, NULL) == v) return;
     }
@@ -199,81 +224,109 @@ void str_bytes(char out[32], int64_t bytes) {
     snprintf(out, 32, u == 0 ? "%.0f %s" : "%.1f %s", v, unit[u]);
 }
 
+void str_duration(char out[32], double seconds) {
+    long long s = (long long)(seconds + 0.5);
+    if (seconds < 10)
+        snprintf(out, 32, "%.1f s", seconds);
+    else if (s < 60)
+        snprintf(out, 32, "%lld s", s);
+    else if (s < 3600)
+        snprintf(out, 32, "%lld min %lld s", s / 60, s % 60);
+    else
+        snprintf(out, 32, "%lld h %lld min", s / 3600, s % 3600 / 60);
+}
+
 /* ---- globs ---- */
 
-const char *str_glob_check(const char *glob) {
-    bool brace = false, bracket = false;
-    if (*glob == '\0') return "the pattern is empty";
-    for (const char *p = glob; *p != '\0'; p++) {
-        if (*p == '[' && !bracket)
-            bracket = true;
-        else if (*p == ']' && bracket)
-            bracket = false;
-        else if (*p == '{' && brace)
-            return "braces do not nest";
-        else if (*p == '{')
-            brace = true;
-        else if (*p == '}' && !brace)
-            return "'}' without '{'";
-        else if (*p == '}')
-            brace = false;
-    }
-    if (bracket) return "'[' is not closed";
-    if (brace) return "'{' is not closed";
+/* Behind the set [...] that begins at p; NULL if it is not closed before stop. */
+static const char *skip_set(const char *p, const char *stop) {
+    for (p++; p < stop; p++)
+        if (*p == ']') return p + 1;
     return NULL;
 }
 
-/* Matches one of [a-c0-3] at `glob` (behind the bracket); end in *rest. */
-static bool match_set(const char *glob, char c, const char **rest) {
+/* The next ',' or '}' of the braces at p that stands in no set. */
+static const char *end_of_alternative(const char *p) {
+    while (*p != ',' && *p != '}') p = *p == '[' ? skip_set(p, p + strlen(p)) : p + 1;
+    return p;
+}
+
+const char *str_glob_check(const char *glob) {
+    enum { PATTERNS_MAX = 1000 }; /* without braces, that those with braces stand for */
+    const char *stop = glob + strlen(glob);
+    int patterns = 1, alternatives = 0; /* of the braces we are in; 0: in none */
+    if (glob == stop) return "the pattern is empty";
+    for (const char *p = glob; p < stop; p++) {
+        if (*p == '[') {
+            const char *behind = skip_set(p, stop);
+            if (behind == NULL) return "'[' is not closed";
+            if (behind == p + 2) return "the set [] is empty";
+            p = behind - 1;
+        } else if (*p == '{') {
+            if (alternatives > 0) return "braces do not nest";
+            alternatives = 1;
+        } else if (*p == '}') {
+            if (alternatives == 0) return "'}' without '{'";
+            patterns *= alternatives;
+            alternatives = 0;
+        } else if (*p == ',' && alternatives > 0) {
+            alternatives++;
+        }
+        if (patterns * (alternatives > 0 ? alternatives : 1) > PATTERNS_MAX)
+            return "its braces stand for more than 1000 patterns";
+    }
+    return alternatives > 0 ? "'{' is not closed" : NULL;
+}
+
+/* Is c one of [a-c0-3] at `glob` (behind the bracket)? */
+static bool in_set(const char *glob, char c) {
     bool hit = false;
     while (*glob != ']') {
-        char lo = *glob++, hi = lo;
-        if (glob[0] == '-' && glob[1] != ']') hi = glob[1], glob += 2;
-        hit |= c >= lo && c <= hi;
+        unsigned char lo = (unsigned char)*glob++, hi = lo, at = (unsigned char)c;
+        if (glob[0] == '-' && glob[1] != ']') hi = (unsigned char)glob[1], glob += 2;
+        hit |= at >= lo && at <= hi;
     }
-    *rest = glob + 1;
     return hit;
 }
 
-/* The pattern from glob up to stop, then all of tail (what follows the braces). */
-static bool match(const char *glob, const char *stop, const char *tail, const char *text);
-
-/* One of {x,y} at `glob` (behind the brace), then the rest of the pattern. */
-static bool match_brace(const char *glob, const char *text) {
-    const char *close = strchr(glob, '}');
-    for (const char *from = glob; from <= close;) {
-        const char *to = from + strcspn(from, ",}");
-        if (match(from, to, close + 1, text)) return true;
-        from = to + 1;
-    }
-    return false;
-}
-
-static bool match(const char *glob, const char *stop, const char *tail, const char *text) {
-    for (; glob != stop; glob++, text++) {
-        const char *rest;
-        switch (*glob) {
-        case '*':
-            for (;; text++) {
-                if (match(glob + 1, stop, tail, text)) return true;
-                if (*text == '\0') return false;
-            }
-        case '{': return match_brace(glob + 1, text);
-        case '[':
-            if (*text == '\0' || !match_set(glob + 1, *text, &rest)) return false;
-            glob = rest - 1;
-            break;
-        case '?':
-            if (*text == '\0') return false;
-            break;
-        default:
-            if (*glob != *text) return false;
+/* A pattern without braces against the whole text. Only the last '*' is tried again:
+ * what an earlier one could take more, the last can take as well. */
+static bool match(const char *glob, const char *text) {
+    const char *stop = glob + strlen(glob), *star = NULL, *taken = NULL;
+    while (*text != '\0' || glob < stop) {
+        if (glob < stop && *glob == '*') {
+            star = ++glob, taken = text;
+            continue;
+        }
+        bool one = glob < stop && *text != '\0' &&
+                   (*glob == '?' || (*glob == '[' ? in_set(glob + 1, *text) : *glob == *text));
+        if (one) {
+            glob = *glob == '[' ? skip_set(glob, stop) : glob + 1;
+            text++;
+        } else {
+            if (star == NULL || *taken == '\0') return false;
+            glob = star, text = ++taken;
         }
     }
-    if (tail != NULL) return match(tail, tail + strlen(tail), NULL, text);
-    return *text == '\0';
+    return true;
 }
 
+/* The first pair of braces is replaced by each of its alternatives. */
 bool str_glob(const char *glob, const char *text) {
-    return match(glob, glob + strlen(glob), NULL, text);
+    const char *open = glob, *stop = glob + strlen(glob);
+    while (open < stop && *open != '{') open = *open == '[' ? skip_set(open, stop) : open + 1;
+    if (open == stop) return match(glob, text);
+    const char *close = open;
+    do close = end_of_alternative(close + 1);
+    while (*close != '}');
+    bool hit = false;
+    for (const char *from = open + 1; from <= close && !hit;) {
+        const char *to = end_of_alternative(from);
+        char *one =
+            str_format("%.*s%.*s%s", (int)(open - glob), glob, (int)(to - from), from, close + 1);
+        hit = str_glob(one, text);
+        free(one);
+        from = to + 1;
+    }
+    return hit;
 }

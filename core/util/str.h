@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* A string that grows. Zeroed is empty; `s` is NULL until something is added. */
 typedef struct strbuf {
@@ -19,6 +20,9 @@ void strbuf_fini(strbuf *b);
 void strbuf_add(strbuf *b, const char *text);
 void strbuf_addn(strbuf *b, const char *text, size_t n);
 void strbuf_addf(strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Adds n texts as "a, b, c". */
+void strbuf_join(strbuf *b, const char *const *texts, int n);
 
 char *str_vformat(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0))); /* free() */
 char *str_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -33,6 +37,8 @@ int64_t str_find_bad_utf8(const char *s, size_t n);
 /* Control characters, marks that turn the reading direction and bad UTF-8 as
  * \xNN, so that no input text can drive a terminal. free() */
 char *str_escape(const char *s);
+/* Prints a line, escaped. */
+void str_print_line(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Whole-string parsers: false if anything is left over or out of range. Decimal
  * only, independent of the locale. */
@@ -46,9 +52,13 @@ void str_real(char out[32], double v);
 /* 1234567 as "1,234,567"; bytes as "2.6 MiB". */
 void str_thousands(char out[32], int64_t n);
 void str_bytes(char out[32], int64_t bytes);
+/* "3.2 s", "1 min 20 s", "2 h 5 min" */
+void str_duration(char out[32], double seconds);
 
 /* Does `text` match the glob? `*` any characters, `?` one, `[a-c]` a range,
- * `{x,y}` alternatives. The glob must have passed str_glob_check(). */
+ * `{x,y}` alternatives; nothing has a meaning inside [] but the '-' of a range. The
+ * glob must have passed str_glob_check(), which bounds the work: at most 1000 times
+ * the length of the pattern times that of the text. */
 bool str_glob(const char *glob, const char *text);
 /* NULL if the glob is well formed, else what is wrong with it. */
 const char *str_glob_check(const char *glob);

@@ -11,6 +11,8 @@ typedef struct bitnet158 {
     const qb_kernels *k;
 } bitnet158;
 
+enum { CALL_GROUPS = 64 }; /* small groups: one call of a kernel for so many */
+
 static const float levels[] = {-1, 0, 1};
 
 static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_scheme_info *info) {
@@ -24,11 +26,14 @@ static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_s
 
 static void fit(const void *self, const float *x, int64_t groups, int64_t n, float *meta) {
     const bitnet158 *s = self;
-    for (int64_t g = 0; g < groups; g++) {
-        double sum;
-        s->k->sum_abs(x + g * n, 1, n, &sum);
-        float mean = (float)(sum / (double)n);
-        meta[g] = mean > 1e-5f ? mean : 1e-5f;
+    double sum[CALL_GROUPS];
+    for (int64_t first = 0; first < groups; first += CALL_GROUPS) {
+        int64_t some = groups - first < CALL_GROUPS ? groups - first : CALL_GROUPS;
+        s->k->sum_abs(x + first * n, some, n, sum);
+        for (int64_t g = 0; g < some; g++) {
+            float mean = (float)(sum[g] / (double)n);
+            meta[first + g] = mean > 1e-5f ? mean : 1e-5f;
+        }
     }
 }
 

@@ -10,6 +10,8 @@
  */
 #include <quantbench/plugin.h>
 
+enum { CALL_GROUPS = 64 }; /* small groups: one call of a kernel for so many */
+
 typedef struct integer {
     int64_t bits;
     bool symmetric, narrow_range;
@@ -51,15 +53,21 @@ static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_s
     return QB_OK;
 }
 
+/* {scale, zero} of the range [lo, hi] */
+static void affine_of(const integer *s, float lo, float hi, float *meta) {
+    double low = lo < 0 ? lo : 0, high = hi > 0 ? hi : 0;
+    double scale = high > low ? (high - low) / s->q : 1;
+    double zero = rint(-low / scale); /* ties to even: the rounding mode is never changed */
+    meta[0] = (float)scale;
+    meta[1] = (float)(zero < s->q ? zero : s->q);
+}
+
 static void fit_affine(const integer *s, const float *x, int64_t groups, int64_t n, float *meta) {
-    for (int64_t g = 0; g < groups; g++) {
-        float lo, hi;
-        s->k->minmax(x + g * n, 1, n, &lo, &hi);
-        double low = lo < 0 ? lo : 0, high = hi > 0 ? hi : 0;
-        double scale = high > low ? (high - low) / s->q : 1;
-        double zero = rint(-low / scale); /* ties to even: the rounding mode is never changed */
-        meta[2 * g] = (float)scale;
-        meta[2 * g + 1] = (float)(zero < s->q ? zero : s->q);
+    float lo[CALL_GROUPS], hi[CALL_GROUPS];
+    for (int64_t first = 0; first < groups; first += CALL_GROUPS) {
+        int64_t some = groups - first < CALL_GROUPS ? groups - first : CALL_GROUPS;
+        s->k->minmax(x + first * n, some, n, lo, hi);
+        for (int64_t g = 0; g < some; g++) affine_of(s, lo[g], hi[g], meta + 2 * (first + g));
     }
 }
 

@@ -56,7 +56,7 @@ Test(params, fields_get_the_defaults_and_init_resolves_auto) {
     cr_assert(c.values[1].is_auto && c.values[2].is_auto);
     cr_assert(open_scheme(&in, &c, &d) == OK);
     const allparams *s = in.self;
-    cr_assert(s->count == 3 && s->limit == 1.5 && s->heat == 1 && s->on && s->mode == 1);
+    cr_assert(s->count == 3 && s->limit == 1.5 && s->heat == 0.01 && s->on && s->mode == 1);
     cr_assert_str_eq(s->text, "word");
     cr_assert(!in.choice.values[1].is_auto && in.choice.values[1].i == 6);
     cr_assert(!in.choice.values[2].is_auto && in.choice.values[2].r == 0.75);
@@ -108,6 +108,8 @@ Test(params, live_parameters_go_from_start_to_end_unless_the_user_fixed_them) {
     diags_init(&d);
     cr_assert(open_scheme(&in, &c, &d) == OK);
     const allparams *s = in.self;
+    params_set_live(&in.choice, in.self, 0);
+    cr_assert(s->heat == 1);
     params_set_live(&in.choice, in.self, 0.5);
     assert_near(s->heat, 0.1, 1e-12, 0); /* geometric from 1 to 0.01 */
     params_set_live(&in.choice, in.self, 1);
@@ -118,6 +120,20 @@ Test(params, live_parameters_go_from_start_to_end_unless_the_user_fixed_them) {
     params_set_live(&in.choice, in.self, 0.5);
     cr_assert(s->heat == 5);
     instance_close(&in);
+    diags_fini(&d);
+}
+
+/* Post-training quantization opens a scheme and never speaks of progress. */
+Test(params, without_a_training_live_parameters_hold_their_end) {
+    quant_config config = {.scheme = fixture_choice("allparams", NULL, NULL)};
+    quantizer q;
+    diags d;
+    float x[4] = {1, 2, 3, 4}, meta;
+    diags_init(&d);
+    cr_assert(quantizer_open(&q, &config, "w", false, 1, 4, &d) == OK);
+    cr_assert(quantizer_fit(&q, x, 1, &meta, &d) == OK);
+    cr_assert(meta == 0.01f, "fit() saw heat %g", (double)meta);
+    quantizer_close(&q);
     diags_fini(&d);
 }
 
@@ -161,7 +177,7 @@ Test(loader, a_plugin_cut_off_anywhere_is_called_truncated) {
         cr_assert(elf_check(bytes, cut) != NULL &&
                       strncmp(elf_check(bytes, cut), "truncated", 9) == 0,
                   "cut at %zu of %zu", cut, n);
-        cr_assert(file_write(path, bytes, cut, &d) == OK);
+        write_bytes(path, bytes, cut);
         cr_assert(strstr(load_error(path), "truncated"));
     }
     cr_assert(elf_check(bytes, n) == NULL);
@@ -233,9 +249,13 @@ Test(loader, an_entry_that_breaks_the_abi_is_refused_in_one_sentence) {
     cr_assert(strstr(variant_error(ENTRY(.size = 40)), "only 40 bytes"));
 }
 
-#define PARAM(...)                                                                                 \
+#define PARAM_TABLE(...)                                                                           \
     "static const qb_param params[] = {{.name = \"a\", .doc = \"d\", .type = QB_INT, .field_size " \
-    "= 8, .max = 9, " #__VA_ARGS__ "}};\n" ENTRY(.params = params, .n_params = 1)
+    "= 8, .max = 9, " #__VA_ARGS__ "}};\n"
+#define PARAM(...) PARAM_TABLE(__VA_ARGS__) ENTRY(.params = params, .n_params = 1)
+/* The same in an instance of 4 bytes, smaller than any field. */
+#define PARAM_OF_4(...)                                                                            \
+    PARAM_TABLE(__VA_ARGS__) ENTRY(.params = params, .n_params = 1, .instance_size = 4)
 
 Test(loader, a_parameter_table_that_makes_no_sense_is_refused) {
     cr_assert_str_eq(variant_error(PARAM(.dflt = 3)), "");
@@ -246,11 +266,23 @@ Test(loader, a_parameter_table_that_makes_no_sense_is_refused) {
     cr_assert(strstr(variant_error(PARAM(.min = 10)), "range is empty"));
     cr_assert(strstr(variant_error(PARAM(.offset = 12)), "outside the instance"));
     cr_assert(strstr(variant_error(PARAM(.offset = 16)), "outside the instance"));
+    cr_assert(strstr(variant_error(PARAM(.offset = 0xfffffff8u)), "outside the instance"));
+    cr_assert(strstr(variant_error(PARAM_OF_4(.offset = 0)), "outside the instance"));
+    cr_assert(strstr(variant_error(PARAM_OF_4(.offset = 0xfffffff8u)), "outside the instance"));
     cr_assert(strstr(variant_error(PARAM(.field_size = 4)), "wrong size"));
     cr_assert(strstr(variant_error(PARAM(.type = 7)), "unknown type"));
     cr_assert(strstr(variant_error(PARAM(.doc = "")), "no doc"));
     cr_assert(strstr(variant_error(PARAM(.type = QB_ENUM, .field_size = 4)), "no choices"));
     cr_assert(strstr(variant_error(PARAM(.flags = QB_LIVE)), "only a REAL can be live"));
+    cr_assert(strstr(variant_error(PARAM(.type = QB_BOOL, .field_size = 1, .dflt = QB_AUTO)),
+                     "a BOOL has no auto"));
+}
+
+Test(services, the_table_of_kernels_is_written_once_as_threads_may_be_reading_it) {
+    qb_kernels *table = (qb_kernels *)(uintptr_t)services_kernels();
+    table->isa = "a mark";
+    cr_assert(services_kernels() == table);
+    cr_assert_str_eq(table->isa, "a mark");
 }
 
 Test(registry, one_bad_file_does_not_hide_the_others_and_doubles_name_both_paths) {
@@ -277,6 +309,12 @@ Test(registry, one_bad_file_does_not_hide_the_others_and_doubles_name_both_paths
     free(bad);
     free(dir);
     free(search);
+}
+
+/* Arrays without a stride and what is passed by value: as they are in minor 0. */
+Test(abi, structs_that_cannot_grow_have_their_size) {
+    cr_assert(sizeof(qb_meta) == 24 && offsetof(qb_meta, min) == 20);
+    cr_assert(sizeof(qb_rng) == 16);
 }
 
 /* ---- the ways of a scheme ---- */
@@ -381,6 +419,25 @@ Test(short_way, a_scale_stored_as_a_power_of_two_is_one) {
     }
 }
 
+Test(scheme, an_offset_too_large_for_a_half_is_a_matter_of_scale_dtype) {
+    for (scale_dtype t = SCALE_F32; t <= SCALE_F16; t++) {
+        quant_config config = {.scheme = fixture_choice("shapes", "way", "far"), .scale_dtype = t};
+        quantizer q;
+        diags d;
+        float x[4] = {1, 2, 3, 4}, meta[2];
+        diags_init(&d);
+        cr_assert(quantizer_open(&q, &config, "fc1.weight", false, 1, 4, &d) == OK);
+        cr_assert(quantizer_fit(&q, x, 1, meta, &d) == (t == SCALE_F16 ? ERR_INPUT : OK));
+        if (t == SCALE_F16) {
+            cr_assert_str_eq(d.list[0].message,
+                             "fc1.weight: the shift of group 0, -1e+06, is too large for f16");
+            cr_assert_str_eq(d.list[0].hint, "set `scale_dtype: f32`");
+        }
+        quantizer_close(&q);
+        diags_fini(&d);
+    }
+}
+
 Test(scheme, its_own_encode_and_decode_are_used) {
     plugin_choice c = fixture_choice("owncodes", NULL, NULL);
     work w;
@@ -394,6 +451,51 @@ Test(scheme, its_own_encode_and_decode_are_used) {
     quantizer_bounds(&w.q, w.meta, &lo, &hi, &step);
     cr_assert(lo == -3 && hi == 3 && step == 2);
     done(&w);
+}
+
+typedef struct owncodes { /* as in tests/fixtures/owncodes.c */
+    const qb_kernels *k;
+    int64_t group;
+} owncodes;
+
+Test(scheme, init_is_told_the_longest_group_that_can_come) {
+    const struct {
+        granularity g;
+        int64_t size, group; /* of the spec, that init() is told */
+    } cases[] = {{GRANULARITY_OWN, 0, 1800},    {GRANULARITY_TENSOR, 0, 1800},
+                 {GRANULARITY_CHANNEL, 0, 600}, {GRANULARITY_GROUP, 0, 600},
+                 {GRANULARITY_GROUP, 60, 60},   {GRANULARITY_GROUP, 1000, 600}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        quant_config config = {.scheme = fixture_choice("owncodes", NULL, NULL),
+                               .granularity = cases[i].g,
+                               .group_size = cases[i].size,
+                               .ragged_short = true};
+        quantizer q;
+        diags d;
+        diags_init(&d);
+        cr_assert(quantizer_open(&q, &config, "w", false, 3, 600, &d) == OK);
+        cr_assert(((const owncodes *)q.scheme.self)->group == cases[i].group, "case %zu: %d", i,
+                  (int)((const owncodes *)q.scheme.self)->group);
+        quantizer_close(&q);
+        diags_fini(&d);
+    }
+}
+
+Test(scheme, levels_of_a_group_shorter_than_they_are_many_are_decoded_in_pieces) {
+    quant_config config = {.scheme = fixture_choice("owncodes", NULL, NULL),
+                           .granularity = GRANULARITY_GROUP,
+                           .group_size = 2};
+    quantizer q;
+    diags d;
+    float meta = 1, levels[256], lo, hi, step;
+    diags_init(&d);
+    cr_assert(quantizer_open(&q, &config, "w", false, 1, 8, &d) == OK);
+    quantizer_levels(&q, &meta, levels);
+    for (int i = 0; i < 5; i++) cr_assert(levels[i] == 2.0f * (float)(i - 2));
+    quantizer_bounds(&q, &meta, &lo, &hi, &step);
+    cr_assert(lo == -3 && hi == 3 && step == 2);
+    quantizer_close(&q);
+    diags_fini(&d);
 }
 
 Test(scheme, metadata_that_is_not_finite_blames_the_plugin) {
@@ -416,17 +518,20 @@ Test(scheme, metadata_that_is_not_finite_blames_the_plugin) {
 
 Test(packer, one_that_loses_a_code_or_writes_too_much_is_blamed) {
     const uint8_t code[6] = {0, 1, 2, 0, 1, 2};
-    for (int greedy = 0; greedy < 2; greedy++) {
-        plugin_choice c = fixture_choice("lossy", "greedy", greedy ? "true" : "false");
+    const struct {
+        const char *key, *value, *blame;
+    } cases[] = {{"greedy", "true", "wrote more than its bound"},
+                 {"greedy", "false", "lost a code (tensor 'fc1.weight', code 2)"},
+                 {"spare", "2", "promised a fixed rate and wrote less than its bound"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        plugin_choice c = fixture_choice("lossy", cases[i].key, cases[i].value);
         packing p;
         int64_t bytes;
         diags d;
         diags_init(&d);
         cr_assert(packing_open(&p, &c, 3, 1, NULL, &d) == OK);
         cr_assert(packing_measure(&p, "fc1.weight", code, 2, 3, &d, &bytes) == ERR_PLUGIN);
-        cr_assert(strstr(d.list[0].message, greedy ? "more than its bound"
-                                                   : "lost a code (tensor 'fc1.weight', code 2)"),
-                  "%s", d.list[0].message);
+        cr_assert(strstr(d.list[0].message, cases[i].blame), "%s", d.list[0].message);
         packing_close(&p);
         diags_fini(&d);
     }
@@ -450,7 +555,8 @@ static float shown(const char *what, uint64_t key) {
     for (int i = 6; i < 10; i++) cr_assert(dx[i] == dx[5]);
     float out = dx[5];
     estimator_forward(&e, &q, x[0], 2, meta, key, y);
-    cr_assert(y[5] == 106 && y[0] == 0);
+    cr_assert(y[5] == 106 && y[0] == 0, "forward() gets the quantized 6, in place");
+    cr_assert(y[6] == 100, "and of -1 the quantized 0");
     estimator_close(&e);
     quantizer_close(&q);
     diags_fini(&d);
@@ -462,6 +568,59 @@ Test(estimator, a_span_tells_bounds_step_levels_thresholds_group_and_key) {
     cr_assert(shown("step", 0) == 2 && shown("level", 0) == -6);
     cr_assert(shown("threshold", 0) == -5 && shown("group", 0) == 5);
     cr_assert(shown("key", 77) == 77);
+}
+
+typedef void (*backward_fn)(const estimator *, const quantizer *, const float *, const float *,
+                            int64_t, const float *, uint64_t, const float *, float *);
+
+/* Sees every group as if it were the first. */
+static void broken_backward(const estimator *e, const quantizer *q, const float *x, const float *y,
+                            int64_t rows, const float *meta, uint64_t key, const float *dy,
+                            float *dx) {
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t at = r * q->cols;
+        estimator_backward(e, q, x + at, y + at, 1, meta, key, dy + at, dx + at);
+    }
+}
+
+/* With spanste a gradient is where the clipping of its group starts: -|largest|. */
+static bool every_group_has_its_span(int64_t rows, int64_t cols, backward_fn backward) {
+    plugin_choice c = fixture_choice("spanste", "show", "lo");
+    quant_config config = {.scheme = choose(QB_SCHEME, "int", "bits=2"),
+                           .granularity = GRANULARITY_CHANNEL};
+    float *x = mem_floats(rows * cols), *y = mem_floats(rows * cols), *meta = mem_floats(rows),
+          *dx = mem_floats(rows * cols);
+    quantizer q;
+    estimator e;
+    diags d;
+    bool fine = true;
+    diags_init(&d);
+    fill_gauss(1, x, rows * cols, 1);
+    cr_assert(quantizer_open(&q, &config, "w", false, rows, cols, &d) == OK &&
+              estimator_open(&e, &c, &q, NULL, &d) == OK);
+    cr_assert(quantizer_fake(&q, x, rows, 0, meta, y, &d) == OK);
+    backward(&e, &q, x, y, rows, meta, 0, x, dx);
+    for (int64_t r = 0; r < rows; r++) {
+        float lo = 0;
+        for (int64_t i = 0; i < cols; i++) lo = fminf(lo, -fabsf(x[r * cols + i]));
+        for (int64_t i = 0; i < cols; i++) fine &= dx[r * cols + i] == lo;
+    }
+    estimator_close(&e);
+    quantizer_close(&q);
+    diags_fini(&d);
+    free(x);
+    free(y);
+    free(meta);
+    free(dx);
+    return fine;
+}
+
+Test(estimator, a_gradient_comes_from_the_span_of_its_own_group) {
+    const int64_t shapes[][2] = {{200, 33}, {3, 9000}}; /* rows in a tile; rows of pieces */
+    for (int i = 0; i < 2; i++) {
+        cr_assert(every_group_has_its_span(shapes[i][0], shapes[i][1], estimator_backward));
+        cr_assert(!every_group_has_its_span(shapes[i][0], shapes[i][1], broken_backward));
+    }
 }
 
 Test(estimator, identity_passes_the_gradient_on_in_place_and_out_of_place) {
@@ -484,4 +643,28 @@ Test(estimator, identity_passes_the_gradient_on_in_place_and_out_of_place) {
     estimator_close(&e);
     quantizer_close(&q);
     diags_fini(&d);
+}
+
+/* ---- services ---- */
+
+static int float_order(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    if (x != y) return x < y ? -1 : 1;
+    return (signbit(y) != 0) - (signbit(x) != 0);
+}
+
+Test(services, sorting_is_ascending_at_every_length_with_minus_zero_first) {
+    for (int n = 1; n < 5000; n = n < 140 ? n + 1 : n * 3) {
+        float *x = calloc((size_t)n, sizeof *x), *y = calloc((size_t)n, sizeof *y);
+        fill_gauss((uint64_t)n, x, n, 1e-3f);
+        for (int i = 0; i < n; i += 7) x[i] = i % 2 ? -0.0f : 0.0f;
+        for (int i = 3; i < n; i += 11) x[i] = x[i - 3]; /* equal ones */
+        if (n > 2) x[1] = -FLT_MAX, x[2] = FLT_MIN / 4;
+        memcpy(y, x, (size_t)n * sizeof *x);
+        qsort(y, (size_t)n, sizeof *y, float_order);
+        services_kernels()->sort(x, n);
+        cr_assert(memcmp(x, y, (size_t)n * sizeof *x) == 0, "n = %d", n);
+        free(x);
+        free(y);
+    }
 }

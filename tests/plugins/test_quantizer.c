@@ -315,6 +315,57 @@ Test(vectors, a_short_last_group_has_its_own_scale) {
 
 /* ---- properties ---- */
 
+static int reductions; /* kernel calls of a fit() */
+
+static void counted_minmax(const float *x, int64_t groups, int64_t n, float *lo, float *hi) {
+    reductions++;
+    services_kernels()->minmax(x, groups, n, lo, hi);
+}
+
+static void counted_absmax(const float *x, int64_t groups, int64_t n, float *out) {
+    reductions++;
+    services_kernels()->absmax(x, groups, n, out);
+}
+
+static void counted_sum_abs(const float *x, int64_t groups, int64_t n, double *out) {
+    reductions++;
+    services_kernels()->sum_abs(x, groups, n, out);
+}
+
+/* fit() of many groups, with kernels that count, and of one group after the other. */
+static void check_calls(const char *scheme, const char *settings, int n_meta) {
+    enum { GROUPS = 1000, EACH = 3 };
+    static float x[GROUPS * EACH], meta[2 * GROUPS], one[2];
+    plugin_choice c = choose(QB_SCHEME, scheme, settings);
+    const qb_scheme *table = &c.plugin->scheme;
+    qb_kernels k = *services_kernels();
+    k.minmax = counted_minmax, k.absmax = counted_absmax, k.sum_abs = counted_sum_abs;
+    const qb_host host = {.size = sizeof host, .kernels = &k};
+    const qb_site site = {
+        .size = sizeof site, .rows = GROUPS, .cols = EACH, .group = EACH, .name = "w"};
+    qb_scheme_info info = {.size = sizeof info, .n_meta = 1};
+    void *self = mem_aligned(c.plugin->entry.instance_size);
+    memset(self, 0, c.plugin->entry.instance_size);
+    params_fill(&c, self);
+    cr_assert(table->init(self, &host, &site, &info) == QB_OK && info.n_meta == n_meta);
+    fill_gauss(7, x, GROUPS * EACH, 1);
+    reductions = 0;
+    table->fit(self, x, GROUPS, EACH, meta);
+    cr_assert(reductions > 0 && reductions <= 20, "%s: %d calls for %d groups", scheme, reductions,
+              GROUPS);
+    for (int g = 0; g < GROUPS; g++) {
+        table->fit(self, x + g * EACH, 1, EACH, one);
+        for (int i = 0; i < n_meta; i++) cr_assert(meta[g * n_meta + i] == one[i], "group %d", g);
+    }
+    free(self);
+}
+
+Test(quantizer, many_small_groups_are_few_calls_of_kernels) {
+    check_calls("bitnet158", "", 1);
+    check_calls("int", "", 1);
+    check_calls("int", "symmetric=false", 2);
+}
+
 Test(quantizer, fake_quantization_is_decode_of_encode_for_every_cut_and_thread) {
     static float x[N], y[N], meta[2 * N];
     fill(HEAVY, x);
@@ -396,10 +447,39 @@ Test(quantizer, a_scale_too_large_for_its_form_is_named) {
     x[3 * C] = 1e6f;
     cr_assert(quantizer_open(&q, &c, "w", false, R, C, &d) == OK);
     cr_assert(quantizer_fit(&q, x, R, meta, &d) == ERR_INPUT);
-    cr_assert(strstr(d.list[0].message, "the scale of group 3 is too large for f16") != NULL, "%s",
-              d.list[0].message);
+    cr_assert(strstr(d.list[0].message, "the scale of group 3, 142857, is too large for f16") !=
+                  NULL,
+              "%s", d.list[0].message);
     quantizer_close(&q);
     diags_fini(&d);
+}
+
+/* Half of the range is 128 levels of 2 FLT_MAX / 255: more than FLT_MAX. */
+Test(quantizer, levels_that_decode_to_infinity_are_an_error_that_names_the_group) {
+    static float x[N], y[N], meta[2 * N];
+    for (size_t k = 0; k < sizeof cuts / sizeof *cuts; k++) {
+        if (cuts[k].size < 2) continue; /* one element has no two extremes */
+        diags d;
+        quantizer q;
+        quant_config c = {.scheme = choose(QB_SCHEME, "int", "symmetric=false"),
+                          .granularity = cuts[k].g,
+                          .group_size = cuts[k].g == GRANULARITY_GROUP ? cuts[k].size : 0,
+                          .ragged_short = true};
+        char where[64];
+        diags_init(&d);
+        fill(GAUSS, x);
+        cr_assert(quantizer_open(&q, &c, "fc9.weight", false, R, C, &d) == OK);
+        cr_assert(quantizer_fake(&q, x, R, 0, meta, y, &d) == OK);
+        x[C] = FLT_MAX, x[C + 1] = -FLT_MAX;         /* the first elements of row 1 */
+        int64_t group = quantizer_groups(&q, R) / R; /* the first of row 1; 0 of a tensor */
+        snprintf(where, sizeof where, "fc9.weight: the outer levels of group %d", (int)group);
+        cr_assert(quantizer_fit(&q, x, R, meta, &d) == ERR_INPUT);
+        cr_assert(strstr(d.list[0].message, where) == d.list[0].message, "%s", d.list[0].message);
+        q.data_error = ERR_FAILED; /* as in a training */
+        cr_assert(quantizer_fake(&q, x, R, 0, meta, y, &d) == ERR_FAILED);
+        quantizer_close(&q);
+        diags_fini(&d);
+    }
 }
 
 Test(quantizer, stochastic_rounding_is_unbiased_and_deterministic_in_evaluation) {

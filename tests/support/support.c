@@ -48,12 +48,12 @@ char *read_text(const char *path) {
     return bad ? NULL : text;
 }
 
-void write_text(const char *path, const char *text) {
-    diags d;
-    diags_init(&d);
-    cr_assert(file_write(path, text, strlen(text), &d) == OK);
-    diags_fini(&d);
+void write_bytes(const char *path, const void *bytes, size_t n) {
+    FILE *f = fopen(path, "wb");
+    cr_assert(f != NULL && fwrite(bytes, 1, n, f) == n && fclose(f) == 0, "%s", path);
 }
+
+void write_text(const char *path, const char *text) { write_bytes(path, text, strlen(text)); }
 
 bool files_equal(const char *a, const char *b) {
     char x[65], y[65];

@@ -23,6 +23,7 @@ char *temp_dir(void);        /* a new one; remove_dir() */
 void remove_dir(const char *path);
 char *read_text(const char *path); /* NULL if there is none; free() */
 void write_text(const char *path, const char *text);
+void write_bytes(const char *path, const void *bytes, size_t n);
 bool files_equal(const char *a, const char *b);
 
 typedef struct outcome {

@@ -6,33 +6,75 @@ set -u
 cc=$1 flags=$2
 bad=0
 
-allow() {
-    folder=$1
-    shift
-    for file in core/"$folder"/*.[ch]; do
-        for included in $(sed -n 's/^#include "\([a-z_]*\)\/.*/\1/p' "$file" | sort -u); do
-            case " $folder $* " in
-            *" $included "*) ;;
-            *)
-                echo "$file includes $included/, which $folder/ may not"
-                bad=1
-                ;;
-            esac
-        done
-    done
+complain() {
+    echo "$*"
+    bad=1
 }
 
-# header, the only files that may include it
-only() {
-    header=$1
-    shift
-    for file in $(grep -lE "^#include [<\"]$header[>\"]" core/*/*.[ch] plugins/*/*.c 2>/dev/null); do
-        case " $* " in
-        *" $file "* | *" $(dirname "$file")/ "*) ;;
-        *)
-            echo "$file includes $header, which only $* may"
-            bad=1
+# `FILE <PATH` or `FILE "PATH` for each include, however it is spaced
+includes() {
+    grep -HE '^[[:space:]]*#[[:space:]]*include' "$@" |
+        sed -nE 's/^([^:]*):[[:space:]]*#[[:space:]]*include[[:space:]]*([<"][^">]*)[">].*/\1 \2/p'
+}
+
+ruled=
+# folder, the folders that it may include
+allow() {
+    ruled="$ruled $1"
+    eval "allowed_$1=\"$*\""
+}
+
+onlys=
+# header, the only file or folder/ that may include it
+only() { onlys="$onlys $1=$2"; }
+
+# Does $file, in $folder, include the project's header $path as it may?
+check_project_header() {
+    case "/$path" in
+    */../* | */./*)
+        complain "$file includes $path: say it by its folder"
+        return
+        ;;
+    esac
+    eval "allowed=\${allowed_$folder-}"
+    case " $allowed " in
+    *" ${path%%/*} "*) ;;
+    *) complain "$file includes $path, which $folder/ may not" ;;
+    esac
+}
+
+check_include() {
+    folder=${file#core/} && folder=${folder%%/*}
+    path=${included#?} mark=${included%"${included#?}"}
+    for rule in $onlys; do
+        header=${rule%%=*} where=${rule#*=}
+        case "$mark$path" in
+        ?"$header" | "<"*/"$header")
+            case "$file" in
+            "$where" | "${where%/}"/*) ;;
+            *) complain "$file includes $header, which only $where may" ;;
+            esac
             ;;
+        esac
+    done
+    case "$file $mark$path" in
+    'core/run/environment.c "commit.h') ;; # made by the Makefile
+    *' '?*/*)
+        # <sys/stat.h> is none of ours
+        if [ "$mark" = '"' ] || [ -d "core/${path%%/*}" ] || [ "${path%%/*}" = quantbench ]; then
+            check_project_header
+        fi
+        ;;
+    *' "'*) complain "$file includes $path: say it by its folder" ;;
+    esac
+}
+
+# `FILE <PATH` lines on stdin; the headers that the files may include
+nothing_but() {
+    while read -r file included; do
+        case " $* " in
+        *" $included> "*) ;;
+        *) echo "$file includes ${included#?}: more than plugin.h and the C library" ;;
         esac
     done
 }
@@ -57,18 +99,32 @@ only sqlite3.h core/store/
 only cblas.h core/nn/
 only yaml.h core/spec/
 only zlib.h core/io/
-only jansson.h core/util/
+only jansson.h core/util/json.h
 
-for file in plugins/*/*.c; do
-    if grep -qE '^#include "' "$file" || grep -E '^#include <' "$file" | grep -qvE '<(quantbench/plugin|math|string|stdint|stddef|stdbool|float|limits|stdlib)\.h>'; then
-        echo "$file includes more than plugin.h and the C library"
-        bad=1
-    fi
+while read -r file included; do
+    check_include
+done <<EOF
+$(includes core/*/*.[ch])
+EOF
+
+for folder in core/*/; do
+    folder=$(basename "$folder")
+    case " include $ruled " in
+    *" $folder "*) ;;
+    *) complain "core/$folder has no rule in tests/tools/check_layers.sh" ;;
+    esac
 done
 
+more=$(
+    includes core/include/quantbench/*.h |
+        nothing_but "<math.h>" "<stdbool.h>" "<stddef.h>" "<stdint.h>"
+    includes plugins/*/*.c | nothing_but "<quantbench/plugin.h>" "<math.h>" "<string.h>" \
+        "<stdint.h>" "<stddef.h>" "<stdbool.h>" "<float.h>" "<limits.h>" "<stdlib.h>"
+)
+[ -z "$more" ] || complain "$more"
+
 for header in core/*/*.h; do
-    # shellcheck disable=SC2086
-    if ! echo "#include \"${header#core/}\"" | $cc $flags -x c -fsyntax-only - 2>/dev/null; then
+    if ! echo "#include \"${header#core/}\"" | eval "$cc $flags -x c -fsyntax-only -" 2>/dev/null; then
         echo "$header does not compile alone"
         bad=1
     fi

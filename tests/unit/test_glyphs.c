@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "run/runner.h"
+#include "plan/study.h"
 #include "run/trainer.h"
 #include "util/hash.h"
 #include "util/mem.h"
@@ -55,21 +56,21 @@ Test(glyphs, train_and_test_share_no_sample) {
 /* ---- how hard the data set is, at its default size ---- */
 
 static double trained(const char *text) {
-    spec s;
-    plan p;
+    study s;
     trainer t;
     dataset train, test;
     double accuracy = 0, loss;
     diags d;
     diags_init(&d);
-    status bad = spec_load_text(&s, "test", text, plugins(), &d);
-    if (!bad) bad = plan_build(&p, &s, plugins(), 1, &d);
-    if (!bad) bad = dataset_load(&p.train, &d, &train);
-    if (!bad) bad = dataset_load(&p.test, &d, &test);
-    if (!bad) bad = trainer_open(&t, &p, &train, 1, &d);
+    status bad = study_open_text(&s, "test", text, plugins(), 1, &d);
+    assert_fine(&d);
+    const plan *p = &s.points[0].p;
+    if (!bad) bad = dataset_load(&p->train, &d, &train);
+    if (!bad) bad = dataset_load(&p->test, &d, &test);
+    if (!bad) bad = trainer_open(&t, p, &train, 1, &d);
     assert_fine(&d);
     cr_assert(train.n == 20000 && test.n == 5000);
-    while (!bad && t.step < p.steps) {
+    while (!bad && t.step < p->steps) {
         int64_t n;
         bad = trainer_step(&t, &loss, &n, &d);
     }
@@ -78,8 +79,7 @@ static double trained(const char *text) {
     trainer_close(&t);
     dataset_free(&train);
     dataset_free(&test);
-    plan_close(&p);
-    spec_close(&s);
+    study_close(&s);
     diags_fini(&d);
     return 100 * accuracy;
 }

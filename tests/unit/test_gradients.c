@@ -5,6 +5,7 @@
  */
 #include "support/support.h"
 
+#include "nn/gemm.h"
 #include "nn/layers.h"
 #include "nn/model.h"
 #include "util/mem.h"
@@ -77,13 +78,13 @@ typedef void (*linear_input_fn)(float *, const float *, const float *, int64_t, 
 
 static void broken_input(float *dx, const float *g, const float *pw, int64_t b, int64_t in,
                          int64_t out) {
-    linear_backward_input(dx, g, pw, b, in, out);
+    gemm_backward_input(dx, g, pw, b, in, out);
     for (int64_t i = 0; i < in; i++) dx[(b - 1) * in + i] = 0; /* forgets the short last tile */
 }
 
 static void broken_weight(float *dw, const float *g, const float *px, int64_t b, int64_t in,
                           int64_t out) {
-    linear_backward_weight(dw, g, px, b - b % 64, in, out); /* forgets the short last shard */
+    gemm_backward_weight(dw, g, px, b - b % 64, in, out); /* forgets the short last shard */
 }
 
 static void check_linear(loss_fn loss, const float *at, int n, linear_input_fn backward,
@@ -96,24 +97,24 @@ static void check_linear(loss_fn loss, const float *at, int n, linear_input_fn b
 }
 
 Test(gradients, linear_input, .init = draw) {
-    check_linear(linear_of_input, x, B * I, linear_backward_input, w, true);
+    check_linear(linear_of_input, x, B * I, gemm_backward_input, w, true);
     check_linear(linear_of_input, x, B * I, broken_input, w, false);
 }
 
 Test(gradients, linear_weight, .init = draw) {
-    check_linear(linear_of_weight, w, O * I, linear_backward_weight, x, true);
+    check_linear(linear_of_weight, w, O * I, gemm_backward_weight, x, true);
     check_linear(linear_of_weight, w, O * I, broken_weight, x, false);
 }
 
 static void broken_bias(float *db, const float *g, int64_t b, int64_t out) {
-    linear_backward_bias(db, g, b, out);
+    bias_backward(db, g, b, out);
     for (int64_t o = 0; o < out; o++) db[o] /= (float)b; /* a mean for a sum */
 }
 
 Test(gradients, linear_bias, .init = draw) {
     float got[O];
     double *want = derivative(linear_of_bias, bias, O);
-    linear_backward_bias(got, dy, B, O);
+    bias_backward(got, dy, B, O);
     cr_assert(agrees(got, want, O));
     broken_bias(got, dy, B, O);
     cr_assert(!agrees(got, want, O));
@@ -306,9 +307,96 @@ Test(gradients, a_network_through_the_tape, .init = draw) {
     diags_fini(&d);
 }
 
+/* ---- a value with several uses: the tape adds their gradients ---- */
+
+enum { USE_ROWS = 3, USE_COLS = 4 };
+
+/* x is used by relu, by rmsnorm and as a matrix: (relu x + rmsnorm x) x^T, weighted. */
+static double several_uses(const double *in) {
+    double loss = 0;
+    for (int r = 0; r < USE_ROWS; r++) {
+        double square = 0;
+        const double *row = in + r * USE_COLS;
+        for (int c = 0; c < USE_COLS; c++) square += row[c] * row[c];
+        double rinv = 1 / sqrt(square / USE_COLS + 1e-5);
+        for (int o = 0; o < USE_ROWS; o++)
+            for (int c = 0; c < USE_COLS; c++) {
+                double a = (row[c] > 0 ? row[c] : 0) * in[o * USE_COLS + c];
+                double b = row[c] * rinv * in[o * USE_COLS + c];
+                loss += a * dy[r * USE_ROWS + o] + b * dy[9 + r * USE_ROWS + o];
+            }
+    }
+    return loss;
+}
+
+typedef void (*tape_backward_fn)(tape *, const tape_pass *);
+
+/* Each use writes where it should add. */
+static void broken_tape_backward(tape *t, const tape_pass *p) {
+    for (int i = t->n_nodes - 1; i >= 0; i--) {
+        tape_node *n = t->nodes[i];
+        float *din[TAPE_MAX_INPUTS] = {NULL};
+        for (int k = 0; k < TAPE_MAX_INPUTS; k++)
+            if (n->in[k] != NULL && n->in[k]->wants_grad) din[k] = n->in[k]->grad;
+        n->op->backward(n, p, din);
+    }
+}
+
+static bool several_uses_agree(tape_backward_fn backward) {
+    tape t;
+    diags d;
+    diags_init(&d);
+    tape_open(&t, USE_ROWS);
+    tape_value *v = tape_param(&t, "x", USE_ROWS, USE_COLS, true);
+    tape_value *a = op_linear(&t, op_relu(&t, v), v, NULL);
+    tape_value *b = op_linear(&t, op_rmsnorm(&t, v), v, NULL);
+    tape_finish(&t);
+    memcpy(v->x, x, USE_ROWS * USE_COLS * sizeof *x);
+    tape_pass p = {.rows = USE_ROWS, .training = true};
+    cr_assert(tape_forward(&t, &p, &d) == OK);
+    memcpy(a->grad, dy, 9 * sizeof *dy);
+    memcpy(b->grad, dy + 9, 9 * sizeof *dy);
+    backward(&t, &p);
+    double *want = derivative(several_uses, x, USE_ROWS * USE_COLS);
+    bool fine = agrees(v->grad, want, USE_ROWS * USE_COLS);
+    free(want);
+    tape_close(&t);
+    diags_fini(&d);
+    return fine;
+}
+
+Test(gradients, a_value_with_several_uses, .init = draw) {
+    cr_assert(several_uses_agree(tape_backward));
+    cr_assert(!several_uses_agree(broken_tape_backward));
+}
+
 /* ---- straight-through: the worked BitLinear of methods E.13 ---- */
 
-Test(gradients, bitlinear_forward_and_backward_match_the_worked_vector) {
+/* Takes the gradient of the value for that of the code. */
+static void broken_quantize_backward(tape_node *n, const tape_pass *p,
+                                     float *const din[TAPE_MAX_INPUTS]) {
+    const quant_site *s = n->state;
+    int64_t count = value_rows(n->out, p) * n->out->cols;
+    for (int64_t i = 0; i < count; i++) din[0][i] = n->out->grad[i] * s->meta[0];
+}
+
+/* Puts a broken twin in the place of the quantizers' operation. */
+static void break_quantizers(tape *t, tape_op *twin) {
+    for (int i = 0; i < t->n_nodes; i++) {
+        if (!t->nodes[i]->op->quantizes) continue;
+        *twin = *t->nodes[i]->op;
+        twin->backward = broken_quantize_backward;
+        t->nodes[i]->op = twin;
+    }
+}
+
+static bool all_near(const float *got, const double *want, int n) {
+    for (int i = 0; i < n; i++)
+        if (!near(got[i], want[i], 1e-5, 1e-6)) return false;
+    return true;
+}
+
+static bool bitlinear_agrees(bool broken) {
     double X[8], W[12], T[6], Y[6], dW[12], dX[8];
     vector_list("E_bitlinear", "X", X, 8);
     vector_list("E_bitlinear", "W", W, 12);
@@ -329,6 +417,8 @@ Test(gradients, bitlinear_forward_and_backward_match_the_worked_vector) {
     tape_open(&t, 2);
     tape_value *px = tape_param(&t, "x", 2, 4, false), *pw = tape_param(&t, "w", 3, 4, true);
     tape_value *y = op_linear(&t, op_quantize(&t, px, &input), op_quantize(&t, pw, &weights), NULL);
+    tape_op twin;
+    if (broken) break_quantizers(&t, &twin);
     tape_finish(&t);
     for (int i = 0; i < 8; i++) px->x[i] = (float)X[i];
     for (int i = 0; i < 12; i++) pw->x[i] = (float)W[i];
@@ -339,10 +429,15 @@ Test(gradients, bitlinear_forward_and_backward_match_the_worked_vector) {
         y->grad[i] = (float)(y->x[i] - T[i]);
     }
     tape_backward(&t, &p);
-    for (int i = 0; i < 12; i++) assert_near(pw->grad[i], dW[i], 1e-5, 1e-6);
-    for (int i = 0; i < 8; i++) assert_near(px->grad[i], dX[i], 1e-5, 1e-6);
+    bool fine = all_near(pw->grad, dW, 12) && all_near(px->grad, dX, 8);
     tape_close(&t);
     quant_site_close(&weights);
     quant_site_close(&input);
     diags_fini(&d);
+    return fine;
+}
+
+Test(gradients, bitlinear_forward_and_backward_match_the_worked_vector) {
+    cr_assert(bitlinear_agrees(false));
+    cr_assert(!bitlinear_agrees(true));
 }

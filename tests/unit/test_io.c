@@ -20,12 +20,9 @@ static void teardown(void) {
 }
 
 static const char *file_of(const char *name, const void *bytes, size_t n) {
-    diags d;
-    diags_init(&d);
     free(path);
     path = path_join(dir, name);
-    cr_assert(file_write(path, bytes, n, &d) == OK);
-    diags_fini(&d);
+    write_bytes(path, bytes, n);
     return path;
 }
 
@@ -209,6 +206,21 @@ Test(safetensors, equal_tensors_in_any_order_give_equal_bytes, .init = setup, .f
     diags_fini(&d);
 }
 
+Test(safetensors, a_name_that_the_header_cannot_hold_is_refused, .init = setup, .fini = teardown) {
+    const float x[1] = {1};
+    named_floats bad[] = {{.name = "a\xff", .n_dims = 1, .shape = {1}, .data = x}};
+    named_floats twice[] = {{.name = "a", .n_dims = 1, .shape = {1}, .data = x},
+                            {.name = "a", .n_dims = 1, .shape = {1}, .data = x}};
+    char hex[65], *p = path_join(dir, "x.safetensors");
+    int64_t bytes;
+    diags d;
+    diags_init(&d);
+    cr_assert(safetensors_write(p, bad, 1, &d, hex, &bytes) == ERR_BUG && !file_exists(p));
+    cr_assert(safetensors_write(p, twice, 2, &d, hex, &bytes) == ERR_BUG && !file_exists(p));
+    free(p);
+    diags_fini(&d);
+}
+
 Test(safetensors, malformed_files_are_refused, .init = setup, .fini = teardown) {
     cr_assert(strstr(refusal("t.safetensors", "1234567", 7), "fewer than 8 bytes"));
     cr_assert(strstr(refusal("t.safetensors", "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10),
@@ -302,4 +314,28 @@ Test(idx, malformed_files_are_refused, .init = setup, .fini = teardown) {
     cr_assert(strstr(idx_refusal(bytes, sizeof idx_images), "overflows"));
     memset(bytes + 4, 0, 4);
     cr_assert(strstr(idx_refusal(bytes, sizeof idx_images), "dimension 0 is 0"));
+}
+
+Test(idx, a_gz_whose_end_is_cut_off_or_changed_is_refused, .init = setup, .fini = teardown) {
+    char *gz_path = path_join(dir, "a.gz"), *bytes;
+    size_t n;
+    diags d;
+    diags_init(&d);
+    gzFile gz = gzopen(gz_path, "wb");
+    gzwrite(gz, idx_images, sizeof idx_images);
+    gzclose(gz);
+    cr_assert(file_read(gz_path, 1 << 20, ERR_INPUT, &d, &bytes, &n) == OK);
+    for (size_t cut = 0; cut < n; cut++) idx_refusal(bytes, cut);
+    for (size_t i = n - 8; i < n; i++) { /* CRC, then length */
+        bytes[i] ^= 1;
+        const char *why = idx_refusal(bytes, n);
+        cr_assert(strstr(why, i < n - 4 ? "t.idx: incorrect data check"
+                                        : "t.idx: incorrect length check") != NULL &&
+                      strstr(strstr(why, "t.idx") + 1, "t.idx") == NULL,
+                  "%s", why);
+        bytes[i] ^= 1;
+    }
+    free(bytes);
+    free(gz_path);
+    diags_fini(&d);
 }

@@ -2,6 +2,7 @@
 
 #include "nn/gemm.h"
 #include "nn/layers.h"
+#include "nn/model.h"
 #include "nn/optim.h"
 #include "nn/ops.h"
 #include "nn/schedule.h"
@@ -74,6 +75,69 @@ Test(gemm, the_bits_do_not_depend_on_the_number_of_threads) {
     }
 }
 
+/* Evaluation in batches of any size: a row's result is its own. */
+static void check_rows(int64_t in, int64_t out) {
+    const int64_t some[] = {5, 37, 64, 65, 200};
+    float *x = mem_floats(200 * in), *w = mem_floats(out * in), *b = mem_floats(out),
+          *all = mem_floats(200 * out), *y = mem_floats(200 * out);
+    fill_gauss(1, x, 200 * in, 1);
+    fill_gauss(2, w, out * in, 1);
+    fill_gauss(3, b, out, 1);
+    for (int bias = 0; bias < 2; bias++) {
+        gemm_forward(all, x, w, bias ? b : NULL, 200, in, out);
+        for (size_t k = 0; k < sizeof some / sizeof *some; k++) {
+            gemm_forward(y, x, w, bias ? b : NULL, some[k], in, out);
+            cr_assert(memcmp(y, all, (size_t)(some[k] * out) * sizeof *y) == 0,
+                      "%d inputs, %d outputs, %d rows", (int)in, (int)out, (int)some[k]);
+            /* the same rows again, as the end of a longer batch */
+            gemm_forward(y, x + (200 - some[k]) * in, w, bias ? b : NULL, some[k], in, out);
+            cr_assert(memcmp(y, all + (200 - some[k]) * out, (size_t)(some[k] * out) * sizeof *y) ==
+                          0,
+                      "%d inputs, %d outputs, the last %d rows", (int)in, (int)out, (int)some[k]);
+        }
+    }
+    free(x);
+    free(w);
+    free(b);
+    free(all);
+    free(y);
+}
+
+Test(gemm, the_bits_of_a_row_do_not_depend_on_how_many_rows_there_are) {
+    check_rows(784, 512);
+    check_rows(512, 10);
+    check_rows(300, 270);
+    check_rows(7, 3);
+}
+
+Test(model, logits_of_a_sample_do_not_depend_on_the_batch) {
+    const model_config c = {
+        .inputs = 784, .outputs = 10, .hidden = {300}, .n_hidden = 1, .norm = true};
+    layer_quant quant[2];
+    for (int i = 0; i < 2; i++)
+        quant[i] = (layer_quant){.weights = {.scheme = choose(QB_SCHEME, "bitnet158", "")},
+                                 .activations = {.scheme = choose(QB_SCHEME, "int", ""),
+                                                 .granularity = GRANULARITY_TOKEN},
+                                 .ste = choose(QB_STE, "identity", "")};
+    const int64_t some[] = {200, 64, 37, 5};
+    int32_t label[200] = {0};
+    float first[5 * 10];
+    model m;
+    diags d;
+    diags_init(&d);
+    cr_assert(model_open(&m, &c, quant, 200, 3, &d) == OK);
+    fill_uniform(1, m.input->x, 200 * 784, 0, 1);
+    for (int k = 0; k < 4; k++) {
+        tape_pass p = {.rows = some[k]};
+        double loss;
+        cr_assert(model_forward(&m, &p, label, &loss, &d) == OK);
+        if (k == 0) memcpy(first, m.logits->x, sizeof first);
+        cr_assert(memcmp(m.logits->x, first, sizeof first) == 0, "%d rows", (int)some[k]);
+    }
+    model_close(&m);
+    diags_fini(&d);
+}
+
 /* What a second process would do: the gradient of its shards alone, added by the
  * tree. 200 rows are the shards 0 1 2 3; the tree is (0 + 1) + (2 + 3). */
 Test(gemm, a_weight_gradient_is_the_tree_sum_of_its_shards) {
@@ -98,6 +162,15 @@ Test(gemm, a_loss_is_the_tree_sum_of_its_shards) {
     cr_assert(shard_sum(each, 300) == tree);
 }
 
+/* A network that has diverged must not look well again behind a ReLU. */
+Test(relu, nan_and_infinity_go_through) {
+    const float x[] = {NAN, -NAN, INFINITY, -INFINITY, 2, -2, 0};
+    float y[7];
+    relu_forward(y, x, 7);
+    cr_assert(isnan(y[0]) && isnan(y[1]) && y[2] == INFINITY && y[3] == 0 && y[4] == 2);
+    cr_assert(y[5] == 0 && y[6] == 0);
+}
+
 /* ---- tape ---- */
 
 Test(tape, a_value_with_two_uses_gets_both_gradients) {
@@ -119,13 +192,13 @@ Test(tape, a_value_with_two_uses_gets_both_gradients) {
     fill_uniform(4, b->grad, 8, -1, 1);
     tape_backward(&t, &p);
     float dr[6], dn[6], one[6], two[6], dwa[12], dwb[12], rinv[2], y[6];
-    linear_backward_input(dr, a->grad, w->x, 2, 3, 4);
-    linear_backward_input(dn, b->grad, w->x, 2, 3, 4);
+    gemm_backward_input(dr, a->grad, w->x, 2, 3, 4);
+    gemm_backward_input(dn, b->grad, w->x, 2, 3, 4);
     relu_backward(one, dr, r->x, 6);
     rmsnorm_forward(y, rinv, x->x, 2, 3);
     rmsnorm_backward(two, dn, y, rinv, 2, 3);
-    linear_backward_weight(dwa, a->grad, r->x, 2, 3, 4);
-    linear_backward_weight(dwb, b->grad, n->x, 2, 3, 4);
+    gemm_backward_weight(dwa, a->grad, r->x, 2, 3, 4);
+    gemm_backward_weight(dwb, b->grad, n->x, 2, 3, 4);
     for (int i = 0; i < 6; i++) cr_assert(x->grad[i] == one[i] + two[i]);
     for (int i = 0; i < 12; i++) cr_assert(w->grad[i] == dwa[i] + dwb[i]);
     tape_close(&t);

@@ -1,5 +1,6 @@
 #include "support/support.h"
 
+#include "plan/identity.h"
 #include "plan/match.h"
 #include "plan/plan.h"
 #include "plan/rules.h"
@@ -7,6 +8,7 @@
 typedef struct fixture {
     spec s;
     plan p;
+    dataset_catalog data;
     diags d;
     status bad;
 } fixture;
@@ -16,18 +18,23 @@ typedef struct fixture {
     "glyphs, n: 100}}\n"
 #define MODEL "model: {type: mlp, hidden: [64, 30]}\n"
 
-static fixture make(const char *text) {
+static fixture make_with(const char *text, const registry *r) {
     fixture f;
     diags_init(&f.d);
     f.p = (plan){0};
-    f.bad = spec_load_text(&f.s, "t.yaml", text, plugins(), &f.d);
-    status built = plan_build(&f.p, &f.s, plugins(), 1, &f.d);
+    f.data = (dataset_catalog){0};
+    f.bad = spec_read_text(&f.s, "t.yaml", text, &f.d);
+    if (!f.bad) f.bad = spec_check(&f.s, r, &f.d);
+    status built = plan_build(&f.p, &f.s, r, &f.data, &f.d);
     if (!f.bad) f.bad = built;
     return f;
 }
 
+static fixture make(const char *text) { return make_with(text, plugins()); }
+
 static void drop(fixture *f) {
     plan_close(&f->p);
+    dataset_catalog_fini(&f->data);
     spec_close(&f->s);
     diags_fini(&f->d);
 }
@@ -41,7 +48,7 @@ static fixture make_fine(const char *text) {
 static void keys(const char *text, char config[HASH_HEX], char cache[HASH_HEX]) {
     fixture f = make_fine(text);
     memcpy(config, f.p.config_key, HASH_HEX);
-    memcpy(cache, f.p.runs[0].cache_key, HASH_HEX);
+    identity_cache_key(&f.p, 1, f.s.seed, cache);
     drop(&f);
 }
 
@@ -91,6 +98,40 @@ Test(rules, a_rule_without_effect_is_a_warning) {
     drop(&f);
 }
 
+Test(rules, a_rule_whose_parameters_a_later_scheme_drops_is_a_warning) {
+    fixture f = make(START MODEL "quant:\n  weights: int\n  rules:\n"
+                                 "    - {match: fc1, weights: {bits: 4}}\n"
+                                 "    - {match: 'fc*', weights: bitnet158}\n");
+    cr_assert(f.bad == OK && f.d.n == 1 && f.d.list[0].warning && f.d.list[0].at.line == 9);
+    drop(&f);
+    f = make(START MODEL "quant:\n  weights: int\n  rules:\n"
+                         "    - {match: fc1, weights: {bits: 4}}\n"
+                         "    - {match: 'fc*', weights: int}\n"); /* the same one keeps them */
+    cr_assert(f.bad == OK && f.d.n == 0);
+    cr_assert_str_eq(f.p.layers[0].weights.label, "int bits=4 tensor");
+    drop(&f);
+}
+
+Test(rules, parameters_belong_to_the_scheme_that_earlier_rules_chose) {
+    fixture f = make_fine(START MODEL "quant:\n  weights: bitnet158\n  rules:\n"
+                                      "    - {match: fc2, weights: int}\n"
+                                      "    - {match: fc2, weights: {bits: 3}}\n");
+    cr_assert_str_eq(f.p.layers[1].weights.label, "int bits=3 tensor");
+    drop(&f);
+    f = make(START MODEL "quant:\n  weights: bitnet158\n  rules:\n"
+                         "    - {match: fc2, weights: {bits: 3}}\n");
+    cr_assert(f.bad == ERR_SPEC && f.d.errors == 1 &&
+              strstr(f.d.list[0].message, "scheme 'bitnet158' has no parameter 'bits'"));
+    drop(&f);
+}
+
+Test(rules, scheme_none_takes_no_parameters) {
+    fixture f = make(START MODEL "quant: {weights: {scheme: none, bits: 4}}\n");
+    cr_assert(f.bad == ERR_SPEC && f.d.errors == 1 &&
+              strstr(f.d.list[0].message, "scheme 'none' has no parameter 'bits'"));
+    drop(&f);
+}
+
 Test(rules, patterns_are_globs_places_types_and_expressions) {
     arena a = {0};
     diags d;
@@ -104,8 +145,9 @@ Test(rules, patterns_are_globs_places_types_and_expressions) {
     } cases[] = {{"fc*", 3},          {"first", 1},
                  {"last", 1},         {"'type: linear'", 3},
                  {"{type: conv}", 0}, {"'re:^fc[13]$'", 2},
-                 {"[fc1, last]", 2},  {"'fc[12]'", 2},
-                 {"'fc{2,3}'", 2},    {"conv?", 0}};
+                 {"[fc1, last]", 2},  {"['fc*', fc1, last]", 3},
+                 {"'fc[12]'", 2},     {"'fc{2,3}'", 2},
+                 {"conv?", 0}};
     diags_init(&d);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool hit[MODEL_MAX_LAYERS] = {false};
@@ -167,6 +209,45 @@ Test(plan, bytes_and_bits_are_those_of_codes_and_metadata) {
     drop(&f);
 }
 
+/* The shipped plugins and those of tests/fixtures. */
+static registry with_fixtures(void) {
+    registry r;
+    char *dirs = str_format("%s/tests/fixtures:%s/plugins", build_dir(), build_dir());
+    setenv("QUANTBENCH_PLUGIN_PATH", dirs, 1);
+    registry_scan(&r);
+    free(dirs);
+    return r;
+}
+
+static void check_refusal(const diag *e, status st, int line, int col, const char *message) {
+    cr_assert_str_eq(e->message, message);
+    cr_assert(e->st == st && e->at.line == line && e->at.col == col, "%s: status %d at %d:%d",
+              message, e->st, e->at.line, e->at.col);
+}
+
+Test(plan, a_refusal_by_an_estimator_is_an_error_at_the_place_that_named_it) {
+    registry r = with_fixtures();
+    fixture f = make_with(START MODEL "quant:\n"
+                                      "  weights: int\n"
+                                      "  activations: int\n"
+                                      "  ste: {type: spanste, weights_only: true}\n"
+                                      "  rules:\n"
+                                      "    - {match: fc1, activations: none}\n"
+                                      "    - {match: fc2, ste: identity}\n",
+                          &r);
+    cr_assert(f.bad == ERR_SPEC && f.d.errors == 1, "%d errors", f.d.errors);
+    check_refusal(&f.d.list[0], ERR_SPEC, 9, 15, "ste 'spanste' for fc3.input: it is for weights");
+    drop(&f);
+    f = make_with(START MODEL "quant:\n"
+                              "  activations: int\n"
+                              "  rules: [{match: fc2, ste: {weights_only: true, type: spanste}}]\n",
+                  &r);
+    cr_assert(f.bad == ERR_SPEC && f.d.errors == 1, "%d errors", f.d.errors);
+    check_refusal(&f.d.list[0], ERR_SPEC, 8, 56, "ste 'spanste' for fc2.input: it is for weights");
+    drop(&f);
+    registry_fini(&r);
+}
+
 /* ---- identity ---- */
 
 Test(identity, what_changes_no_result_changes_no_key) {
@@ -215,14 +296,13 @@ Test(identity, what_changes_a_result_changes_the_key) {
 }
 
 Test(identity, the_cache_key_adds_seed_and_numeric_version) {
-    fixture f = make_fine(START MODEL "seed: 4\nrepeats: 3\n");
-    cr_assert(f.p.n_runs == 3 && f.p.runs[2].seed == 6);
-    cr_assert_str_neq(f.p.runs[0].cache_key, f.p.runs[1].cache_key);
-    plan other;
-    cr_assert(plan_build(&other, &f.s, plugins(), 2, &f.d) == OK);
-    cr_assert_str_eq(other.config_key, f.p.config_key);
-    cr_assert_str_neq(other.runs[0].cache_key, f.p.runs[0].cache_key);
-    plan_close(&other);
+    fixture f = make_fine(START MODEL);
+    char one[HASH_HEX], seed[HASH_HEX], numeric[HASH_HEX];
+    identity_cache_key(&f.p, 1, 4, one);
+    identity_cache_key(&f.p, 1, 5, seed);
+    identity_cache_key(&f.p, 2, 4, numeric);
+    cr_assert_str_neq(one, seed);
+    cr_assert_str_neq(one, numeric);
     drop(&f);
 }
 

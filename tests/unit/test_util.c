@@ -3,6 +3,7 @@
 #include "util/cursor.h"
 #include "util/half.h"
 #include "util/hash.h"
+#include "util/json.h"
 #include "util/rng.h"
 #include "util/str.h"
 #include "util/suggest.h"
@@ -118,8 +119,16 @@ Test(str, a_real_prints_as_the_shortest_text_that_reads_back) {
     const struct {
         double v;
         const char *text;
-    } cases[] = {{0.1, "0.1"},   {1e6, "1000000"}, {1e-5, "1e-05"},  {0.01, "0.01"},
-                 {-2.5, "-2.5"}, {0, "0"},         {1e300, "1e+300"}};
+    } cases[] = {{0.1, "0.1"},
+                 {1e6, "1000000"},
+                 {1e-5, "1e-05"},
+                 {0.01, "0.01"},
+                 {-2.5, "-2.5"},
+                 {0, "0"},
+                 {1e300, "1e+300"},
+                 {5e-324, "5e-324"},
+                 {1.0 / 3, "0.3333333333333333"},
+                 {0.1 + 0.2, "0.30000000000000004"}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         str_real(text, cases[k].v);
         cr_assert_str_eq(text, cases[k].text);
@@ -135,6 +144,49 @@ Test(str, globs_match_as_documented) {
               str_glob_check("") != NULL);
     cr_assert(str_glob_check("a}b") != NULL && str_glob_check("{a,{b}}") != NULL &&
               str_glob_check("a*") == NULL);
+}
+
+Test(str, braces_and_commas_inside_a_set_of_a_glob_are_letters) {
+    cr_assert(str_glob_check("{[,]x,y}") == NULL && str_glob_check("fc[{]") == NULL &&
+              str_glob_check("{[}],a}") == NULL && str_glob_check("fc[}]") == NULL);
+    cr_assert(str_glob("{[,]x,y}", ",x") && str_glob("{[,]x,y}", "y") &&
+              !str_glob("{[,]x,y}", "]x") && !str_glob("{[,]x,y}", "["));
+    cr_assert(str_glob("fc[{]", "fc{") && !str_glob("fc[{]", "fc1"));
+    cr_assert(str_glob("a{[}],b}c", "a}c") && str_glob("a{[}],b}c", "abc") &&
+              !str_glob("a{[}],b}c", "a,b}c"));
+    cr_assert(str_glob("[{,}]{,x}", "{") && str_glob("[{,}]{,x}", ",x"));
+    cr_assert(str_glob_check("a[]") != NULL && str_glob_check("{[],b}") != NULL &&
+              str_glob_check("{a[,b}") != NULL);
+}
+
+Test(str, stars_of_a_glob_give_back_what_they_took) {
+    cr_assert(str_glob("*ab*ab", "xabyabab") && !str_glob("*ab*abc", "xabyabab"));
+    cr_assert(str_glob("a*{b,c*}d", "axcyd") && str_glob("*[ab]?", "bbx") && !str_glob("*a", "b"));
+}
+
+Test(str, a_glob_of_many_stars_or_braces_ends_at_once, .timeout = 5) {
+    enum { STARS = 60, LONG = 20000 };
+    strbuf glob = {0}, text = {0};
+    for (int i = 0; i < STARS; i++) strbuf_add(&glob, "a*");
+    strbuf_add(&glob, "b");
+    for (int i = 0; i < LONG; i++) strbuf_add(&text, "a");
+    cr_assert(str_glob_check(glob.s) == NULL && !str_glob(glob.s, text.s));
+    strbuf_add(&text, "b");
+    cr_assert(str_glob(glob.s, text.s));
+    cr_assert(str_glob_check("{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}") == NULL);
+    cr_assert(str_glob_check("{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}") != NULL);
+    strbuf_fini(&glob);
+    strbuf_fini(&text);
+}
+
+Test(str, texts_are_joined_with_commas_between_them) {
+    const char *texts[] = {"a", "", "c"};
+    strbuf b = {0};
+    strbuf_add(&b, "of ");
+    strbuf_join(&b, texts, 0);
+    strbuf_join(&b, texts, 3);
+    cr_assert_str_eq(b.s, "of a, , c");
+    strbuf_fini(&b);
 }
 
 Test(str, text_for_the_terminal_is_escaped) {
@@ -167,6 +219,30 @@ Test(cursor, a_read_past_the_end_fails_for_good) {
     cr_assert(cursor_u8(&c) == 0 && cursor_take(&c, 0) == NULL);
 }
 
+/* What a printer of diags writes; free() */
+static char *printed(diags *d, void (*print)(diags *d, FILE *out)) {
+    FILE *f = tmpfile();
+    print(d, f);
+    rewind(f);
+    char *text = calloc(1, 16384);
+    text[fread(text, 1, 16383, f)] = '\0';
+    fclose(f);
+    return text;
+}
+
+Test(json, no_text_and_no_seed_is_lost) {
+    json_t *o = json_object();
+    json_set_str(o, "bad", "a\xff");
+    json_set_str(o, "good", "\xc3\xa9\x1b");
+    json_set_seed(o, "small", INT64_MAX);
+    json_set_seed(o, "large", UINT64_MAX);
+    cr_assert_str_eq(json_string_value(json_object_get(o, "bad")), "a\\xff");
+    cr_assert_str_eq(json_string_value(json_object_get(o, "good")), "\xc3\xa9\x1b");
+    cr_assert(json_integer_value(json_object_get(o, "small")) == INT64_MAX);
+    cr_assert_str_eq(json_string_value(json_object_get(o, "large")), "18446744073709551615");
+    json_decref(o);
+}
+
 Test(err, errors_come_out_sorted_once_each_and_twenty_at_most) {
     diags d;
     diags_init(&d);
@@ -177,13 +253,51 @@ Test(err, errors_come_out_sorted_once_each_and_twenty_at_most) {
     diag_error_at(&d, ERR_INPUT, &at, "first");
     cr_assert(d.errors == 2 && diags_status(&d) == ERR_INPUT);
     for (int i = 0; i < 30; i++) at.line = 10 + i, diag_error_at(&d, ERR_SPEC, &at, "more");
-    FILE *f = tmpfile();
-    diags_print(&d, f);
-    rewind(f);
-    char text[8192];
-    text[fread(text, 1, sizeof text - 1, f)] = '\0';
-    fclose(f);
+    char *text = printed(&d, diags_print);
     cr_assert(strncmp(text, "f:1:1: error: first\n", 20) == 0);
-    cr_assert(strstr(text, "... and 12 more\n") != NULL);
+    cr_assert(strstr(text, "... and 12 more errors\n") != NULL, "%s", text);
+    free(text);
+    diags_fini(&d);
+}
+
+Test(err, warnings_crowd_out_no_error) {
+    diags d;
+    diags_init(&d);
+    place at = {.file = "f", .line = 1, .col = 1, .width = 1, .source = "abc"};
+    for (int i = 0; i < 30; i++) at.line = 10 + i, diag_warning_at(&d, &at, "beware");
+    cr_assert(diags_status(&d) == OK);
+    at.line = 50;
+    diag_error_at(&d, ERR_INPUT, &at, "wrong");
+    cr_assert(diags_status(&d) == ERR_INPUT && d.errors == 1 && d.warnings == 30);
+    char *text = printed(&d, diags_print), *json = printed(&d, diags_print_json);
+    cr_assert(strstr(text, "f:50:1: error: wrong\n") != NULL &&
+                  strstr(text, "f:29:1: warning") != NULL &&
+                  strstr(text, "f:30:1: warning") == NULL &&
+                  strstr(text, "... and 10 more warnings\n") != NULL &&
+                  strstr(text, "more error") == NULL,
+              "%s", text);
+    const char *end = "{\"severity\":\"left out\",\"errors\":0,\"warnings\":10}\n";
+    cr_assert_str_eq(json + strlen(json) - strlen(end), end);
+    cr_assert(strstr(json, "\"message\":\"wrong\"") != NULL);
+    free(text);
+    free(json);
+    diags_fini(&d);
+}
+
+Test(err, the_status_and_the_errors_shown_are_the_first_by_position_however_they_come) {
+    diags d;
+    diags_init(&d);
+    place at = {.file = "f", .line = 1, .col = 1, .width = 1, .source = "abc"};
+    for (int i = 0; i < 40; i++) at.line = 50 - i, diag_error_at(&d, ERR_SPEC, &at, "later");
+    at.line = 2;
+    diag_error_at(&d, ERR_PLUGIN, &at, "first");
+    diag_hint(&d, "its hint");
+    cr_assert(diags_status(&d) == ERR_PLUGIN);
+    char *text = printed(&d, diags_print);
+    cr_assert(strncmp(text, "f:2:1: error: first\n", 20) == 0 &&
+                  strstr(text, "hint: its hint") != NULL &&
+                  strstr(text, "... and 21 more errors\n") != NULL,
+              "%s", text);
+    free(text);
     diags_fini(&d);
 }

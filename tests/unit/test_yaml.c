@@ -1,21 +1,32 @@
 #include "support/support.h"
 
-#include "spec/yaml.h"
+#include "spec/tree.h"
+#include "util/str.h"
 
-/* Parses text; returns the message of the first error or NULL. */
-static char *error_of(const char *text) {
+/* Parses n bytes; returns the first error as "LINE:COL MESSAGE | SOURCE" or NULL. */
+static char *error_of_bytes(const char *bytes, size_t n) {
     static char message[512];
     arena a = {0};
     diags d;
     yaml_node *root;
     diags_init(&d);
-    status bad = yaml_parse(&a, "t.yaml", text, strlen(text), &d, &root);
-    if (bad)
-        snprintf(message, sizeof message, "%d:%d %s", d.list[0].at.line, d.list[0].at.col,
-                 d.list[0].message);
+    status bad = yaml_parse(&a, "t.yaml", bytes, n, &d, &root);
+    if (bad) {
+        const diag *g = &d.list[0];
+        cr_assert(g->hint != NULL, "no hint: %s", g->message);
+        snprintf(message, sizeof message, "%d:%d %s | %s", g->at.line, g->at.col, g->message,
+                 g->at.source != NULL ? g->at.source : "");
+    }
     diags_fini(&d);
     arena_fini(&a);
     return bad ? message : NULL;
+}
+
+static char *error_of(const char *text) { return error_of_bytes(text, strlen(text)); }
+
+static void expect_error(const char *text, const char *begins) {
+    const char *found = error_of(text);
+    cr_assert(found != NULL && strncmp(found, begins, strlen(begins)) == 0, "%s", found);
 }
 
 Test(yaml, a_tree_knows_text_and_places) {
@@ -49,6 +60,62 @@ Test(yaml, what_libyaml_accepts_in_silence_is_refused) {
                               "a\0"),
                      "UTF-16"));
     cr_assert(strstr(error_of("a: \xff\n"), "not valid UTF-8"));
+}
+
+Test(yaml, every_line_break_of_libyaml_begins_a_line_of_ours) {
+    const char *breaks[] = {"\n", "\r\n", "\r", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+    for (size_t i = 0; i < sizeof breaks / sizeof *breaks; i++) {
+        char *text = str_format("a: 1%s# two%s%s\xc3\xa9: [1, *x]%sb: 2", breaks[i], breaks[i],
+                                breaks[i], breaks[i]);
+        cr_assert_str_eq(error_of(text), "4:8 undefined alias 'x' | \xc3\xa9: [1, *x]");
+        free(text);
+    }
+    expect_error("a: 1\r\rb: [1,\r\nc: 2", "3:"); /* noticed at the end, opens in line 3 */
+    expect_error("\xc2\x85\xe2\x80", "2:1 not valid UTF-8 text: byte 0xe2 | \xe2\x80");
+}
+
+Test(yaml, characters_that_yaml_has_not_are_refused_at_their_place) {
+    expect_error("a: 1\nb: \xc3\xa9\x1b[31m\n",
+                 "2:5 a control character is not allowed here | b: ");
+    expect_error("a: 1\rb: \x7f", "2:4 a control character");
+    expect_error("a: \xc2\x80\n", "1:4 a control character");
+    expect_error("a:\n  - \xef\xbf\xbe\n", "2:5 a control character");
+    expect_error("a: 1\nbc: \xff\n", "2:5 not valid UTF-8 text: byte 0xff | bc: \xff");
+    cr_assert(strncmp(error_of_bytes("a: 1\nb: \0x\n", 11),
+                      "2:4 a NUL character is not allowed here | b: ", 45) == 0);
+    cr_assert(strncmp(error_of_bytes("\0", 1), "1:1 a NUL character", 19) == 0);
+    cr_assert(error_of("a: \xef\xbf\xbd\xf0\x9f\x99\x82\t\n") == NULL);
+}
+
+Test(yaml, the_caret_stands_under_its_character_behind_an_escaped_one) {
+    diags d;
+    diags_init(&d);
+    diag_error_at(
+        &d, ERR_SPEC,
+        &(place){.file = "f", .line = 1, .col = 4, .width = 1, .source = "\xe2\x80\x8f: x"},
+        "wrong");
+    FILE *f = tmpfile();
+    diags_print(&d, f);
+    rewind(f);
+    char text[256] = "";
+    cr_assert(fread(text, 1, sizeof text - 1, f) > 0);
+    fclose(f);
+    cr_assert(strstr(text, "    1 | \\xe2\\x80\\x8f: x\n"
+                           "      |               ^\n") != NULL,
+              "%s", text);
+    diags_fini(&d);
+}
+
+Test(yaml, a_tag_behind_letters_of_two_bytes_is_marked_whole) {
+    arena a = {0};
+    diags d;
+    yaml_node *root;
+    const char *text = "\xc3\xa9\xc3\xa9: !foo x\n";
+    diags_init(&d);
+    cr_assert(yaml_parse(&a, "t", text, strlen(text), &d, &root) == ERR_SPEC);
+    cr_assert(d.list[0].at.col == 5 && d.list[0].at.width == 4);
+    diags_fini(&d);
+    arena_fini(&a);
 }
 
 Test(yaml, deep_nesting_ends_at_once, .timeout = 2) {
@@ -86,13 +153,32 @@ Test(yaml, a_setting_replaces_or_makes_the_maps_on_its_way) {
     diags_init(&d);
     cr_assert(yaml_parse(&a, "t", text, strlen(text), &d, &root) == OK);
     cr_assert(yaml_parse_setting(&a, "y.b.c={d: [1, 2]}", &d, &path, &value) == OK);
-    cr_assert(yaml_set(&a, root, path, value) == 0);
+    cr_assert(tree_set(&a, root, path, &value->at, value) == 0);
     cr_assert(yaml_get(yaml_get(yaml_get(root, "y"), "b"), "c")->kind == YAML_MAP);
     cr_assert(yaml_get(yaml_get(root, "x"), "b") == NULL,
               "an alias must not change what it was made from");
     cr_assert(yaml_parse_setting(&a, "x.a.z=1", &d, &path, &value) == OK);
-    cr_assert(yaml_set(&a, root, path, value) == 3, "x.a is no map");
+    cr_assert(tree_set(&a, root, path, &value->at, value) == 3, "x.a is no map");
     cr_assert(value->at.col == 7 && strcmp(value->at.source, "x.a.z=1") == 0);
+    diags_fini(&d);
+    arena_fini(&a);
+}
+
+Test(yaml, places_in_a_setting_count_characters_and_lines) {
+    arena a = {0};
+    diags d;
+    yaml_node *value;
+    const char *path;
+    diags_init(&d);
+    cr_assert(yaml_parse_setting(&a, "\xc3\xa9=\xc3\xa9", &d, &path, &value) == OK);
+    cr_assert(value->at.col == 3);
+    cr_assert(yaml_parse_setting(&a, "\xc3\xa9\xc3\xa9=", &d, &path, &value) == OK);
+    cr_assert(value->at.col == 3 && strcmp(value->at.source, "\xc3\xa9\xc3\xa9=") == 0);
+    cr_assert(yaml_parse_setting(&a, "a=\n  *x", &d, &path, &value) == ERR_SPEC);
+    cr_assert(d.list[0].at.line == 2 && d.list[0].at.col == 3 &&
+              strcmp(d.list[0].at.source, "  *x") == 0);
+    cr_assert(yaml_parse_setting(&a, "a=\x1b", &d, &path, &value) == ERR_SPEC);
+    cr_assert(d.list[1].at.line == 1 && d.list[1].at.col == 3);
     diags_fini(&d);
     arena_fini(&a);
 }

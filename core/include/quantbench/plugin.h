@@ -27,7 +27,9 @@
  *   Inputs   x is finite (the host checks). n, groups >= 1. Buffers do not
  *            overlap unless the function says so. No alignment is promised.
  *   Cuts     Results for a group depend on nothing outside it. Elementwise
- *            functions may be given any piece of a group (then groups is 1).
+ *            functions may be given any piece of a group (then groups is 1); no
+ *            call has an n above site.group. decode() is also given codes that
+ *            encode() did not choose, to learn the levels.
  *   Strings  UTF-8, static storage, never freed.
  */
 #ifndef QB_PLUGIN_H
@@ -86,14 +88,14 @@ enum {
  *
  * A parameter is a field of your instance struct. Before init() the host has
  * written every field: the checked value from the YAML file, or the default.
- * A default of QB_AUTO lets the user write `auto`: the field then holds
- * INT64_MIN, NAN or (ENUM) -1 and init() replaces it; the host reads it back
- * and records what was used.
+ * A default of QB_AUTO (INT, REAL, ENUM) lets the user write `auto`: the field
+ * then holds INT64_MIN, NAN or -1 and init() replaces it; the host reads it
+ * back and records what was used.
  *
  * A live parameter may change between steps (never during a call): read the
  * field where you need it, derive nothing from it in init(). Its default goes
- * from dflt to dflt_end over the training; a number in the YAML file fixes it
- * and `schedule:` gives it any other course. In evaluation it holds its end.
+ * from dflt to dflt_end over the training; a number in the YAML file fixes it.
+ * Everywhere else (init(), evaluation, without a training) it holds its end.
  */
 typedef int32_t qb_param_type;
 enum { QB_INT = 1, QB_REAL = 2, QB_BOOL = 3, QB_ENUM = 4, QB_STR = 5 };
@@ -163,8 +165,8 @@ typedef struct qb_rng {
 
 /* ---- what the host offers --------------------------------------------------
  *
- * Kernels give the same bits on every instruction set and number of threads;
- * large reductions use all threads by themselves. x and y may be the same
+ * Kernels give the same bits on every instruction set and number of threads,
+ * on which the host may spread a large reduction. x and y may be the same
  * buffer. Reductions write one result per group of a tile.
  */
 typedef struct qb_kernels {
@@ -242,8 +244,8 @@ enum {                 /* how a packed file stores it; the host rounds to that r
        QB_E8M0 = 3,       /* a power of two                                       */
        QB_NOT_STORED = 4, /* only encode needs it                                 */
 };
-typedef struct qb_meta {
-    const char *name; /* "scale": in tables, telemetry and files             */
+typedef struct qb_meta { /* in arrays without a stride: never grows in a major */
+    const char *name;    /* "scale": in tables, telemetry and files             */
     int32_t role;
     int32_t store;
     bool learn; /* a parameter: fit() only starts it, the optimizer moves
@@ -328,7 +330,8 @@ typedef struct qb_packer_info { /* preset by the host, changed by init() */
     int32_t unit;    /* codes per indivisible unit; preset 1              */
     int64_t chunk;   /* best codes per pack(): 0 = a row; preset 0        */
     int32_t align;   /* of a chunk's first byte, a power of two; preset 1 */
-    bool fixed_rate; /* pack() always writes bound(n) bytes; preset true  */
+    bool fixed_rate; /* pack() always writes bound(n) bytes, which the
+                        host checks; preset true                      */
 } qb_packer_info;
 
 typedef struct qb_packer {
@@ -391,7 +394,7 @@ typedef struct qb_ste {
     qb_status (*init)(void *self, const qb_host *host, const qb_site *site, qb_ste_info *info);
     /* Write (do not add) dL/dx to dx[n]. dx may be s->dy. */
     void (*backward)(const void *self, const qb_ste_span *s, float *dx);
-    /* Optional: replaces y in the forward pass while training. */
+    /* Optional: replaces y in the forward pass while training. y may be s->y. */
     void (*forward)(const void *self, const qb_ste_span *s, float *y);
     /* Optional, before backward(): add this piece's sums to stat[n_stat]. */
     void (*stats)(const void *self, const qb_ste_span *s, double *stat);

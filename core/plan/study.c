@@ -1,0 +1,185 @@
+#include "plan/study.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/identity.h"
+#include "spec/tree.h"
+#include "util/mem.h"
+
+/* Types and plans a tree as the next point; its index. */
+static status add_point(study *t, const yaml_node *root, const registry *r, diags *d, int *index) {
+    study_point *p = &t->points[t->n_points];
+    *p = (study_point){.label = "", .baseline = -1};
+    *index = t->n_points++;
+    spec_fork(&p->s, &t->base, root);
+    status bad = spec_check(&p->s, r, d);
+    status planned = plan_build(&p->p, &p->s, r, &t->data, d);
+    return bad ? bad : planned;
+}
+
+static void drop_last(study *t) {
+    study_point *p = &t->points[--t->n_points];
+    plan_close(&p->p);
+    spec_close(&p->s);
+}
+
+/* An earlier point of the same configuration; -1. */
+static int same_as(const study *t, int index) {
+    for (int i = 0; i < index; i++)
+        if (strcmp(t->points[i].p.config_key, t->points[index].p.config_key) == 0) return i;
+    return -1;
+}
+
+static bool is_float(const plan *p) {
+    for (int i = 0; i < p->n_layers; i++)
+        if (p->layers[i].weights.scheme != NULL || p->layers[i].input.scheme != NULL) return false;
+    return true;
+}
+
+/* "float", then what else its points set, and the norm where baselines differ in it. */
+static void label_baselines(study *t) {
+    bool with = false, without = false;
+    for (int i = 0; i < t->n_points; i++) {
+        const study_point *p = &t->points[i];
+        if (!p->is_baseline) continue;
+        with |= p->p.model.norm, without |= !p->p.model.norm;
+    }
+    for (int i = 0; i < t->n_points; i++) {
+        study_point *p = &t->points[i];
+        if (!p->is_baseline || p->swept != NULL) continue; /* also a point, with a label */
+        p->label = arena_format(&t->base.a, "%s%s%s%s", is_float(&p->p) ? "float" : "baseline",
+                                with && without && p->p.model.norm ? " rmsnorm" : "",
+                                *p->label != '\0' ? " " : "", p->label);
+    }
+}
+
+/* Plans the twin of a point; the same twin is one point. */
+static status add_baseline(study *t, int point, const sweep_point *from, const registry *r,
+                           diags *d) {
+    schema_context c = spec_context(&t->base, d);
+    const char *norm = t->points[point].p.model.norm ? "rmsnorm" : "none";
+    yaml_node *root = sweep_baseline(&c, t->base.root, from, norm);
+    if (root == NULL) return diags_status(d);
+    int index;
+    status bad = add_point(t, root, r, d, &index);
+    if (bad) return bad;
+    int before = same_as(t, index);
+    if (before >= 0) drop_last(t), index = before;
+    if (index == point) return OK; /* the point is its own twin */
+    t->points[point].baseline = index;
+    t->points[index].is_baseline = true;
+    if (before < 0) t->points[index].label = sweep_label(&c, from, false);
+    return OK;
+}
+
+static status add_points(study *t, const registry *r, diags *d) {
+    int n = t->sweep.n;
+    t->points = mem_calloc((size_t)n * 2, sizeof *t->points);
+    const sweep_point **from = mem_calloc((size_t)n * 2, sizeof *from);
+    status first = OK;
+    for (int i = 0; i < n; i++) {
+        int index;
+        const sweep_point *sp = &t->sweep.points[i];
+        status bad = add_point(t, sp->root, r, d, &index);
+        if (bad && !first) first = bad;
+        study_point *p = &t->points[index];
+        p->label = sp->label, p->swept = sp->settings, p->n_swept = sp->n;
+        from[index] = sp;
+        if (!bad && same_as(t, index) >= 0) drop_last(t); /* one configuration, one run */
+    }
+    for (int i = 0, own = t->n_points; i < own && !first; i++)
+        first = add_baseline(t, i, from[i], r, d);
+    free(from);
+    return first;
+}
+
+/* Baselines before the points, so that a study that is cut short has them. */
+static void sort_points(study *t) {
+    int *to = mem_calloc((size_t)t->n_points + 1, sizeof *to), n = 0;
+    study_point *sorted = mem_calloc((size_t)t->n_points + 1, sizeof *sorted);
+    for (int pass = 1; pass >= 0; pass--)
+        for (int i = 0; i < t->n_points; i++)
+            if (t->points[i].is_baseline == (pass == 1)) to[i] = n++;
+    for (int i = 0; i < t->n_points; i++) {
+        study_point *p = &sorted[to[i]];
+        *p = t->points[i];
+        p->p.spec = &p->s; /* moved with the point */
+        if (p->baseline >= 0) p->baseline = to[p->baseline];
+    }
+    free(t->points);
+    free(to);
+    t->points = sorted;
+}
+
+static status check_verify(const study *t, diags *d) {
+    const yaml_node *n = tree_get(t->base.root, "verify.baseline_accuracy");
+    bool has_baseline = false;
+    for (int i = 0; i < t->n_points; i++) has_baseline |= t->points[i].is_baseline;
+    if (t->points[0].s.verify.baseline_accuracy == 0 || has_baseline) return OK;
+    diag_error_at(d, ERR_SPEC, &n->at, "verify.baseline_accuracy without a sweep.baseline");
+    diag_hint(d, "sweep: {baseline: {quant.weights: none}}");
+    return ERR_SPEC;
+}
+
+static void add_runs(study *t, int numeric_version) {
+    const spec *s = &t->points[0].s;
+    int seeds = t->sweep.n_seeds > 0 ? t->sweep.n_seeds : (int)s->repeats;
+    t->runs = mem_calloc((size_t)seeds * (size_t)t->n_points, sizeof *t->runs);
+    for (int k = 0; k < seeds; k++)
+        for (int i = 0; i < t->n_points; i++) {
+            study_run *run = &t->runs[t->n_runs++];
+            run->point = i;
+            run->seed = t->sweep.n_seeds > 0 ? t->sweep.seeds[k] : s->seed + (uint64_t)k;
+            identity_cache_key(&t->points[i].p, numeric_version, run->seed, run->cache_key);
+        }
+}
+
+static status build(study *t, const registry *r, int numeric_version, diags *d) {
+    schema_context c = spec_context(&t->base, d);
+    status bad = sweep_expand(&c, t->base.root, &t->sweep);
+    if (bad) { /* still say what is wrong with the spec itself */
+        spec s;
+        spec_fork(&s, &t->base, t->base.root);
+        spec_check(&s, r, d);
+        spec_close(&s);
+        return bad;
+    }
+    bad = add_points(t, r, d);
+    if (bad) return bad;
+    bad = check_verify(t, d);
+    if (bad) return bad;
+    label_baselines(t);
+    sort_points(t);
+    add_runs(t, numeric_version);
+    return OK;
+}
+
+status study_open(study *t, const char *path, const char *const *settings, int n_settings,
+                  const registry *r, int numeric_version, diags *d) {
+    *t = (study){0};
+    status bad = spec_read(&t->base, path, settings, n_settings, d);
+    if (t->base.root == NULL) return bad;
+    status built = build(t, r, numeric_version, d);
+    status said = diags_status(d);
+    return said ? said : bad ? bad : built;
+}
+
+status study_open_text(study *t, const char *name, const char *text, const registry *r,
+                       int numeric_version, diags *d) {
+    *t = (study){0};
+    status bad = spec_read_text(&t->base, name, text, d);
+    return bad ? bad : build(t, r, numeric_version, d);
+}
+
+void study_close(study *t) {
+    for (int i = 0; i < t->n_points; i++) {
+        plan_close(&t->points[i].p);
+        spec_close(&t->points[i].s);
+    }
+    free(t->points);
+    free(t->runs);
+    dataset_catalog_fini(&t->data);
+    spec_close(&t->base);
+    *t = (study){0};
+}

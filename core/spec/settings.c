@@ -1,0 +1,146 @@
+#include "spec/settings.h"
+
+#include <string.h>
+
+#include "spec/language.h"
+#include "spec/site.h"
+#include "spec/tree.h"
+
+/* The field at the first n bytes of a path. */
+static const field *field_at(const char *path, size_t n) {
+    char part[256];
+    if (n >= sizeof part) return NULL;
+    memcpy(part, path, n);
+    part[n] = '\0';
+    return schema_find(&spec_schema, part);
+}
+
+bool setting_wants_list(const char *path) {
+    for (size_t n = strcspn(path, ".");; n += 1 + strcspn(path + n + 1, ".")) {
+        const field *f = field_at(path, n);
+        if (f == NULL) return false;
+        if (f->type == FIELD_INTS || f->type == FIELD_REALS || f->list) return true;
+        if (path[n] == '\0') return false;
+    }
+}
+
+const yaml_node *setting_get(const yaml_node *root, const char *path) {
+    const yaml_node *n = tree_get(root, path);
+    const char *dot = strrchr(path, '.');
+    if (n != NULL || dot == NULL) return n;
+    const field *f = field_at(path, (size_t)(dot - path));
+    if (f == NULL || f->tag == NULL || strcmp(f->tag, dot + 1) != 0) return NULL;
+    char parent[256];
+    snprintf(parent, sizeof parent, "%.*s", (int)(dot - path), path);
+    n = tree_get(root, parent);
+    return n != NULL && n->kind == YAML_SCALAR ? n : NULL;
+}
+
+/* `weights: int` as {scheme: int} on the way to a key below it. */
+static void open_bare_names(const schema_context *c, yaml_node *root, const char *path) {
+    for (const char *dot = strchr(path, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
+        char *part = arena_strndup(c->a, path, (size_t)(dot - path));
+        const yaml_node *n = tree_get(root, part);
+        const field *f = schema_find(&spec_schema, part);
+        if (n == NULL || n->kind != YAML_SCALAR || yaml_is_null(n) || f == NULL || f->tag == NULL)
+            continue;
+        yaml_node *map = arena_alloc(c->a, sizeof *map);
+        *map = (yaml_node){.kind = YAML_MAP, .at = n->at};
+        tree_set(c->a, map, f->tag, &n->at, (yaml_node *)(uintptr_t)n);
+        tree_set(c->a, root, part, &n->at, map);
+    }
+}
+
+/* Another scheme or type: the parameters of the old one go. */
+static void drop_parameters(const schema_context *c, yaml_node *root, const setting *s) {
+    const char *dot = strrchr(s->path, '.');
+    if (dot == NULL || s->value->kind != YAML_SCALAR) return;
+    char *parent = arena_strndup(c->a, s->path, (size_t)(dot - s->path));
+    const field *f = schema_find(&spec_schema, parent);
+    const yaml_node *map = tree_get(root, parent), *old = tree_get(root, s->path);
+    if (f == NULL || f->tag == NULL || strcmp(f->tag, dot + 1) != 0 || old == NULL ||
+        old->kind != YAML_SCALAR || strcmp(old->text, s->value->text) == 0)
+        return;
+    bool site = strcmp(f->tag, "scheme") == 0;
+    for (int i = 0; i < map->n; i++) {
+        const char *key = map->keys[i]->text;
+        if (strcmp(key, f->tag) == 0 || (site && site_is_host_key(key))) continue;
+        tree_remove(c->a, root, arena_format(c->a, "%s.%s", parent, key));
+    }
+}
+
+status setting_put(const schema_context *c, yaml_node *root, const setting *s) {
+    open_bare_names(c, root, s->path);
+    drop_parameters(c, root, s);
+    size_t taken = tree_set(c->a, root, s->path, &s->at, s->value);
+    if (taken == 0) return OK;
+    diag_error_at(c->d, ERR_SPEC, &s->at, "'%.*s' is no mapping in the spec", (int)taken, s->path);
+    diag_hint(c->d, "set all of it: '%.*s={%s: ...}'", (int)taken, s->path, s->path + taken + 1);
+    return ERR_SPEC;
+}
+
+/* ---- alternatives ---- */
+
+typedef struct growing {
+    yaml_node **v;
+    int n, max;
+} growing;
+
+static status add(const schema_context *c, growing *g, const yaml_node *at, yaml_node *v) {
+    if (g->n == g->max)
+        return diag_error_at(c->d, ERR_SPEC, &at->at, "more than %d combinations", g->max);
+    if ((g->n & (g->n - 1)) == 0) { /* full at powers of two */
+        yaml_node **room = arena_alloc(c->a, (size_t)(g->n > 0 ? 2 * g->n : 1) * sizeof *room);
+        for (int i = 0; i < g->n; i++) room[i] = g->v[i];
+        g->v = room;
+    }
+    g->v[g->n++] = v;
+    return OK;
+}
+
+static status expand(const schema_context *c, const char *path, yaml_node *value, growing *out);
+
+static status expand_list(const schema_context *c, const char *path, const yaml_node *list,
+                          growing *out) {
+    status bad = OK;
+    if (list->n == 0)
+        return diag_error_at(c->d, ERR_SPEC, &list->at, "%s: a list of values is empty", path);
+    for (int i = 0; i < list->n && !bad; i++) bad = expand(c, path, list->items[i], out);
+    return bad;
+}
+
+/* Key by key: every map so far with every value of the next key. */
+static status expand_map(const schema_context *c, const char *path, yaml_node *map, growing *out) {
+    growing maps = {.max = out->max};
+    status bad = add(c, &maps, map, map);
+    for (int i = 0; i < map->n && !bad; i++) {
+        growing values = {.max = out->max}, next = {.max = out->max};
+        bad = expand(c, arena_format(c->a, "%s.%s", path, map->keys[i]->text), map->items[i],
+                     &values);
+        if (bad || values.n == 1) continue;
+        for (int m = 0; m < maps.n && !bad; m++)
+            for (int k = 0; k < values.n && !bad; k++) {
+                yaml_node *own = tree_copy_map(c->a, maps.v[m]);
+                own->items[i] = values.v[k];
+                bad = add(c, &next, map, own);
+            }
+        maps = next;
+    }
+    for (int m = 0; m < maps.n && !bad; m++) bad = add(c, out, map, maps.v[m]);
+    return bad;
+}
+
+static status expand(const schema_context *c, const char *path, yaml_node *value, growing *out) {
+    if (setting_wants_list(path)) return add(c, out, value, value);
+    if (value->kind == YAML_LIST) return expand_list(c, path, value, out);
+    if (value->kind == YAML_MAP) return expand_map(c, path, value, out);
+    return add(c, out, value, value);
+}
+
+status setting_alternatives(const schema_context *c, const char *path, yaml_node *value, int max,
+                            yaml_node ***out, int *n) {
+    growing g = {.max = max};
+    status bad = expand(c, path, value, &g);
+    *out = g.v, *n = g.n;
+    return bad;
+}

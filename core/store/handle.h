@@ -1,0 +1,47 @@
+/*
+ * store/handle.h - what the files of this folder share: the connection.
+ */
+#ifndef STORE_HANDLE_H
+#define STORE_HANDLE_H
+
+#include <sqlite3.h>
+
+#include "store/store.h"
+
+enum { POINTS_MAX = 256, STATEMENTS_MAX = 64 };
+
+typedef struct point {
+    int64_t run, step;
+    int layer;
+    double epoch, value;
+    const char *name, *split;
+} point;
+
+struct store_rows {
+    store *s;
+    sqlite3_stmt *stmt;
+};
+
+struct store {
+    sqlite3 *db;
+    char *path;
+    status failed; /* the first failure; what follows does nothing */
+    char *why;
+    bool in_transaction;
+    struct {
+        const char *sql; /* the literal's address is the key */
+        sqlite3_stmt *stmt;
+    } statements[STATEMENTS_MAX];
+    int n_statements;
+    point points[POINTS_MAX];
+    int n_points;
+    double last_flush;
+    bool guarded; /* by store_guard(): since then until, seconds */
+    double limit_seconds, deadline;
+    char *denied; /* what the guard refused last */
+};
+
+/* Keeps the first failure, by SQLite's code. */
+void store_fail(store *s, int code);
+
+#endif

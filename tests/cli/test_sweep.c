@@ -1,0 +1,130 @@
+/*
+ * Sweeps as a user runs them: what is skipped, what an interruption leaves behind.
+ */
+#include "cli/command.h"
+
+#include "util/files.h"
+#include "util/str.h"
+
+static void setup_sweep(void) {
+    setup();
+    write_file(
+        "s.yaml",
+        "version: 1\nkind: qat\nname: s\nrepeats: 3\n"
+        "data: {train: {format: glyphs, n: 400}, test: {format: glyphs, n: 100}}\n"
+        "model: {type: mlp, hidden: [16]}\ntrain: {epochs: 3}\n"
+        "quant: {activations: int}\n"
+        "sweep:\n  axes:\n    quant.weights: [bitnet158, {scheme: int, bits: [2, 3, 4, 8]}]\n"
+        "    optimizer.lr: [1e-3, 3e-3]\n"
+        "  baseline: {quant.weights: none, quant.activations: none}\n");
+}
+
+/* All that a run is but its uid and its times, one line a run. */
+#define TABLE                                                                                      \
+    "sqlite3 %s 'SELECT label, seed, status, accuracy, loss, bits_per_weight, config_key, "        \
+    "baseline_key FROM v_run WHERE status = \"done\" ORDER BY label, seed'"
+
+static int number(const char *command) {
+    char *out = expect(0, "%s", command);
+    int n = atoi(out);
+    free(out);
+    return n;
+}
+
+Test(sweep, one_that_was_killed_goes_on_where_it_was_and_ends_alike, .init = setup_sweep,
+     .fini = teardown, .timeout = 120) {
+    free(expect(0, "$Q run s.yaml --db whole.db -q"));
+    /* killed at several moments: also before the first run and between two */
+    for (int tenths = 1; tenths <= 9; tenths += 2) {
+        char *kill = str_format("$Q run s.yaml --db r.db -q >/dev/null 2>&1 & pid=$!; sleep 0.%d; "
+                                "kill -9 $pid; wait $pid; true",
+                                tenths);
+        free(expect(0, "%s", kill));
+        free(kill);
+    }
+    int before = number("$Q ls --db r.db --json 2>/dev/null | grep -c '\"done\"' || true");
+    outcome o = run_in(dir, "$Q run s.yaml --db r.db");
+    cr_assert(o.exit == 0, "%s", o.err);
+    int skipped = 0;
+    for (const char *at = o.err; (at = strstr(at, "done before as run")) != NULL; at++) skipped++;
+    cr_assert(skipped == before, "%d skipped, %d were done", skipped, before);
+    free_outcome(&o);
+    char *ok = expect(0, "sqlite3 r.db 'PRAGMA integrity_check; PRAGMA foreign_key_check'");
+    cr_assert_str_eq(ok, "ok\n");
+    free(ok);
+    cr_assert(number("sqlite3 r.db \"SELECT count(*) FROM run WHERE status = 'running'\"") == 0);
+    cr_assert(number("sqlite3 r.db \"SELECT count(*) FROM run WHERE status = 'done'\"") == 42);
+    char *sql =
+        str_format(TABLE " > whole.txt; " TABLE " > r.txt; cmp whole.txt r.txt && wc -l < r.txt",
+                   "whole.db", "r.db");
+    cr_assert(number(sql) == 42);
+    free(sql);
+}
+
+Test(sweep, two_processes_at_once_do_not_take_each_other_for_dead, .init = setup_sweep,
+     .fini = teardown, .timeout = 120) {
+    free(expect(0,
+                "$Q run s.yaml --db r.db -q >/dev/null & $Q run s.yaml --db r.db -q > /dev/null; "
+                "wait"));
+    cr_assert(number("sqlite3 r.db \"SELECT count(*) FROM run WHERE status <> 'done'\"") == 0);
+    cr_assert(number("sqlite3 r.db \"SELECT count(*) FROM v_done\"") == 42);
+}
+
+Test(sweep, the_store_knows_labels_axes_and_twins, .init = setup_sweep, .fini = teardown) {
+    free(expect(0, "$Q run s.yaml --db r.db -q --set repeats=1"));
+    cr_assert(number("sqlite3 r.db 'SELECT count(*) FROM sweep'") == 1);
+    cr_assert(
+        number("sqlite3 r.db \"SELECT count(*) FROM v_run WHERE label = 'int bits=3 lr=3e-3'\"") ==
+        1);
+    cr_assert(
+        number(
+            "sqlite3 r.db \"SELECT count(*) FROM v_compare_baseline WHERE name = 'accuracy'\"") ==
+        10);
+    cr_assert(number("sqlite3 r.db \"SELECT count(*) FROM run_param WHERE swept AND key = "
+                     "'quant.weights.bits'\"") == 8);
+    cr_assert(
+        number("sqlite3 r.db \"SELECT count(DISTINCT baseline_key) FROM run WHERE baseline_key "
+               "IS NOT NULL\"") == 4);
+}
+
+Test(sweep, a_failed_point_does_not_stop_the_others_unless_it_is_told_to, .init = setup_sweep,
+     .fini = teardown) {
+    const char *lr =
+        "--set repeats=1 --set 'optimizer={type: sgd, lr: 1}' --set 'optimizer.lr=[1e-3, 1e3]' "
+        "--set optimizer.weight_decay=1000 --set train.epochs=40 --set quant.weights=none";
+    char *goes = str_format("$Q run s.yaml --db a.db -q %s", lr);
+    char *stops = str_format("$Q run s.yaml --db b.db -q %s --set sweep.on_failure=stop", lr);
+    free(expect(8, "%s", goes));
+    free(expect(8, "%s", stops));
+    int all = number("sqlite3 a.db 'SELECT count(*) FROM run'");
+    int some = number("sqlite3 b.db 'SELECT count(*) FROM run'");
+    cr_assert(all > some && some >= 1, "%d %d", all, some);
+    free(goes);
+    free(stops);
+}
+
+Test(sweep, a_baseline_under_its_gate_is_exit_8, .init = setup_sweep, .fini = teardown) {
+    outcome o =
+        run("$Q run s.yaml --db r.db -q --set repeats=1 --set verify.baseline_accuracy=0.999");
+    cr_assert(o.exit == 8 && strstr(o.err, "is under verify.baseline_accuracy, 99.90 %"), "%d %s",
+              o.exit, o.err);
+    free_outcome(&o);
+    free(expect(0,
+                "$Q run s.yaml --db r.db -q --set repeats=1 --set verify.baseline_accuracy=0.01"));
+    free(expect(3, "$Q check s.yaml --set 'sweep={axes: {seed: [1]}}' --set repeats=1 --set "
+                   "verify.baseline_accuracy=0.5"));
+}
+
+Test(show, its_output_is_the_same_spec, .init = setup_sweep, .fini = teardown) {
+    free(expect(0, "$Q show s.yaml --resolved > all.yaml && $Q show s.yaml > given.yaml"));
+    free(expect(
+        0,
+        "for f in s all given; do $Q plan $f.yaml --db no.db --json | sed 's/.*\"config_key\":\"\\([^\"]*\\)\".*/\\1/' > $f.keys; done"));
+    free(expect(0, "cmp s.keys all.keys && cmp s.keys given.keys && test $(wc -l < s.keys) = 14"));
+    char *out = expect(0, "$Q show s.yaml --resolved --set data.batch=64");
+    cr_assert(strstr(out, "  batch: 64  # --set\n") &&
+                  strstr(out, "loss: cross_entropy  # default\n") &&
+                  strstr(out, "  epochs: 3  # s.yaml:7\n"),
+              "%s", out);
+    free(out);
+}

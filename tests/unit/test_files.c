@@ -1,0 +1,162 @@
+#include "support/support.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/files.h"
+#include "util/str.h"
+
+static char *dir;
+
+static void setup(void) { dir = temp_dir(); }
+static void teardown(void) {
+    remove_dir(dir);
+    free(dir);
+}
+
+/* Writes text to dir/name by way of file_out; the message of an error, free(), or NULL. */
+static char *put(const char *name, const char *text) {
+    char *path = path_join(dir, name), *message = NULL;
+    file_out f;
+    diags d;
+    diags_init(&d);
+    status bad = file_out_open(&f, path, &d);
+    if (!bad) {
+        bad = file_out_add(&f, text, strlen(text), &d);
+        if (!bad)
+            bad = file_out_commit(&f, &d);
+        else
+            file_out_abort(&f);
+    }
+    if (bad) {
+        cr_assert(bad == ERR_RESOURCE && strncmp(d.list[0].message, path, strlen(path)) == 0);
+        message = str_format("%s", d.list[0].message);
+    }
+    diags_fini(&d);
+    free(path);
+    return message;
+}
+
+static void expect_text(const char *name, const char *text) {
+    char *path = path_join(dir, name), *found = read_text(path);
+    cr_assert(found != NULL, "%s is not there", name);
+    cr_assert_str_eq(found, text);
+    free(found);
+    free(path);
+}
+
+static mode_t type_of(const char *name) {
+    struct stat s;
+    char *path = path_join(dir, name);
+    cr_assert(lstat(path, &s) == 0);
+    free(path);
+    return s.st_mode & S_IFMT;
+}
+
+static void link_to(const char *to, const char *name) {
+    char *path = path_join(dir, name);
+    cr_assert(symlink(to, path) == 0);
+    free(path);
+}
+
+static void expect_files(int n) {
+    outcome o = run_in(dir, "ls -A | wc -l");
+    cr_assert(atoi(o.out) == n, "%s", o.out);
+    free_outcome(&o);
+}
+
+Test(files, a_new_version_replaces_the_old_one, .init = setup, .fini = teardown) {
+    cr_assert(put("a", "one") == NULL && put("a", "two") == NULL);
+    expect_text("a", "two");
+    expect_files(1);
+}
+
+Test(files, a_symbolic_link_stays_and_its_target_is_replaced, .init = setup, .fini = teardown) {
+    char *sub = path_join(dir, "sub");
+    cr_assert(mkdir(sub, 0700) == 0 && put("sub/real", "old") == NULL);
+    link_to("sub/again", "link");
+    link_to("real", "sub/again");
+    cr_assert(put("link", "new") == NULL);
+    cr_assert(type_of("link") == S_IFLNK && type_of("sub/again") == S_IFLNK &&
+              type_of("sub/real") == S_IFREG);
+    expect_text("sub/real", "new");
+    free(sub);
+}
+
+Test(files, a_dangling_link_gets_its_target, .init = setup, .fini = teardown) {
+    link_to("later", "link");
+    cr_assert(put("link", "text") == NULL);
+    cr_assert(type_of("link") == S_IFLNK);
+    expect_text("later", "text");
+    link_to("round", "round");
+    char *message = put("round", "text");
+    cr_assert(message != NULL && type_of("round") == S_IFLNK);
+    free(message);
+    expect_files(3);
+}
+
+Test(files, a_fifo_is_written_into, .init = setup, .fini = teardown) {
+    char *path = path_join(dir, "fifo"), text[8] = "";
+    cr_assert(mkfifo(path, 0600) == 0);
+    int fd = open(path, O_RDONLY | O_NONBLOCK);
+    cr_assert(put("fifo", "text") == NULL);
+    cr_assert(read(fd, text, sizeof text) == 4 && strcmp(text, "text") == 0);
+    cr_assert(type_of("fifo") == S_IFIFO);
+    close(fd);
+    expect_files(1);
+    free(path);
+}
+
+/* By way of a link, so that a mistake replaces the link. */
+Test(files, a_device_is_written_into_and_stays_one, .init = setup, .fini = teardown) {
+    struct stat s;
+    link_to("/dev/full", "full");
+    char *message = put("full", "text");
+    cr_assert(message != NULL && strstr(message, "cannot write: No space left") != NULL);
+    free(message);
+    link_to("/dev/null", "null");
+    cr_assert(put("null", "text") == NULL);
+    cr_assert(type_of("full") == S_IFLNK && type_of("null") == S_IFLNK);
+    cr_assert(stat("/dev/full", &s) == 0 && S_ISCHR(s.st_mode));
+    cr_assert(stat("/dev/null", &s) == 0 && S_ISCHR(s.st_mode));
+    expect_files(2);
+}
+
+Test(files, the_link_of_an_open_file_is_written_into, .init = setup, .fini = teardown) {
+    char *path = path_join(dir, "gone");
+    int fd = open(path, O_RDWR | O_CREAT, 0600);
+    char *link = str_format("/dev/fd/%d", fd), text[8] = "";
+    unlink(path); /* the link reads "DIR/gone (deleted)" */
+    cr_assert(put(link, "text") == NULL);
+    cr_assert(pread(fd, text, sizeof text, 0) == 4 && strcmp(text, "text") == 0);
+    close(fd);
+    expect_files(0);
+    free(link);
+    free(path);
+}
+
+Test(files, a_folder_is_no_file_to_write, .init = setup, .fini = teardown) {
+    char *sub = path_join(dir, "sub");
+    cr_assert(mkdir(sub, 0700) == 0);
+    char *message = put("sub", "text");
+    cr_assert(message != NULL && type_of("sub") == S_IFDIR);
+    free(message);
+    expect_files(1);
+    free(sub);
+}
+
+Test(files, the_data_of_the_user_is_where_xdg_says) {
+    setenv("HOME", "/home/x", 1);
+    setenv("XDG_DATA_HOME", "relative", 1); /* which the standard calls invalid */
+    char *a = path_of_user_data();
+    setenv("XDG_DATA_HOME", "/data", 1);
+    char *b = path_of_user_data();
+    unsetenv("XDG_DATA_HOME");
+    unsetenv("HOME");
+    cr_assert_str_eq(a, "/home/x/.local/share/quantbench");
+    cr_assert_str_eq(b, "/data/quantbench");
+    cr_assert(path_of_user_data() == NULL);
+    free(a);
+    free(b);
+}
