@@ -8,7 +8,7 @@
 #include "util/mem.h"
 
 const canvas canvas_wide = {MEDIUM_SVG, 760, 440};
-const canvas canvas_narrow = {MEDIUM_SVG, 380, 420};
+const canvas canvas_narrow = {MEDIUM_SVG, 380, 440};
 
 enum { FONT = 13 };
 
@@ -33,12 +33,20 @@ int figure_block(figure *f, const char *columns) {
 
 void figure_data_ends(figure *f) { f->data_bytes = f->tsv.len; }
 
+/* Bytes of the first n characters. */
+static size_t first_chars(const char *text, int n) {
+    size_t at = 0;
+    for (int i = 0; i < n; i++) at += (size_t)str_char_bytes(text + at);
+    return at;
+}
+
 char *figure_cut(const char *text, int max) {
     char *safe = str_escape(text);
-    if (str_chars(safe, strlen(safe)) <= max) return safe;
-    size_t n = 0;
-    for (int i = 0; i < max - 1; i++) n += (size_t)str_char_bytes(safe + n);
-    char *cut = str_format("%.*s…", (int)n, safe);
+    int chars = str_chars(safe, strlen(safe));
+    if (chars <= max) return safe;
+    int tail = max >= 12 ? max * 2 / 5 : 0, head = max > 1 ? max - 1 - tail : 0;
+    char *cut = str_format("%.*s…%s", (int)first_chars(safe, head), safe,
+                           safe + first_chars(safe, chars - tail));
     free(safe);
     return cut;
 }
@@ -245,13 +253,19 @@ void figure_end(figure *f) {
 
 /* ---- configurations ---- */
 
-uint32_t figure_colour(const selection *sel, int config) {
-    static const uint32_t okabe_ito[] = {0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7,
-                                         0xE69F00, 0x56B4E9, 0xF0E442};
-    if (sel->configs[config].is_baseline) return INK;
+int figure_colour_index(const selection *sel, int config) {
+    if (sel->configs[config].is_baseline) return 0;
     int nth = 0;
     for (int i = 0; i < config; i++) nth += !sel->configs[i].is_baseline;
-    return okabe_ito[nth % 7];
+    return 1 + nth % 14;
+}
+
+/* Okabe and Ito's seven, then the same mixed with grey. */
+uint32_t figure_colour(const selection *sel, int config) {
+    static const uint32_t colours[] = {INK,      0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7,
+                                       0xE69F00, 0x56B4E9, 0xF0E442, 0x306989, 0x9A5F30,
+                                       0x307F69, 0x966C83, 0xA37F30, 0x5B8AA4, 0xA8A251};
+    return colours[figure_colour_index(sel, config)];
 }
 
 char figure_letter(int config) {
@@ -321,7 +335,7 @@ double accuracy_on(const accuracy_axis *a, double accuracy) {
     return -log10(accuracy < 1 - 1e-9 ? 1 - accuracy : 1e-9);
 }
 
-void accuracy_axis_set(const accuracy_axis *a, figure *f) {
+void accuracy_axis_set(const accuracy_axis *a, figure *f, double height) {
     static const char *const tics[] = {"0",     "20",    "40",    "60",     "70",    "80",   "85",
                                        "90",    "92",    "94",    "95",     "96",    "97",   "98",
                                        "98.5",  "99",    "99.3",  "99.5",   "99.7",  "99.8", "99.9",
@@ -331,7 +345,7 @@ void accuracy_axis_set(const accuracy_axis *a, figure *f) {
         figure_add(f, "set ytics format '%%.5g'\n");
         return;
     }
-    double room = (a->hi - a->lo) * (f->c.to == MEDIUM_TERMINAL ? 0.08 : 0.055), last = -1;
+    double room = (a->hi - a->lo) * figure_line(f) / height, last = -1;
     figure_add(f, "set ytics (");
     for (size_t i = 0; i < sizeof tics / sizeof *tics; i++) {
         double at = accuracy_on(a, strtod(tics[i], NULL) / 100);

@@ -24,7 +24,7 @@ typedef struct canvas {
     int width, height;
 } canvas;
 
-/* 760 x 440; a phone's 380 x 420. */
+/* 760 x 440; a phone's 380 x 440. */
 extern const canvas canvas_wide, canvas_narrow;
 
 typedef enum align { LEFT, CENTER, RIGHT } align;
@@ -97,13 +97,15 @@ void figure_fill(figure *f, double x0, double y0, double x1, double y1, uint32_t
 /* Sizes in units of the canvas: of a line of text, of n characters. */
 double figure_line(const figure *f);
 double figure_text_width(const figure *f, const char *text);
-/* text, cut to `max` characters with an ellipsis; free() */
+/* text, cut to `max` characters: its beginning, an ellipsis and, where there is room,
+ * its end, which often makes the difference. free() */
 char *figure_cut(const char *text, int max);
 
 /* ---- configurations ---- */
 
 /* Okabe-Ito for the quantized ones, ink for float twins; letters on a terminal. */
 uint32_t figure_colour(const selection *sel, int config);
+int figure_colour_index(const selection *sel, int config); /* 0: ink, 1..14 */
 char figure_letter(int config);
 
 /* Up to `max` configurations for a picture with room for no more: twins, then the most
@@ -125,7 +127,7 @@ typedef struct accuracy_axis {
 
 accuracy_axis accuracy_axis_of(double lowest, double highest);
 double accuracy_on(const accuracy_axis *a, double accuracy);
-/* set yrange and set ytics */
-void accuracy_axis_set(const accuracy_axis *a, figure *f);
+/* set yrange and set ytics of a panel of this height */
+void accuracy_axis_set(const accuracy_axis *a, figure *f, double height);
 
 #endif

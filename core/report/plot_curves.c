@@ -165,7 +165,7 @@ static void set_epochs(chart *g) {
     figure_add(g->f, "set xrange [0:%.8g]\n", last > 0 ? last * 1.01 : 1);
 }
 
-static void draw_accuracy(chart *g) {
+static void draw_accuracy(chart *g, double height) {
     double lowest = INFINITY, highest = -INFINITY;
     for (int i = 0; i < g->n; i++) {
         const curve *c = &g->accuracy.curves[i];
@@ -175,9 +175,10 @@ static void draw_accuracy(chart *g) {
             highest = fmax(highest, c->mean[p] + sd < 1 ? c->mean[p] + sd : c->mean[p]);
         }
     }
+    if (!(lowest <= highest)) return; /* no points: an empty place */
     accuracy_axis axis = accuracy_axis_of(lowest, highest);
     set_epochs(g);
-    accuracy_axis_set(&axis, g->f);
+    accuracy_axis_set(&axis, g->f, height);
     for (int i = 0; i < g->n; i++) draw_curve(g, &g->accuracy, i, &axis, 0);
     figure_plot_ends(g->f);
 }
@@ -189,6 +190,7 @@ static void draw_loss(chart *g) {
         for (int p = 0; p < c->n; p++)
             lowest = fmin(lowest, c->mean[p]), highest = fmax(highest, c->mean[p]);
     }
+    if (!(lowest <= highest)) return;
     bool is_log = lowest > 0 && highest > 10 * lowest;
     set_epochs(g);
     if (is_log) figure_add(g->f, "set logscale y\nset ytics format '%%g'\n");
@@ -206,31 +208,31 @@ static void draw_loss(chart *g) {
 static void draw(chart *g) {
     figure *f = g->f;
     bool term = f->c.to == MEDIUM_TERMINAL, beside = !term && f->c.width >= 600;
-    double w = f->c.width, h = f->c.height, left = term ? 8 : 50, below = term ? 3 : 44;
+    double w = f->c.width, h = f->c.height, left = term ? 8 : 50, below = term ? 3 : 50;
     double top =
         figure_legend(f, g->sel, g->picked, g->n, term ? 1 : 10, w - 8, h - (term ? 1 : 14));
     double head = figure_line(f) * 1.2, middle = beside ? w / 2 : (top + (term ? 0 : 10)) / 2;
     if (term) { /* one panel is what fits */
         figure_label(f, 1, top, LEFT, INK, "test accuracy, %, by epoch");
         figure_panel(f, left, below, w - 2, top - 1);
-        draw_accuracy(g);
+        draw_accuracy(g, top - 1 - below);
         return;
     }
     if (beside) {
         figure_label_more(f, 10, top - 4, LEFT, 0, true, INK, "test accuracy, %");
         figure_label_more(f, middle + 14, top - 4, LEFT, 0, true, INK, "training loss, nats");
-        figure_label(f, middle - 16, 12, RIGHT, MUTED, "epoch");
-        figure_label(f, w - 16, 12, RIGHT, MUTED, "epoch");
+        figure_label(f, middle - 16, 9, RIGHT, MUTED, "epoch");
+        figure_label(f, w - 16, 9, RIGHT, MUTED, "epoch");
         figure_panel(f, left, below, middle - 16, top - head);
-        draw_accuracy(g);
+        draw_accuracy(g, top - head - below);
         figure_panel(f, middle + left + 4, below, w - 16, top - head);
         draw_loss(g);
     } else {
         figure_label_more(f, 10, top - 4, LEFT, 0, true, INK, "test accuracy, %");
         figure_label_more(f, 10, middle - 8, LEFT, 0, true, INK, "training loss, nats");
-        figure_label(f, w - 12, 12, RIGHT, MUTED, "epoch");
-        figure_panel(f, left, middle + 22, w - 12, top - head);
-        draw_accuracy(g);
+        figure_label(f, w - 12, 9, RIGHT, MUTED, "epoch");
+        figure_panel(f, left, middle + 40, w - 12, top - head);
+        draw_accuracy(g, top - head - middle - 40);
         figure_panel(f, left, below, w - 12, middle - 8 - head);
         draw_loss(g);
     }
@@ -255,11 +257,13 @@ static void write_words(chart *g) {
 
 status plot_training_curves(store *s, const selection *sel, const canvas *c, diags *d, figure *f) {
     chart *g = mem_calloc(1, sizeof *g);
+    canvas size = *c;
+    if (c->to != MEDIUM_TERMINAL && c->width < 600) size.height = 540;
     *g = (chart){.f = f,
                  .sel = sel,
                  .loss = {"loss", "train", {{0}}},
                  .accuracy = {"accuracy", "test", {{0}}}};
-    figure_begin(f, c, "training_curves");
+    figure_begin(f, &size, "training_curves");
     f->sql = points_sql;
     g->n = figure_pick(sel, CURVES_MAX, g->picked, &g->left);
     int points = read_series(s, g, &g->accuracy) + read_series(s, g, &g->loss);

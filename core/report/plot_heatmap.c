@@ -160,8 +160,7 @@ static void draw(chart *g) {
     if (h > (term ? 2 : ROW)) h = term ? 2 : ROW;
     foot = head - h * g->t.n_layers;
     figure_label_more(f, term ? 1 : 10, top, LEFT, 0, true, INK,
-                      f->c.width > 500 || term ? sensitivity_method_text(g->t.method)
-                                               : g->t.method);
+                      sensitivity_method_text(g->t.method));
     draw_cells(g, x0, head, w, h);
     for (int l = 0; l < g->t.n_layers; l++) {
         char *name = figure_cut(g->t.layers[l], name_max);

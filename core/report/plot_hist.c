@@ -14,6 +14,7 @@ enum { PANELS_MAX = 12, STICKS_MAX = 32, BINS_MAX = 128, MERGED = 4 };
 
 typedef struct panel {
     char *layer, *label;
+    int64_t index; /* of the layer */
     uint32_t colour;
     double lo, hi;
     double before[BINS_MAX], after[BINS_MAX]; /* shares of all weights */
@@ -31,7 +32,7 @@ typedef struct chart {
 } chart;
 
 static const char hist_sql[] =
-    "SELECT l.name, h.what, h.lo, h.hi, h.counts, h.levels\n"
+    "SELECT l.name, h.what, h.lo, h.hi, h.counts, h.levels, h.layer\n"
     "FROM histogram h JOIN layer l ON l.run = h.run AND l.idx = h.layer\n"
     "WHERE h.run = ? AND h.site = 'weight' AND h.what IN ('before', 'after')\n"
     "  AND h.step = (SELECT max(step) FROM histogram o WHERE o.run = h.run)\n"
@@ -55,14 +56,15 @@ static void read_row(chart *g, const store_rows *r, int config) {
     if (before && g->n == PANELS_MAX) g->left++;
     if (before && g->n < PANELS_MAX) {
         panel *p = &g->panels[g->n++];
-        p->layer = mem_strdup(store_text(r, 0));
+        p->layer = figure_cut(store_text(r, 0), 60);
+        p->index = store_int(r, 6);
         p->label = mem_strdup(g->sel->configs[config].label);
         p->colour = figure_colour(g->sel, config);
         p->lo = store_real(r, 2), p->hi = store_real(r, 3);
         p->bins = to_shares(r, p->before);
     } else if (!before && g->n > 0 && g->left == 0) {
         panel *p = &g->panels[g->n - 1];
-        if (strcmp(p->layer, store_text(r, 0)) != 0) return;
+        if (p->index != store_int(r, 6)) return;
         to_shares(r, p->after);
         p->quantized = true;
         p->n_levels = store_floats(r, 5, &p->levels);

@@ -234,30 +234,41 @@ static int add_front(const chart *g, area *taken) {
     return n;
 }
 
+/* Above or below its line, at the left or the right. Returns the new count. */
+static int label_twin(chart *g, const report_config *c, area *taken, int n) {
+    char *label = figure_cut(c->label, 24);
+    double w = figure_text_width(g->f, label), h = figure_line(g->f), least = INFINITY;
+    double y = on_y(g, c->accuracy.mean);
+    area best = {0};
+    for (int k = 0; k < 4; k++) {
+        double x = k % 2 == 0 ? g->x0 + 6 : g->x1 - 6 - w, up = k < 2 ? y + 2 : y - 2 - h;
+        area a = {x, up, x + w, up + h};
+        double cost = cost_of(g, &a, taken, n) + k * 0.01;
+        if (cost < least) least = cost, best = a;
+    }
+    figure_label(g->f, best.x0, (best.y0 + best.y1) / 2, LEFT, INK, label);
+    free(label);
+    taken[n++] = best;
+    taken[n++] = (area){g->x0, y - 2, g->x1, y + 2};
+    return n;
+}
+
 static void add_labels(chart *g) {
     figure *f = g->f;
     double h = figure_line(f);
     area *taken = mem_calloc((size_t)g->sel->n * 5 + 8, sizeof *taken);
     int n = add_front(g, taken);
-    for (int i = 0; i < g->sel->n; i++) { /* the lines of the twins, and every point */
+    for (int i = 0; i < g->sel->n; i++) {
         const report_config *c = &g->sel->configs[i];
-        double y = on_y(g, c->accuracy.mean);
-        if (c->is_baseline && c->accuracy.n > 0) {
-            char *label = figure_cut(c->label, 24);
-            double w = figure_text_width(f, label);
-            bool above = y + 4 + h <= g->y1 + h;
-            area a = {g->x0 + 6, y + (above ? 3 : -3 - h), g->x0 + 6 + w, y + (above ? 3 + h : -3)};
-            figure_label(f, a.x0, (a.y0 + a.y1) / 2, LEFT, INK, label);
-            taken[n++] = a;
-            taken[n++] = (area){g->x0, y - 2, g->x1, y + 2};
-            free(label);
-        } else if (is_drawn(c)) {
-            double x = on_x(g, c->bits.mean), sd = sd_or_0(&c->accuracy);
-            double low = on_y(g, c->accuracy.mean - sd);
-            double high = on_y(g, fmin(c->accuracy.mean + sd, 1 - 1e-6));
-            taken[n++] = (area){x - 6, fmin(low, y - 6), x + 6, fmax(high, y + 6)};
-        }
+        if (!is_drawn(c)) continue;
+        double x = on_x(g, c->bits.mean), y = on_y(g, c->accuracy.mean);
+        double low = on_y(g, c->accuracy.mean - sd_or_0(&c->accuracy));
+        double high = on_y(g, fmin(c->accuracy.mean + sd_or_0(&c->accuracy), 1 - 1e-6));
+        taken[n++] = (area){x - 6, fmin(low, y - 6), x + 6, fmax(high, y + 6)};
     }
+    for (int i = 0; i < g->sel->n; i++)
+        if (g->sel->configs[i].is_baseline && g->sel->configs[i].accuracy.n > 0)
+            n = label_twin(g, &g->sel->configs[i], taken, n);
     for (int i = 0, labelled = 0; i < g->n && labelled < LABELS_MAX; i++) {
         const report_config *c = &g->sel->configs[g->order[i]];
         if (g->n > LABELS_MAX && !g->front[g->order[i]]) continue;
@@ -306,7 +317,7 @@ static void draw(chart *g) {
     bool term = f->c.to == MEDIUM_TERMINAL;
     double w = f->c.width, h = f->c.height, top = h - (term ? 1 : 16);
     g->x0 = term ? 8 : 52, g->x1 = w - (term ? 2 : 20);
-    g->y0 = term ? 3 : 46, g->y1 = top - (term ? 1 : 26);
+    g->y0 = term ? 3 : 52, g->y1 = top - (term ? 1 : 26);
     if (term) {
         int *all = mem_calloc((size_t)g->sel->n + 1, sizeof *all);
         for (int i = 0; i < g->sel->n; i++) all[i] = i;
@@ -314,12 +325,12 @@ static void draw(chart *g) {
         free(all);
     }
     figure_label_more(f, term ? 1 : 10, top, LEFT, 0, true, INK, "test accuracy, %");
-    figure_label(f, g->x1, term ? 0 : 12, RIGHT, MUTED, "effective bits a weight");
+    figure_label(f, g->x1, term ? 0 : 9, RIGHT, MUTED, "effective bits a weight");
     figure_panel(f, g->x0, g->y0, g->x1, g->y1);
     figure_add(f, "set xrange [%.8g:%.8g]\n", g->lo, g->hi);
     figure_add(f, "set xtics ('1' 0, '1.58' 0.66297, '2' 1, '3' 1.58496, '4' 2, '5' 2.32193, "
                   "'6' 2.58496, '8' 3, '12' 3.58496, '16' 4, '32' 5)\n");
-    accuracy_axis_set(&g->y, f);
+    accuracy_axis_set(&g->y, f, g->y1 - g->y0);
     draw_twins(g);
     draw_front(g);
     draw_points(g);

@@ -34,12 +34,15 @@ static const char bars_sql[] =
 
 static double reference(double bits) { return 6.02 * bits + 1.76; }
 
-static int layer_index(chart *g, const char *name) {
-    for (int i = 0; i < g->n_layers; i++)
-        if (strcmp(g->layers[i], name) == 0) return i;
-    if (g->n_layers == BARS_LAYERS) return -1;
-    g->layers[g->n_layers] = mem_strdup(name);
-    return g->n_layers++;
+static int layer_index(chart *g, const char *full) {
+    char *name = figure_cut(full, 60);
+    int at = 0;
+    while (at < g->n_layers && strcmp(g->layers[at], name) != 0) at++;
+    if (at == g->n_layers && at < BARS_LAYERS)
+        g->layers[g->n_layers++] = name;
+    else
+        free(name);
+    return at < BARS_LAYERS ? at : -1;
 }
 
 static void close_bar(chart *g, int layer, int config, const double *values, int n, double bits) {

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/figure.h"
 #include "util/mem.h"
+
+enum { NAME_MAX_SHOWN = 120 };
 
 /* ---- numbers ---- */
 
@@ -43,10 +46,13 @@ const char selection_sql[] =
 
 static char *copy(const char *text) { return text != NULL ? mem_strdup(text) : NULL; }
 
-static void replace(char **text, const char *by) {
+static void replace(char **text, char *by) {
     free(*text);
-    *text = copy(by);
+    *text = by;
 }
+
+/* A name as reports show it: safe for a terminal, and of bounded length. */
+static char *shown(const char *name) { return figure_cut(name, NAME_MAX_SHOWN); }
 
 static report_seed seed_of(const store_rows *r) {
     report_seed row = {.run = store_int(r, 0),
@@ -86,9 +92,9 @@ static void load_config(store *s, report_config *c) {
         if (store_int(r, 0) < newest) continue;
         newest = store_int(r, 0);
         const char *label = store_text(r, 3);
-        replace(&c->label, *label != '\0' ? label : store_text(r, 5));
-        if (!store_is_null(r, 4)) replace(&c->baseline_key, store_text(r, 4));
-        replace(&c->experiment, store_text(r, 5));
+        replace(&c->label, shown(*label != '\0' ? label : store_text(r, 5)));
+        if (!store_is_null(r, 4)) replace(&c->baseline_key, mem_strdup(store_text(r, 4)));
+        replace(&c->experiment, shown(store_text(r, 5)));
     }
     store_rows_end(r);
     c->accuracy = column_stat(c, ACCURACY);
@@ -105,24 +111,26 @@ static int find_config(const selection *sel, const char *config_key) {
     return -1;
 }
 
-/* Adds what is done of a configuration; nothing if nothing is. */
-static void add_config(store *s, selection *sel, const char *config_key) {
-    if (find_config(sel, config_key) >= 0) return;
+/* What is done of a configuration, until the next one is added; NULL if nothing is. */
+static report_config *add_config(store *s, selection *sel, const char *config_key) {
+    int there = find_config(sel, config_key);
+    if (there >= 0) return &sel->configs[there];
     report_config c = {.config_key = mem_strdup(config_key), .twin = -1};
     load_config(s, &c);
     if (c.n_seeds == 0) {
         free(c.config_key);
-        return;
+        return NULL;
     }
+    c.position = sel->n;
     sel->configs = mem_realloc(sel->configs, (size_t)(sel->n + 1) * sizeof *sel->configs);
-    sel->configs[sel->n++] = c;
+    sel->configs[sel->n] = c;
+    return &sel->configs[sel->n++];
 }
 
 static int baselines_first(const void *a, const void *b) {
     const report_config *x = a, *y = b;
     if (x->is_baseline != y->is_baseline) return x->is_baseline ? -1 : 1;
-    int64_t first = x->seeds[0].run, second = y->seeds[0].run;
-    return first < second ? -1 : first > second;
+    return x->position < y->position ? -1 : x->position > y->position;
 }
 
 static void add_twins(store *s, selection *sel) {
@@ -190,16 +198,20 @@ static void add_keys(store *s, selection *sel, const char *sql, int64_t id) {
 
 #define KEYS "SELECT config_key FROM run WHERE status = 'done' AND "
 
-/* The experiments of a name: it may exist in several kinds. */
-static bool add_experiment(store *s, selection *sel, const char *name) {
-    store_rows *r = store_select(s, "SELECT id FROM experiment WHERE name = ?", "t", name);
-    bool found = false;
-    for (; store_next(r); found = true)
-        add_keys(s, sel, KEYS "experiment = ? GROUP BY config_key ORDER BY min(id)",
-                 store_int(r, 0));
+/* The points of a sweep as of its last start, whichever sweep their runs began in. */
+static void add_sweep(store *s, selection *sel, int64_t sweep) {
+    sel->sweep = sweep;
+    store_rows *r = store_select(s,
+                                 "SELECT config_key, label, baseline_key FROM v_sweep_point WHERE "
+                                 "sweep = ? ORDER BY position",
+                                 "i", sweep);
+    while (store_next(r)) {
+        report_config *c = add_config(s, sel, store_text(r, 0));
+        if (c == NULL) continue;
+        if (*store_text(r, 1) != '\0') replace(&c->label, shown(store_text(r, 1)));
+        if (!store_is_null(r, 2)) replace(&c->baseline_key, mem_strdup(store_text(r, 2)));
+    }
     store_rows_end(r);
-    if (found) sel->title = mem_strdup(name);
-    return found;
 }
 
 static int64_t one_int(store *s, const char *sql, int64_t id) {
@@ -209,6 +221,29 @@ static int64_t one_int(store *s, const char *sql, int64_t id) {
     return v;
 }
 
+/* An experiment of a name, in each of its kinds: the sweep that was started last, or
+ * all that is done of it where it is none. */
+static bool add_experiment(store *s, selection *sel, const char *name) {
+    store_rows *r = store_select(s, "SELECT id FROM experiment WHERE name = ?", "t", name);
+    bool found = false;
+    for (; store_next(r); found = true) {
+        int64_t sweep =
+            one_int(s,
+                    "SELECT id FROM sweep WHERE experiment = ? ORDER BY used DESC, id DESC LIMIT 1",
+                    store_int(r, 0));
+        if (sweep != 0)
+            add_sweep(s, sel, sweep);
+        else
+            add_keys(s, sel, KEYS "experiment = ? GROUP BY config_key ORDER BY min(id)",
+                     store_int(r, 0));
+    }
+    store_rows_end(r);
+    if (found) sel->title = shown(name);
+    return found;
+}
+
+/* What was worked on last: a sweep that was started after the newest run or has it, or
+ * the run. */
 static status find_newest(store *s, diags *d, selection *sel) {
     int64_t run = one_int(s, "SELECT max(id) FROM run WHERE status = 'done' AND ?", 1);
     if (run == 0) {
@@ -218,11 +253,12 @@ static status find_newest(store *s, diags *d, selection *sel) {
         diag_hint(d, "`quantbench run SPEC` makes one");
         return ERR_STORE;
     }
-    sel->sweep = one_int(s, "SELECT sweep FROM run WHERE id = ?", run);
-    if (sel->sweep != 0)
-        add_keys(s, sel, KEYS "sweep = ? GROUP BY config_key ORDER BY min(id)", sel->sweep);
-    else
-        add_keys(s, sel, KEYS "id = ?", run);
+    int64_t sweep = one_int(s,
+                            "SELECT w.id FROM sweep w, run r WHERE r.id = ? AND (w.used >= "
+                            "r.started OR w.id = r.sweep) ORDER BY w.used DESC, w.id DESC LIMIT 1",
+                            run);
+    if (sweep != 0) add_sweep(s, sel, sweep);
+    if (sel->n == 0) add_keys(s, sel, KEYS "id = ?", run);
     return OK;
 }
 
@@ -236,7 +272,7 @@ status selection_find(store *s, const char *selector, diags *d, selection *sel) 
     status bad = store_find_run(s, selector, d, &sel->chosen);
     if (bad) return bad;
     add_keys(s, sel, KEYS "id = ?", sel->chosen);
-    if (sel->n == 0) sel->title = mem_strdup(selector);
+    if (sel->n == 0) sel->title = shown(selector);
     return complete(s, sel, d);
 }
 

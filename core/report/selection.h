@@ -32,7 +32,8 @@ typedef struct report_config {
     char *label;                     /* no two alike in a selection */
     char *experiment;
     bool is_baseline;
-    int twin; /* its twin among the configurations, -1: none */
+    int position; /* in the order of the sweep, or of the first runs */
+    int twin;     /* its twin among the configurations, -1: none */
     report_seed *seeds;
     int n_seeds;
     stat accuracy, loss, bits, delta;
@@ -47,9 +48,10 @@ typedef struct selection {
     int n;
 } selection;
 
-/* selector: the name of an experiment (everything done of it) or a run (@last, a uid
- * or its beginning): its repeats and their twin. NULL: the newest run's sweep, or its
- * repeats. ERR_STORE if there is nothing that is done. selection_free() always. */
+/* selector: the name of an experiment (the sweep of it that was started last, or all that
+ * is done of it) or a run (@last, a uid or its beginning): its repeats and their twin.
+ * NULL: what was worked on last, a sweep or a run. ERR_STORE if there is nothing that is done.
+ * selection_free() always. */
 status selection_find(store *s, const char *selector, diags *d, selection *out);
 /* The configurations of these runs (-1 left out) and their twins. */
 status selection_of_runs(store *s, const int64_t *runs, int n, diags *d, selection *out);

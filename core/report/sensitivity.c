@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/figure.h"
 #include "util/mem.h"
 
 const char sensitivity_sql[] =
@@ -56,12 +57,16 @@ static bool choose(store *s, const char *config_key, sensitivity_table *t) {
     return best <= N_METHODS;
 }
 
-static int index_of(char **names, int *n, int max, const char *name) {
-    for (int i = 0; i < *n; i++)
-        if (strcmp(names[i], name) == 0) return i;
-    if (*n == max) return -1;
-    names[*n] = mem_strdup(name);
-    return (*n)++;
+/* The index of a name, as it is shown, in a list that grows; -1: the list is full. */
+static int index_of(char **names, int *n, int max, const char *full) {
+    char *name = figure_cut(full, 60);
+    int at = 0;
+    while (at < *n && strcmp(names[at], name) != 0) at++;
+    if (at == *n && at < max)
+        names[(*n)++] = name;
+    else
+        free(name);
+    return at < max ? at : -1;
 }
 
 static void read_scores(store *s, const report_config *c, sensitivity_table *t) {

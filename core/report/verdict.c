@@ -7,13 +7,6 @@
 
 /* ---- who is ahead ---- */
 
-/* What a seed is judged by: its loss against the twin, else its accuracy. */
-static double merit(const report_config *c, int i) {
-    return c->delta.n > 0 ? c->seeds[i].delta : c->seeds[i].accuracy;
-}
-
-static stat merits(const report_config *c) { return c->delta.n > 0 ? c->delta : c->accuracy; }
-
 /* a less b in the seeds that both have. */
 static stat paired(const report_config *a, const report_config *b, int *ahead) {
     double *difference = mem_calloc((size_t)a->n_seeds + 1, sizeof *difference);
@@ -22,7 +15,7 @@ static stat paired(const report_config *a, const report_config *b, int *ahead) {
     for (int i = 0; i < a->n_seeds; i++)
         for (int k = 0; k < b->n_seeds; k++) {
             if (a->seeds[i].seed != b->seeds[k].seed) continue;
-            double v = merit(a, i) - merit(b, k);
+            double v = a->seeds[i].accuracy - b->seeds[k].accuracy;
             if (isfinite(v)) difference[n++] = v, *ahead += v > 0;
             break;
         }
@@ -44,9 +37,9 @@ static bool is_candidate(const selection *sel, const report_config *c) {
     return !paired_ones || c->delta.n > 0;
 }
 
-/* More merit, or as much with fewer bits. */
+/* More accurate, or as accurate with fewer bits. */
 static bool is_better(const report_config *a, const report_config *b) {
-    double x = merits(a).mean, y = merits(b).mean;
+    double x = a->accuracy.mean, y = b->accuracy.mean;
     return x > y || (x == y && a->bits.mean < b->bits.mean);
 }
 
@@ -99,7 +92,7 @@ static double lowest_float(const selection *sel) {
 /* "0.13 +- 0.06" from fractions */
 static void add_points(strbuf *b, double mean, double sd, const char *plus_minus) {
     strbuf_addf(b, "%.2f", 100 * fabs(mean));
-    if (isfinite(sd)) strbuf_addf(b, " %s %.2f", plus_minus, 100 * sd);
+    if (isfinite(sd)) strbuf_addf(b, "%s%.2f", plus_minus, 100 * sd);
 }
 
 static void add_loss(strbuf *b, const stat *delta, const char *plus_minus) {
@@ -128,7 +121,7 @@ static void say_winner(strbuf *b, const selection *sel, const verdict *v, const 
         strbuf_add(b, ", paired by seed)");
     } else {
         strbuf_addf(b, "it reaches %.2f", 100 * c->accuracy.mean);
-        if (isfinite(c->accuracy.sd)) strbuf_addf(b, " %s %.2f", plus_minus, 100 * c->accuracy.sd);
+        if (isfinite(c->accuracy.sd)) strbuf_addf(b, "%s%.2f", plus_minus, 100 * c->accuracy.sd);
         strbuf_add(b, " % accuracy (");
         add_seeds(b, c->accuracy.n);
         strbuf_add(b, c->is_baseline ? ")" : "), with no float twin to compare it with");

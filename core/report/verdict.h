@@ -5,8 +5,9 @@
  * Losses are differences of accuracy between a run and the float twin of its seed;
  * mean and standard deviation over seeds. Two configurations are level where the
  * mean of their difference, paired by seed, is not above its standard deviation.
- * The winner is the one that loses least, or of those level with it the one with the
- * fewest bits. No test of significance is made.
+ * The winner is the most accurate one (with one twin for all: the one that loses
+ * least), or of those level with it the one with the fewest bits. No test of
+ * significance is made.
  */
 #ifndef REPORT_VERDICT_H
 #define REPORT_VERDICT_H
@@ -23,7 +24,7 @@ typedef struct verdict {
     bool level;            /* the two are level */
 } verdict;
 
-/* plus_minus: "+-" or "±". verdict_free() */
+/* plus_minus: with its blanks: " +- ". verdict_free() */
 verdict verdict_of(const selection *sel, const char *plus_minus);
 void verdict_free(verdict *v);
 
