@@ -6,10 +6,8 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "report/html.h"
-#include "util/mem.h"
 
 enum { SPEC_MAX = 120 << 10, SPECS_MAX = 8, RUNS_MAX = 400 };
 
@@ -24,14 +22,12 @@ static store_rows *over(store *s, const char *before, const char *runs, const ch
 /* ---- the command ---- */
 
 static void add_spec(const store_rows *r, strbuf *b) {
-    char *source = mem_strndup(store_text(r, 0), SPEC_MAX);
     strbuf_add(b, "<pre class=\"command\">");
     html_text(b, store_is_null(r, 1) ? "quantbench run SPEC" : store_text(r, 1));
     strbuf_addf(b, "</pre>\n<details><summary>The spec of these %" PRId64 " runs</summary>\n<pre>",
                 store_int(r, 2));
-    html_text(b, source);
-    strbuf_addf(b, "%s</pre></details>\n", strlen(source) == SPEC_MAX ? "..." : "");
-    free(source);
+    html_text_cut(b, store_text(r, 0), SPEC_MAX);
+    strbuf_add(b, "</pre></details>\n");
 }
 
 static void add_specs(store *s, const char *runs, strbuf *b) {
