@@ -198,8 +198,8 @@ static double overlap(const area *a, const area *b) {
 static double cost_of(const chart *g, const area *a, const area *taken, int n_taken) {
     double cost = 0;
     for (int i = 0; i < n_taken; i++) cost += overlap(a, &taken[i]);
-    cost += 50 * (fmax(0, g->x0 - a->x0) + fmax(0, a->x1 - (g->f->c.width - 4)));
-    cost += 50 * (fmax(0, g->y0 - a->y0) + fmax(0, a->y1 - g->y1));
+    cost += 1e4 * (fmax(0, g->x0 - a->x0) + fmax(0, a->x1 - (g->f->c.width - 4)));
+    cost += 1e4 * (fmax(0, g->y0 - a->y0) + fmax(0, a->y1 - g->y1));
     return cost;
 }
 

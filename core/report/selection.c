@@ -231,9 +231,9 @@ static bool add_experiment(store *s, selection *sel, const char *name) {
             one_int(s,
                     "SELECT id FROM sweep WHERE experiment = ? ORDER BY used DESC, id DESC LIMIT 1",
                     store_int(r, 0));
-        if (sweep != 0)
-            add_sweep(s, sel, sweep);
-        else
+        int before = sel->n;
+        if (sweep != 0) add_sweep(s, sel, sweep);
+        if (sel->n == before)
             add_keys(s, sel, KEYS "experiment = ? GROUP BY config_key ORDER BY min(id)",
                      store_int(r, 0));
     }
