@@ -2,11 +2,15 @@
 
 static void print_fine(const cli_args *a, const study *t) {
     const plan *p = &t->points[0].p;
-    char points[32] = "";
+    char points[32] = "", steps[32] = "";
     if (t->n_points > 1) snprintf(points, sizeof points, " of %d configurations", t->n_points);
-    str_print_line(stdout, "%s: fine: %d run%s%s, %lld steps, %d layers, %lld parameters",
-                   a->words[0], t->n_runs, t->n_runs == 1 ? "" : "s", points, (long long)p->steps,
-                   p->n_layers, (long long)p->params);
+    if (p->spec->kind == KIND_QAT)
+        snprintf(steps, sizeof steps, " of %lld steps", (long long)p->steps);
+    bool tensors = p->spec->kind == KIND_TENSORS;
+    str_print_line(stdout, "%s: fine: %d run%s%s%s, %d %s, %lld %s", a->words[0], t->n_runs,
+                   t->n_runs == 1 ? "" : "s", points, steps, p->n_layers,
+                   tensors ? "tensors" : "layers", (long long)p->params,
+                   tensors ? "values" : "parameters");
 }
 
 static status run(const cli_args *a) {

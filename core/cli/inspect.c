@@ -58,7 +58,7 @@ const verb verb_inspect = {
     .words = "FILE",
     .min_words = 1,
     .max_words = 1,
-    .summary = "list the tensors of a .safetensors or .npy file with their ranges",
+    .summary = "list the tensors of a .safetensors, .npz or .npy file with their ranges",
     .options = {{"--json", NULL, "one JSON object for each tensor"}},
     .run = run,
 };

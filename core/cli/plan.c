@@ -50,22 +50,44 @@ static void print_rules(const plan *p) {
                        p->rules[i].match, p->rules[i].n_layers, p->n_layers);
 }
 
+static void print_network(const plan *p) {
+    if (p->has_train)
+        printf("data: %" PRId64 " training and %" PRId64 " test samples of %" PRId64
+               " values, %d classes\n",
+               p->train_size.n, p->test_size.n, p->train_size.features, p->train_size.classes);
+    else
+        printf("data: %" PRId64 " test samples of %" PRId64 " values, %d classes\n", p->test_size.n,
+               p->test_size.features, p->test_size.classes);
+    printf("model: mlp%s, biases: %s, %" PRId64 " parameters, %" PRId64 " multiply-adds a sample\n",
+           p->model.norm ? " with RMSNorm before each layer" : "", p->model.bias ? "yes" : "no",
+           p->params, p->macs);
+    if (p->weights.path != NULL) str_print_line(stdout, "weights from: %s", p->weights.path);
+    if (p->spec->kind == KIND_QAT)
+        printf("training: %" PRId64 " steps of %" PRId64 " samples, %" PRId64 " an epoch\n",
+               p->steps, p->spec->data.batch, p->steps_per_epoch);
+}
+
+static void print_sensitivity(const plan *p) {
+    const plan_sensitivity *s = &p->sensitivity;
+    if (s->n == 0) return;
+    printf("\nsensitivity: %s on %" PRId64 " test samples; candidates\n",
+           s->mode == LEAVE_ONE_IN ? "leave_one_in" : "leave_one_out", s->samples);
+    for (int i = 0; i < s->n; i++) str_print_line(stdout, "  %s", s->candidates[i].label);
+}
+
 static void print_point(const plan *p) {
     char weights[32], memory[32];
     str_bytes(weights, p->weight_bytes);
     str_bytes(memory, p->memory_bytes);
-    printf("data: %" PRId64 " training and %" PRId64 " test samples of %" PRId64
-           " values, %d classes\n",
-           p->train_size.n, p->test_size.n, p->train_size.features, p->train_size.classes);
-    printf("model: mlp%s, biases: %s, %" PRId64 " parameters, %" PRId64 " multiply-adds a sample\n",
-           p->model.norm ? " with RMSNorm before each layer" : "", p->model.bias ? "yes" : "no",
-           p->params, p->macs);
-    printf("training: %" PRId64 " steps of %" PRId64 " samples, %" PRId64 " an epoch\n", p->steps,
-           p->spec->data.batch, p->steps_per_epoch);
+    if (p->spec->kind == KIND_TENSORS)
+        printf("tensors: %d, %" PRId64 " values\n", p->n_layers, p->params);
+    else
+        print_network(p);
     printf("weights: %s as stored, %.3f bits each; memory about %s\n\n", weights,
            p->bits_per_weight, memory);
     print_layers(p);
     print_rules(p);
+    print_sensitivity(p);
 }
 
 static void add_time(table *t, double seconds) {
@@ -190,7 +212,7 @@ static json_t *runs_json(const study *s, int point, const known *k) {
 static void print_json(const study *s, int point, const known *k) {
     const study_point *sp = &s->points[point];
     const plan *p = &sp->p;
-    json_t *o = json_object(), *rules = json_array();
+    json_t *o = json_object(), *rules = json_array(), *candidates = json_array();
     json_set_str(o, "name", p->spec->name);
     json_set_str(o, "file", p->spec->file);
     json_set_str(o, "label", sp->label);
@@ -206,6 +228,9 @@ static void print_json(const study *s, int point, const known *k) {
     json_set_int(o, "memory_bytes", p->memory_bytes);
     json_set_real(o, "seconds_of_a_run", k->seconds[point]);
     json_object_set_new(o, "layers", layers_json(p));
+    for (int i = 0; i < p->sensitivity.n; i++)
+        json_array_append_new(candidates, json_string(p->sensitivity.candidates[i].label));
+    json_object_set_new(o, "candidates", candidates);
     for (int i = 0; i < p->n_rules; i++) {
         json_t *rule = json_object();
         json_set_int(rule, "line", p->rules[i].line);

@@ -2,6 +2,15 @@
 
 #include "cli/study_args.h"
 #include "report/runs.h"
+#include "report/sensitivity.h"
+
+/* What a kind is about, behind the table of its runs. */
+static status report_details(store *s, const study *t, const int64_t *rows, diags *d) {
+    status bad = OK;
+    for (int i = 0; i < t->n_runs && t->points[0].s.kind == KIND_TENSORS && !bad; i++)
+        bad = report_quantizers(s, rows[i], stdout, d);
+    return bad ? bad : report_sensitivity(s, rows, t->n_runs, stdout, d);
+}
 
 static status run_study(const cli_args *a, const study *t) {
     char *path;
@@ -14,6 +23,7 @@ static status run_study(const cli_args *a, const study *t) {
         status shown = report_results(s, rows, t->n_runs,
                                       cli_has(a, "--json") ? ROWS_JSON : ROWS_TABLE, stdout, a->d);
         if (!bad) bad = shown;
+        if (!bad && !cli_has(a, "--json")) bad = report_details(s, t, rows, a->d);
     }
     store_close(s);
     free(rows);

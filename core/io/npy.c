@@ -133,35 +133,40 @@ static char *name_of_file(const char *path) {
     return mem_strndup(base, strlen(base) - strlen(".npy"));
 }
 
-status npy_parse(tensor_file *f, diags *d) {
-    cursor c = cursor_of(f->bytes, (size_t)f->n_bytes);
+status npy_parse_array(tensor_file *f, char *name, const char *where, const char *bytes, size_t n,
+                       diags *d) {
+    tensor_entry *t = tensor_file_add(f, name);
+    cursor c = cursor_of(bytes, n);
     const uint8_t *magic = cursor_take(&c, 6);
     if (magic == NULL || memcmp(magic, "\x93NUMPY", 6) != 0)
-        return diag_error(d, ERR_INPUT, "%s: not an NPY file (bad magic)", f->path);
+        return diag_error(d, ERR_INPUT, "%s: not an NPY file (bad magic)", where);
     int major = cursor_u8(&c), minor = cursor_u8(&c);
     if (!c.failed && (major < 1 || major > 3 || minor != 0))
-        return diag_error(d, ERR_INPUT, "%s: NPY version %d.%d, known are 1.0, 2.0 and 3.0",
-                          f->path, major, minor);
+        return diag_error(d, ERR_INPUT, "%s: NPY version %d.%d, known are 1.0, 2.0 and 3.0", where,
+                          major, minor);
     uint32_t length = major == 1 ? cursor_u16le(&c) : cursor_u32le(&c);
     size_t left = cursor_left(&c);
     const uint8_t *text = cursor_take(&c, length);
     if (text == NULL)
         return diag_error(d, ERR_INPUT, "%s: truncated NPY header: it wants %u bytes, %zu are left",
-                          f->path, length, left);
-    tensor_entry *t = tensor_file_add(f, name_of_file(f->path));
+                          where, length, left);
     header h = {.s = (const char *)text, .end = (const char *)text + length};
     const char *why = parse_header(&h, t);
     if (why == NULL && !tensor_count(t->shape, t->n_dims, &t->n)) why = "element count overflows";
     if (why != NULL)
-        return diag_error(d, ERR_INPUT, "%s: %s (byte %zu)", f->path, why,
+        return diag_error(d, ERR_INPUT, "%s: %s (byte %zu)", where, why,
                           (size_t)((const uint8_t *)h.s - c.bytes));
     int64_t want = t->n * dtype_bytes(t->type), have = (int64_t)cursor_left(&c);
     if (want != have)
         return diag_error(d, ERR_INPUT,
-                          "%s: the data needs %" PRId64 " bytes, the file has %" PRId64, f->path,
+                          "%s: the data needs %" PRId64 " bytes, the file has %" PRId64, where,
                           want, have);
     t->data = c.bytes + c.at;
     return OK;
+}
+
+status npy_parse(tensor_file *f, diags *d) {
+    return npy_parse_array(f, name_of_file(f->path), f->path, f->bytes, (size_t)f->n_bytes, d);
 }
 
 /* ---- writing ---- */

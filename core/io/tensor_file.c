@@ -77,9 +77,12 @@ status tensor_file_open(tensor_file *f, const char *path, diags *d) {
     } else if (path_has_suffix(path, ".safetensors")) {
         f->format = "safetensors";
         bad = safetensors_parse(f, d);
+    } else if (path_has_suffix(path, ".npz")) {
+        f->format = "npz";
+        bad = npz_parse(f, d);
     } else {
         bad = diag_error(d, ERR_INPUT, "%s: unknown kind of tensor file", path);
-        diag_hint(d, "known are .safetensors and .npy");
+        diag_hint(d, "known are .safetensors, .npz and .npy");
     }
     if (bad) tensor_file_close(f);
     return bad;

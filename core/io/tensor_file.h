@@ -1,5 +1,5 @@
 /*
- * io/tensor_file.h - named tensors in a file: .safetensors and .npy.
+ * io/tensor_file.h - named tensors in a file: .safetensors, .npz and .npy.
  *
  * A file is read whole; `data` of a tensor points into it. Nothing a file
  * declares is believed before the bytes for it are known to be there. All errors
@@ -47,8 +47,8 @@ typedef struct tensor_entry {
 
 typedef struct tensor_file {
     char *path;
-    const char *format; /* "safetensors", "npy" */
-    char *bytes;
+    const char *format; /* "safetensors", "npz", "npy" */
+    char *bytes;        /* of the file; of .npz: of its members, inflated */
     int64_t n_bytes;
     tensor_entry *tensors; /* in the file's order */
     int n;
@@ -78,7 +78,12 @@ bool tensor_count(const int64_t *shape, int n_dims, int64_t *n);
 
 /* The readers, for tensor_file_open(): fill tensors from bytes. */
 status npy_parse(tensor_file *f, diags *d);
+status npz_parse(tensor_file *f, diags *d); /* bytes become those of the members */
 status safetensors_parse(tensor_file *f, diags *d);
+/* One array in NPY's format as the tensor of this name (taken); `where` names file and
+ * member in messages, `bytes` outlives the entry. */
+status npy_parse_array(tensor_file *f, char *name, const char *where, const char *bytes, size_t n,
+                       diags *d);
 /* Appends an entry; takes name. */
 tensor_entry *tensor_file_add(tensor_file *f, char *name);
 

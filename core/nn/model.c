@@ -36,7 +36,7 @@ static void draw_weights(tape_value *v, uint64_t key, int64_t fan_in) {
 static status add_layer(model *m, int i, const model_config *c, const layer_quant *q,
                         tape_value **x, diags *d) {
     model_layer *l = &m->layers[i];
-    char name[32];
+    char name[LAYER_NAME + 16];
     if (c->norm) *x = op_rmsnorm(&m->t, *x);
     if (q->activations.scheme.plugin != NULL) {
         snprintf(name, sizeof name, "%s.input", l->desc.name);
@@ -56,6 +56,7 @@ static status add_layer(model *m, int i, const model_config *c, const layer_quan
     }
     snprintf(name, sizeof name, "%s.bias", l->desc.name);
     if (l->desc.bias) l->bias = tape_param(&m->t, name, 1, l->desc.out, false);
+    l->node = m->t.n_nodes;
     *x = op_linear(&m->t, *x, w, l->bias);
     return OK;
 }
@@ -117,7 +118,7 @@ void model_backward(model *m, const tape_pass *p, const int32_t *label) {
 static void set_progress(quant_site *s, double progress) {
     if (s->meta == NULL) return;
     params_set_live(&s->q.scheme.choice, s->q.scheme.self, progress);
-    estimator_set_progress(&s->ste, progress);
+    if (s->ste.table != NULL) estimator_set_progress(&s->ste, progress);
 }
 
 void model_set_progress(model *m, double progress) {

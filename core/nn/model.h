@@ -7,7 +7,7 @@
 
 #include "nn/ops.h"
 
-enum { MODEL_MAX_LAYERS = 32, MODEL_MAX_HIDDEN = MODEL_MAX_LAYERS - 1 };
+enum { MODEL_MAX_LAYERS = 32, MODEL_MAX_HIDDEN = MODEL_MAX_LAYERS - 1, LAYER_NAME = 128 };
 
 typedef enum model_type { MODEL_MLP = 0 } model_type;
 
@@ -23,9 +23,9 @@ typedef struct model_config {
 
 /* A layer with weights. */
 typedef struct layer_desc {
-    char name[16];    /* "fc1" */
-    const char *type; /* "linear" */
-    int64_t out, in;  /* weights (out, in) */
+    char name[LAYER_NAME]; /* "fc1" */
+    const char *type;      /* "linear" */
+    int64_t out, in;       /* weights (out, in) */
     bool bias;
     int64_t params, macs; /* multiply-adds of one sample */
 } layer_desc;
@@ -43,6 +43,7 @@ typedef struct layer_quant {
 typedef struct model_layer {
     layer_desc desc;
     tape_value *weight, *bias;          /* bias may be NULL */
+    int node;                           /* the operation of the tape that uses them */
     quant_site weight_site, input_site; /* meta NULL: not quantized */
 } model_layer;
 

@@ -112,7 +112,7 @@ status quant_site_open(quant_site *s, const quant_config *config, const plugin_c
     *s = (quant_site){.id = id};
     status bad = quantizer_open(&s->q, config, name, activation, rows, cols, d);
     if (bad) return bad;
-    bad = estimator_open(&s->ste, ste, &s->q, NULL, d);
+    if (ste->plugin != NULL) bad = estimator_open(&s->ste, ste, &s->q, NULL, d);
     if (bad) {
         quantizer_close(&s->q);
         return bad;

@@ -25,6 +25,7 @@ typedef struct quant_site {
 /* The site is borrowed and outlives the tape. */
 tape_value *op_quantize(tape *t, tape_value *x, quant_site *site);
 
+/* ste->plugin NULL: a site that is evaluated but never trained. */
 status quant_site_open(quant_site *s, const quant_config *config, const plugin_choice *ste,
                        const char *name, bool activation, int64_t rows, int64_t cols, uint64_t id,
                        diags *d);

@@ -97,7 +97,11 @@ int64_t value_rows(const tape_value *v, const tape_pass *p) {
 }
 
 status tape_forward(tape *t, const tape_pass *p, diags *d) {
-    for (int i = 0; i < t->n_nodes; i++) {
+    return tape_forward_part(t, 0, t->n_nodes, p, d);
+}
+
+status tape_forward_part(tape *t, int from, int to, const tape_pass *p, diags *d) {
+    for (int i = from; i < to; i++) {
         tape_node *n = t->nodes[i];
         if (n->fresh) continue;
         double start = clock_seconds();

@@ -90,6 +90,8 @@ void tape_params_changed(tape *t);
 int64_t value_rows(const tape_value *v, const tape_pass *p);
 
 status tape_forward(tape *t, const tape_pass *p, diags *d);
+/* Only the operations [from, to): the others' values stand as they are. */
+status tape_forward_part(tape *t, int from, int to, const tape_pass *p, diags *d);
 /* out->grad has been set by the caller; out is the last value recorded. */
 void tape_backward(tape *t, const tape_pass *p);
 

@@ -57,7 +57,12 @@ static void use_plugin(plan *p, const plugin *g) {
 }
 
 static void list_plugins(plan *p) {
-    p->plugins = arena_alloc(&p->a, (size_t)p->n_layers * 4 * sizeof *p->plugins);
+    const plan_sensitivity *s = &p->sensitivity;
+    p->plugins = arena_alloc(&p->a, (size_t)(p->n_layers * 4 + s->n) * sizeof *p->plugins);
+    for (int i = 0; i < s->n; i++) {
+        bool weights = s->candidates[i].site[0].scheme != NULL;
+        use_plugin(p, s->candidates[i].config[weights ? 0 : 1].scheme.plugin);
+    }
     for (int i = 0; i < p->n_layers; i++) {
         const layer_quant *q = &p->layers[i].quant;
         use_plugin(p, q->weights.scheme.plugin);
@@ -67,12 +72,48 @@ static void list_plugins(plan *p) {
     }
 }
 
+/* A file of weights by its content and by what the renames make of it. */
+static void add_weights(strbuf *b, const plan *p) {
+    if (p->weights.path == NULL) return;
+    strbuf_addf(b, "model.weights=%s\n", p->weights_hash);
+    for (int i = 0; i < p->weights.n_renames; i++) {
+        const weight_rename *r = &p->weights.renames[i];
+        strbuf_addf(b, "model.rename.%s", r->from);
+        if (r->sliced) strbuf_addf(b, "[%" PRId64 ":%" PRId64 "]", r->lo, r->hi);
+        strbuf_addf(b, "=%s\n", r->to);
+    }
+}
+
+static void add_sensitivity(strbuf *b, const plan *p) {
+    const plan_sensitivity *s = &p->sensitivity;
+    for (int i = 0; i < s->n; i++) {
+        const plan_candidate *c = &s->candidates[i];
+        for (int k = 0; k < 2; k++)
+            if (c->site[k].scheme != NULL)
+                add_site(b, "sensitivity", k == 0 ? "weights" : "activations", &c->config[k],
+                         &c->site[k]);
+    }
+    for (int i = 0; i < p->n_layers && s->n > 0; i++)
+        if (s->layer[i]) strbuf_addf(b, "sensitivity.layer=%s\n", p->layers[i].desc.name);
+}
+
+static void add_data(strbuf *b, const plan *p) {
+    if (p->spec->kind == KIND_TENSORS) {
+        strbuf_addf(b, "data.source=%s\n", p->source_hash);
+        return;
+    }
+    if (p->has_train) strbuf_addf(b, "data.train=%s\n", p->train_hash);
+    strbuf_addf(b, "data.test=%s\n", p->test_hash);
+    if (p->model.norm) strbuf_add(b, "model.norm=rmsnorm\n");
+    if (!p->model.bias) strbuf_add(b, "model.bias=false\n");
+}
+
 static void make_config_key(plan *p) {
     strbuf b = {0};
     spec_walk(p->spec, add_setting, &b);
-    strbuf_addf(&b, "data.train=%s\ndata.test=%s\n", p->train_hash, p->test_hash);
-    if (p->model.norm) strbuf_add(&b, "model.norm=rmsnorm\n");
-    if (!p->model.bias) strbuf_add(&b, "model.bias=false\n");
+    add_data(&b, p);
+    add_weights(&b, p);
+    add_sensitivity(&b, p);
     for (int i = 0; i < p->n_layers; i++) add_layer(&b, &p->layers[i]);
     hash_bytes(b.s, b.len, p->config_key);
     strbuf_fini(&b);

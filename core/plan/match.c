@@ -81,17 +81,16 @@ const char *match_text(arena *a, const yaml_node *n) {
     return all;
 }
 
-void match_none(arena *a, const yaml_node *n, const layer_desc *layers, int n_layers, bool is_rule,
-                diags *d) {
+void match_none(arena *a, const yaml_node *n, const layer_desc *layers, int n_layers,
+                const char *what, diags *d) {
     const char *text = match_text(a, n), *names[MODEL_MAX_LAYERS];
     strbuf list = {0};
     for (int i = 0; i < n_layers; i++) names[i] = layers[i].name;
     strbuf_join(&list, names, n_layers < 6 ? n_layers : 6);
     if (n_layers > 6) strbuf_addf(&list, ", ... (%d)", n_layers);
-    diag_error_at(d, ERR_SPEC, &n->at, "%s matches no layer: '%s'", is_rule ? "rule" : "quant.skip",
-                  text);
+    diag_error_at(d, ERR_SPEC, &n->at, "%s matches no layer: '%s'", what, text);
     const char *near = suggest_nearest(text, names, n_layers);
-    const char *allow = is_rule ? "; `optional: true` allows it" : "";
+    const char *allow = strcmp(what, "rule") == 0 ? "; `optional: true` allows it" : "";
     if (near != NULL)
         diag_hint(d, "did you mean '%s'? (layers: %s)%s", near, list.s, allow);
     else

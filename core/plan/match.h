@@ -19,8 +19,8 @@ int match_layers(const yaml_node *n, const layer_desc *layers, int n_layers, dia
 /* The pattern as text, for messages; in the arena. */
 const char *match_text(arena *a, const yaml_node *n);
 
-/* Reports that n matches nothing, with the nearest names. */
-void match_none(arena *a, const yaml_node *n, const layer_desc *layers, int n_layers, bool is_rule,
-                diags *d);
+/* Reports that n matches nothing, with the nearest names. what: "rule", "quant.skip" ... */
+void match_none(arena *a, const yaml_node *n, const layer_desc *layers, int n_layers,
+                const char *what, diags *d);
 
 #endif

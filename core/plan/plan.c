@@ -1,12 +1,13 @@
 #include "plan/plan.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "plan/identity.h"
 #include "plan/rules.h"
-#include "quant/packing.h"
-#include "quant/ste.h"
+#include "plan/sensitivity.h"
+#include "plan/sizes.h"
+#include "plan/tensors.h"
+#include "plan/weights.h"
 
 /* ---- data and model ---- */
 
@@ -22,12 +23,7 @@ static data_source source_of(const spec *s, const spec_split *split, glyph_split
                          .std = s->data.normalize.std};
 }
 
-static status plan_data(plan *p, dataset_catalog *data, diags *d) {
-    p->train = source_of(p->spec, &p->spec->data.train, GLYPHS_OF_TRAIN);
-    p->test = source_of(p->spec, &p->spec->data.test, GLYPHS_OF_TEST);
-    status bad = dataset_describe(data, &p->train, d, &p->train_size, p->train_hash);
-    if (!bad) bad = dataset_describe(data, &p->test, d, &p->test_size, p->test_hash);
-    if (bad) return bad;
+static status check_pair(const plan *p, diags *d) {
     if (p->train_size.features != p->test_size.features)
         return diag_error(d, ERR_INPUT, "a training sample has %lld values, a test sample %lld",
                           (long long)p->train_size.features, (long long)p->test_size.features);
@@ -37,10 +33,25 @@ static status plan_data(plan *p, dataset_catalog *data, diags *d) {
     return OK;
 }
 
+/* What trains nothing can do without a training set; its classes and features are then
+ * those of the test set. */
+static status plan_data(plan *p, dataset_catalog *data, diags *d) {
+    p->has_train = p->spec->data.train.format >= 0;
+    p->test = source_of(p->spec, &p->spec->data.test, GLYPHS_OF_TEST);
+    status bad = dataset_describe(data, &p->test, d, &p->test_size, p->test_hash);
+    if (bad) return bad;
+    p->train_size = p->test_size, p->train_size.n = 0;
+    if (!p->has_train) return OK;
+    p->train = source_of(p->spec, &p->spec->data.train, GLYPHS_OF_TRAIN);
+    bad = dataset_describe(data, &p->train, d, &p->train_size, p->train_hash);
+    return bad ? bad : check_pair(p, d);
+}
+
 /* `norm: auto`: the BitLinear of the papers where its weights meet quantized
- * activations, nothing elsewhere. */
+ * activations, nothing elsewhere. A network that was trained before is as it is. */
 static bool wants_norm(const plan *p) {
     if (p->spec->model.norm != AUTO) return p->spec->model.norm == YES;
+    if (p->spec->kind != KIND_QAT) return false;
     for (int i = 0; i < p->n_layers; i++) {
         const plugin *w = p->layers[i].quant.weights.scheme.plugin;
         bool quantized = p->layers[i].quant.activations.scheme.plugin != NULL;
@@ -106,117 +117,27 @@ static void plan_training(plan *p) {
     if (p->eval_every < 1) p->eval_every = 1;
 }
 
-/* ---- sizes ---- */
-
-static void describe_site(plan *p, const quantizer *q, bool weights, plan_site *site) {
-    char *label = quantizer_label(q);
-    const plugin_choice *c = &q->scheme.choice;
-    strbuf params = {0};
-    strbuf_add(&params, "");
-    for (int i = 0; i < c->plugin->n_params; i++) {
-        strbuf_addf(&params, "%s%s=", i > 0 ? " " : "", c->plugin->params[i].name);
-        params_print(c, i, &params);
-    }
-    *site = (plan_site){.scheme = c->plugin->entry.name,
-                        .label = arena_strdup(&p->a, label),
-                        .params = arena_strdup(&p->a, params.s),
-                        .granularity = granularity_name(q->config.granularity),
-                        .group_size = q->config.group_size,
-                        .n_levels = q->info.n_levels,
-                        .n_groups = weights ? quantizer_groups(q, q->rows_max) : 0};
-    strbuf_fini(&params);
-    free(label);
-}
-
-static status size_weights(plan *p, plan_layer *l, const quantizer *q, const registry *r,
-                           diags *d) {
-    packing k;
-    status bad = packing_choose(r, q->info.n_levels, &l->quant.packer, d);
-    if (!bad)
-        bad = packing_open(&k, &l->quant.packer, q->info.n_levels, q->info.zero_code,
-                           &l->quant.packer_at, d);
-    if (bad) return bad;
-    int64_t meta_bits = quantizer_groups(q, l->desc.out) * quantizer_meta_bits(q);
-    l->packer = l->quant.packer.plugin->entry.name;
-    l->weight_bytes = packing_bound(&k, l->desc.out, l->desc.in) + (meta_bits + 7) / 8;
-    packing_close(&k);
-    describe_site(p, q, true, &l->weights);
-    return OK;
-}
-
-/* Would the estimator train this site? */
-static status try_estimator(const plan_layer *l, const quantizer *q, diags *d) {
-    estimator e;
-    status bad = estimator_open(&e, &l->quant.ste, q, &l->quant.ste_at, d);
-    if (!bad) estimator_close(&e);
-    return bad;
-}
-
-static status plan_weights(plan *p, plan_layer *l, const registry *r, diags *d) {
-    quantizer q;
-    const char *site = arena_format(&p->a, "%s.weight", l->desc.name);
-    status bad = quantizer_open(&q, &l->quant.weights, site, false, l->desc.out, l->desc.in, d);
-    if (bad) return bad;
-    bad = size_weights(p, l, &q, r, d);
-    if (!bad) bad = try_estimator(l, &q, d);
-    quantizer_close(&q);
-    return bad;
-}
-
-static status plan_input(plan *p, plan_layer *l, diags *d) {
-    quantizer q;
-    const char *site = arena_format(&p->a, "%s.input", l->desc.name);
-    status bad =
-        quantizer_open(&q, &l->quant.activations, site, true, p->spec->data.batch, l->desc.in, d);
-    if (bad) return bad;
-    describe_site(p, &q, false, &l->input);
-    bad = try_estimator(l, &q, d);
-    quantizer_close(&q);
-    return bad;
-}
-
-/* Opens the layer's quantizers and estimators for what only they know. */
-static status plan_quantizers(plan *p, plan_layer *l, const registry *r, diags *d) {
-    status bad = OK;
-    int64_t weights = l->desc.out * l->desc.in;
-    l->weight_bytes = weights * 4;
-    if (l->quant.weights.scheme.plugin != NULL) bad = plan_weights(p, l, r, d);
-    l->bits_per_weight = (double)l->weight_bytes * 8 / (double)weights;
-    if (!bad && l->quant.activations.scheme.plugin != NULL) bad = plan_input(p, l, d);
-    return bad;
-}
-
-static status plan_sizes(plan *p, const registry *r, diags *d) {
-    int64_t weights = 0, activations = 0;
-    status first = OK;
-    for (int i = 0; i < p->n_layers; i++) {
-        plan_layer *l = &p->layers[i];
-        status bad = plan_quantizers(p, l, r, d);
-        if (bad && !first) first = bad;
-        l->ste = l->quant.ste.plugin != NULL ? l->quant.ste.plugin->entry.name : NULL;
-        weights += l->desc.out * l->desc.in;
-        activations += 4 * l->desc.in + 2 * l->desc.out;
-        p->weight_bytes += l->weight_bytes;
-    }
-    p->bits_per_weight = (double)p->weight_bytes * 8 / (double)weights;
-    int64_t data = (p->train_size.n + p->test_size.n) * p->train_size.features;
-    p->memory_bytes = 4 * (data + 6 * p->params + p->spec->data.batch * activations);
-    return first;
-}
-
 /* ---- all of it ---- */
 
-status plan_build(plan *p, spec *s, const registry *r, dataset_catalog *data, diags *d) {
-    *p = (plan){.spec = s};
-    status bad = spec_describes_layers(s) ? plan_data(p, data, d) : diags_status(d);
+static status plan_network(plan *p, const registry *r, dataset_catalog *data, diags *d) {
+    status bad = plan_data(p, data, d);
     if (bad) return bad;
     start_model(p);
     rules_apply(p, r, d);
+    plan_sensitivity_make(p, r, d);
     bad = diags_status(d);
     if (bad) return bad;
     finish_model(p);
-    plan_training(p);
-    bad = plan_sizes(p, r, d);
+    if (p->spec->kind == KIND_QAT) plan_training(p);
+    plan_weights(p, d);
+    bad = diags_status(d);
+    return bad ? bad : plan_sizes(p, r, d);
+}
+
+status plan_build(plan *p, spec *s, const registry *r, dataset_catalog *data, diags *d) {
+    *p = (plan){.spec = s};
+    if (!spec_describes_layers(s)) return diags_status(d);
+    status bad = s->kind == KIND_TENSORS ? plan_tensors(p, r, d) : plan_network(p, r, data, d);
     if (bad) return bad;
     identity_make(p);
     return OK;

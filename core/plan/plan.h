@@ -8,6 +8,8 @@
 #define PLAN_PLAN_H
 
 #include "data/dataset.h"
+#include "data/tensors.h"
+#include "data/weights.h"
 #include "nn/model.h"
 #include "nn/optim.h"
 #include "nn/schedule.h"
@@ -40,13 +42,38 @@ typedef struct plan_rule {
     int n_layers; /* that it matched */
 } plan_rule;
 
+/* What each layer is tried with. */
+typedef struct plan_candidate {
+    const char *label;      /* "int bits=4 channel": as it was given */
+    quant_config config[2]; /* of weights, of activations */
+    plan_site site[2];      /* the same of the first layer; scheme NULL: not a site of the spec */
+    double nominal_bits;
+} plan_candidate;
+
+typedef struct plan_sensitivity { /* n 0: nothing is measured */
+    plan_candidate *candidates;
+    int n;
+    bool layer[MODEL_MAX_LAYERS]; /* that is measured */
+    unsigned sites, scores;       /* SPEC_WEIGHTS ..., 1 << SCORE_SQNR_OUT ... */
+    spec_mode mode;
+    int64_t samples; /* of the test set */
+} plan_sensitivity;
+
 typedef struct plan {
     arena a;
     spec *spec; /* borrowed */
+    bool has_train;
     data_source train, test;
     dataset_size train_size, test_size;
     char train_hash[HASH_HEX], test_hash[HASH_HEX];
     model_config model;
+    weight_source weights;       /* to start from; path NULL: none */
+    char weights_hash[HASH_HEX]; /* of that file */
+    weight_slot *slots;          /* the parameters, in the order of model_params() */
+    int n_slots;
+    tensor_source source; /* kind: tensors; its tensors are the layers */
+    char source_hash[HASH_HEX];
+    plan_sensitivity sensitivity;
     plan_layer *layers;
     int n_layers;
     plan_rule *rules;

@@ -33,7 +33,7 @@ static void match_rules(work *w) {
         int errors = w->c.d->errors;
         int n = match_layers(rule->match, w->desc, w->p->n_layers, w->c.d, w->hit[i]);
         if (n == 0 && !rule->optional && w->c.d->errors == errors)
-            match_none(w->c.a, rule->match, w->desc, w->p->n_layers, true, w->c.d);
+            match_none(w->c.a, rule->match, w->desc, w->p->n_layers, "rule", w->c.d);
         w->p->rules[w->p->n_rules++] = (plan_rule){.line = rule->at.line,
                                                    .match = match_text(&w->p->a, rule->match),
                                                    .n_layers = n};
@@ -49,7 +49,7 @@ static void match_skip(work *w, bool skipped[MODEL_MAX_LAYERS]) {
         int errors = w->c.d->errors;
         if (match_layers(one, w->desc, w->p->n_layers, w->c.d, skipped) == 0 &&
             w->c.d->errors == errors)
-            match_none(w->c.a, one, w->desc, w->p->n_layers, false, w->c.d);
+            match_none(w->c.a, one, w->desc, w->p->n_layers, "quant.skip", w->c.d);
     }
 }
 
@@ -226,8 +226,8 @@ void rules_apply(plan *p, const registry *r, diags *d) {
         q->activations = quant_config_of(&activations[i]);
         bool has_weights = q->weights.scheme.plugin != NULL;
         const place *scheme_at = has_weights ? &q->weights.at : &q->activations.at;
-        if (has_weights || q->activations.scheme.plugin != NULL)
-            q->ste = pick(&w, QB_STE, m.ste, "quant.ste");
+        bool quantized = has_weights || q->activations.scheme.plugin != NULL;
+        if (quantized && p->spec->kind == KIND_QAT) q->ste = pick(&w, QB_STE, m.ste, "quant.ste");
         if (has_weights) q->packer = pick(&w, QB_PACKER, m.packer, "quant.packer");
         q->ste_at = place_of(m.ste, scheme_at);
         q->packer_at = place_of(m.packer, scheme_at);

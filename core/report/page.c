@@ -8,7 +8,7 @@
 
 #include "report/figure.h"
 #include "report/html.h"
-#include "report/sensitivity.h"
+#include "report/sensitivity_table.h"
 #include "util/clock.h"
 #include "util/mem.h"
 
@@ -220,9 +220,9 @@ static void add_sensitivity(page *p) {
     sensitivity_table *t = mem_calloc(1, sizeof *t);
     diags quiet;
     diags_init(&quiet);
-    if (sensitivity_load(p->s, p->sel, &quiet, t) == OK && t->n_layers > 0) add_ranking(p, t);
+    if (sensitivity_table_load(p->s, p->sel, &quiet, t) == OK && t->n_layers > 0) add_ranking(p, t);
     diags_fini(&quiet);
-    sensitivity_free(t);
+    sensitivity_table_free(t);
     free(t);
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/sensitivity.h"
+#include "report/sensitivity_table.h"
 #include "util/mem.h"
 
 enum { ROW = 54, FOOT_TURNED = 92 };
@@ -209,7 +209,7 @@ status plot_sensitivity_heatmap(store *s, const selection *sel, const canvas *c,
     chart *g = mem_calloc(1, sizeof *g);
     g->f = f, g->sel = sel;
     canvas size = *c;
-    status bad = sensitivity_load(s, sel, d, &g->t);
+    status bad = sensitivity_table_load(s, sel, d, &g->t);
     if (c->to != MEDIUM_TERMINAL && g->t.n_layers > 0) size.height = height_of(g, c);
     figure_begin(f, &size, "sensitivity_heatmap");
     f->sql = sensitivity_sql;
@@ -223,7 +223,7 @@ status plot_sensitivity_heatmap(store *s, const selection *sel, const canvas *c,
         figure_end(f);
         write_words(g);
     }
-    sensitivity_free(&g->t);
+    sensitivity_table_free(&g->t);
     free(g);
     return bad;
 }

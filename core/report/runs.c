@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/sensitivity.h"
 #include "report/table.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -151,6 +152,9 @@ static const char layers_sql[] = "SELECT layer_name, site, scheme, params, granu
                                  "packer, n_levels, bits_per_weight, packed_bytes,"
                                  " sqnr_db, mse, cosine, sparsity, code_entropy FROM v_layer_wide "
                                  "WHERE run = ? ORDER BY layer, site DESC";
+static const char sensitivity_sql[] =
+    "SELECT label, site, layer_name, method, score, stderr, rank FROM v_sensitivity WHERE run = ?"
+    " ORDER BY candidate, site DESC, method, rank, layer";
 static const char params_sql[] =
     "SELECT key, given, used FROM run_param WHERE run = ? ORDER BY key";
 static const char plugins_sql[] = "SELECT p.kind, p.name, p.version, p.abi, p.sha256 FROM "
@@ -205,6 +209,9 @@ static void info_json(store *s, int64_t run, const store_rows *h, FILE *out) {
              (const char *[]){"layer", "site", "scheme", "params", "granularity", "ste", "packer",
                               "#n_levels", "#bits_per_weight", "#packed_bytes", "#sqnr_db", "#mse",
                               "#cosine", "#sparsity", "#code_entropy", NULL});
+    add_rows(o, "sensitivity", s, sensitivity_sql, run,
+             (const char *[]){"candidate", "site", "layer", "method", "#score", "#stderr", "#rank",
+                              NULL});
     add_rows(o, "params", s, params_sql, run, (const char *[]){"key", "given", "used", NULL});
     add_rows(o, "plugins", s, plugins_sql, run,
              (const char *[]){"kind", "name", "version", "abi", "sha256", NULL});
@@ -238,7 +245,7 @@ static void print_layers(store *s, int64_t run, FILE *out) {
         table_add(&t, "%s", store_text(r, 1));
         table_add(&t, "%s%s%s", store_text(r, 2), *params != '\0' ? " " : "", params);
         table_add(&t, "%s", store_text(r, 4));
-        table_add(&t, "%s", store_text(r, 5));
+        table_add(&t, "%s", store_is_null(r, 5) ? "-" : store_text(r, 5));
         table_add(&t, "%s", weight ? store_text(r, 6) : "-");
         table_add_real(&t, store_real(r, 8), 4);
         table_add_real(&t, store_real(r, 10), 2);
@@ -254,6 +261,11 @@ static void print_layers(store *s, int64_t run, FILE *out) {
     table_close(&t);
 }
 
+status report_quantizers(store *s, int64_t run, FILE *out, diags *d) {
+    print_layers(s, run, out);
+    return store_status(s, d);
+}
+
 static void print_pairs(store *s, int64_t run, const char *title, const char *sql, FILE *out) {
     fprintf(out, "\n%s\n", title);
     store_rows *r = store_select(s, sql, "i", run);
@@ -261,7 +273,7 @@ static void print_pairs(store *s, int64_t run, const char *title, const char *sq
     store_rows_end(r);
 }
 
-static void info_text(store *s, int64_t run, const store_rows *h, FILE *out) {
+static void info_text(store *s, int64_t run, const store_rows *h, FILE *out, diags *d) {
     char peak[32];
     str_bytes(peak, store_int(h, 9));
     str_print_line(out, "run %s  %s (%s), seed %" PRIu64 ", %s", store_text(h, 0), store_text(h, 1),
@@ -277,6 +289,7 @@ static void info_text(store *s, int64_t run, const store_rows *h, FILE *out) {
     if (!store_is_null(h, 10)) str_print_line(out, "  error: %s", store_text(h, 10));
     print_metrics(s, run, out);
     print_layers(s, run, out);
+    report_sensitivity(s, &run, 1, out, d);
     print_pairs(s, run, "settings", "SELECT key, used FROM run_param WHERE run = ? ORDER BY key",
                 out);
     print_pairs(s, run, "plugins",
@@ -295,7 +308,7 @@ status report_info(store *s, int64_t run, bool json, FILE *out, diags *d) {
         if (json)
             info_json(s, run, h, out);
         else
-            info_text(s, run, h, out);
+            info_text(s, run, h, out, d);
     }
     store_rows_end(h);
     return store_status(s, d);

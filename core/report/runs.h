@@ -20,6 +20,9 @@ status report_list(store *s, const report_filter *f, rows_format format, FILE *o
 status report_results(store *s, const int64_t *runs, int n, rows_format format, FILE *out,
                       diags *d);
 
+/* The quantized places of a run and their metrics, as text. */
+status report_quantizers(store *s, int64_t run, FILE *out, diags *d);
+
 /* Everything about one run. */
 status report_info(store *s, int64_t run, bool json, FILE *out, diags *d);
 

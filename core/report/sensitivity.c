@@ -4,132 +4,153 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/figure.h"
+#include "report/table.h"
 #include "util/mem.h"
+#include "util/str.h"
 
-const char sensitivity_sql[] =
-    "SELECT v.layer_name, v.label, v.nominal_bits, v.score, v.method, v.site, m.higher_is_better\n"
-    "FROM v_done d JOIN v_sensitivity v ON v.run = d.run LEFT JOIN metric_def m ON m.name = "
-    "v.method\n"
-    "WHERE d.config_key = ? AND v.method = ? AND v.site = ?\n"
-    "ORDER BY v.nominal_bits, v.candidate, v.layer, d.seed";
+/* The methods, in the order in which the first that was measured ranks. */
+enum { KL = 0, LOSS, ACCURACY, SQNR, METHODS };
+static const char *const methods[METHODS] = {"kl_logits", "loss_delta", "accuracy_delta",
+                                             "sqnr_out"};
 
-static const struct {
-    const char *part, *text; /* part: of a method's name; the best first */
-} methods[] = {
-    {"kl_logits", "KL divergence of the predictions, nats"},
-    {"loss_delta", "change of the loss, nats"},
-    {"accuracy_delta", "change of accuracy"},
-    {"sqnr_out", "SQNR of the layer's output, dB"},
-};
-enum { N_METHODS = sizeof methods / sizeof *methods };
+/* One place with one candidate, over the runs. */
+typedef struct entry {
+    char *label, *site, *layer;
+    int order; /* of its candidate and site */
+    struct {
+        int n, infinite; /* runs */
+        double sum, error;
+    } score[METHODS];
+} entry;
 
-const char *sensitivity_method_text(const char *method) {
-    for (int i = 0; i < N_METHODS; i++)
-        if (strstr(method, methods[i].part) != NULL) return methods[i].text;
-    return method;
+typedef struct entries {
+    entry *list;
+    int n, groups, runs;
+} entries;
+
+static int method_of(const char *name) {
+    int k = 0;
+    while (k < METHODS && strcmp(methods[k], name) != 0) k++;
+    return k;
 }
 
-static int preference(const char *method) {
-    for (int i = 0; i < N_METHODS; i++)
-        if (strstr(method, methods[i].part) != NULL) return i;
-    return N_METHODS;
+static entry *find(entries *all, const char *label, const char *site, const char *layer) {
+    int order = -1;
+    for (int i = 0; i < all->n; i++) {
+        entry *e = &all->list[i];
+        if (strcmp(e->label, label) != 0 || strcmp(e->site, site) != 0) continue;
+        if (strcmp(e->layer, layer) == 0) return e;
+        order = e->order;
+    }
+    all->list = mem_realloc(all->list, (size_t)(all->n + 1) * sizeof *all->list);
+    entry *e = &all->list[all->n++];
+    *e = (entry){.label = mem_strdup(label),
+                 .site = mem_strdup(site),
+                 .layer = mem_strdup(layer),
+                 .order = order >= 0 ? order : all->groups++};
+    return e;
 }
 
-/* The method and site to show of a configuration; false if it has none. */
-static bool choose(store *s, const char *config_key, sensitivity_table *t) {
+static void add_run(entries *all, store *s, int64_t run) {
     store_rows *r = store_select(s,
-                                 "SELECT DISTINCT v.method, v.site FROM v_done d JOIN sensitivity "
-                                 "v ON v.run = d.run WHERE d.config_key = ? ORDER BY v.site = "
-                                 "'weight' DESC, v.site, v.method",
-                                 "t", config_key);
-    int best = N_METHODS + 1;
+                                 "SELECT label, site, layer_name, method, score, stderr FROM "
+                                 "v_sensitivity WHERE run = ? ORDER BY candidate, site DESC, layer",
+                                 "i", run);
+    bool any = false;
     while (store_next(r)) {
-        bool same_site = t->site == NULL || strcmp(t->site, store_text(r, 1)) == 0;
-        if (!same_site || preference(store_text(r, 0)) >= best) continue;
-        best = preference(store_text(r, 0));
-        free(t->method);
-        free(t->site);
-        t->method = mem_strdup(store_text(r, 0));
-        t->site = mem_strdup(store_text(r, 1));
+        int k = method_of(store_text(r, 3));
+        if (k == METHODS) continue; /* of a newer program */
+        entry *e = find(all, store_text(r, 0), store_text(r, 1), store_text(r, 2));
+        bool infinite = store_is_null(r, 4);
+        e->score[k].n++;
+        e->score[k].infinite += infinite;
+        if (!infinite) e->score[k].sum += store_real(r, 4);
+        e->score[k].error = store_real(r, 5);
+        any = true;
     }
     store_rows_end(r);
-    return best <= N_METHODS;
+    all->runs += any;
 }
 
-/* The index of a name, as it is shown, in a list that grows; -1: the list is full. */
-static int index_of(char **names, int *n, int max, const char *full) {
-    char *name = figure_cut(full, 60);
-    int at = 0;
-    while (at < *n && strcmp(names[at], name) != 0) at++;
-    if (at == *n && at < max)
-        names[(*n)++] = name;
+/* NAN where the method was not measured, INFINITY where nothing changed. */
+static double mean_of(const entry *e, int k) {
+    if (e->score[k].n == 0) return (double)NAN;
+    return e->score[k].infinite > 0 ? (double)INFINITY : e->score[k].sum / e->score[k].n;
+}
+
+static int ranking_method(const entries *all) {
+    int k = 0;
+    while (k < METHODS - 1 && all->list[0].score[k].n == 0) k++;
+    return k;
+}
+
+static int rank_by; /* for qsort */
+
+static int by_rank(const void *a, const void *b) {
+    const entry *x = a, *y = b;
+    if (x->order != y->order) return x->order < y->order ? -1 : 1;
+    double u = mean_of(x, rank_by), v = mean_of(y, rank_by);
+    bool low_is_worse = rank_by == SQNR || rank_by == ACCURACY;
+    if (u != v) return (u < v) == low_is_worse ? -1 : 1;
+    return strcmp(x->layer, y->layer);
+}
+
+static void add_score(table *t, const entry *e, int k, int runs) {
+    bool points = k == ACCURACY, decibel = k == SQNR;
+    double factor = points ? 100 : 1, v = mean_of(e, k) * factor;
+    if (isnan(v))
+        table_add(t, "-");
+    else if (isinf(v))
+        table_add(t, "inf");
+    else if (runs > 1 || !isfinite(e->score[k].error))
+        table_add(t, points || decibel ? "%.2f" : "%.3g", v);
     else
-        free(name);
-    return at < max ? at : -1;
+        table_add(t, points ? "%.2f +- %.2f" : "%.3g +- %.1g", v, e->score[k].error * factor);
 }
 
-static void read_scores(store *s, const report_config *c, sensitivity_table *t) {
-    double *values = mem_calloc((size_t)c->n_seeds + 1, sizeof *values);
-    int layer = -1, candidate = -1, n = 0;
-    store_rows *r = store_select(s, sensitivity_sql, "ttt", c->config_key, t->method, t->site);
-    for (;;) {
-        bool more = store_next(r);
-        int l = -1, k = -1;
-        if (more) {
-            l = index_of(t->layers, &t->n_layers, SENSITIVITY_LAYERS, store_text(r, 0));
-            k = index_of(t->candidates, &t->n_candidates, SENSITIVITY_CANDIDATES, store_text(r, 1));
-        }
-        if ((l != layer || k != candidate) && layer >= 0 && candidate >= 0)
-            t->score[layer][candidate] = stat_of(values, n);
-        if (!more) break;
-        if (l != layer || k != candidate) n = 0;
-        layer = l, candidate = k;
-        if (k >= 0) t->bits[k] = store_real(r, 2);
-        if (n < c->n_seeds) values[n++] = store_real(r, 3);
-        t->higher_is_better = store_is_null(r, 6) ? strstr(t->method, "sqnr") != NULL ||
-                                                        strstr(t->method, "accuracy") != NULL
-                                                  : store_int(r, 6) == 1;
+static void print_entries(const entries *all, FILE *out) {
+    static const char *const heads[] = {"candidate",   "site",         ">rank",
+                                        "layer",       ">KL nats",     ">loss",
+                                        ">accuracy %", ">out SQNR dB", NULL};
+    table t;
+    table_open(&t, heads);
+    for (int i = 0; i < all->n; i++) {
+        const entry *e = &all->list[i];
+        bool first = i == 0 || all->list[i - 1].order != e->order;
+        int rank = 1;
+        while (rank <= i && all->list[i - rank].order == e->order) rank++;
+        table_add(&t, "%s", first ? e->label : "");
+        table_add(&t, "%s", first ? e->site : "");
+        table_add(&t, "%d", rank);
+        table_add(&t, "%s", e->layer);
+        add_score(&t, e, KL, all->runs);
+        add_score(&t, e, LOSS, all->runs);
+        add_score(&t, e, ACCURACY, all->runs);
+        add_score(&t, e, SQNR, all->runs);
     }
-    store_rows_end(r);
-    free(values);
+    table_print(&t, out);
+    table_close(&t);
 }
 
-status sensitivity_load(store *s, const selection *sel, diags *d, sensitivity_table *t) {
-    *t = (sensitivity_table){.config = -1};
-    for (int i = 0; i < sel->n; i++) {
-        if (t->config >= 0) {
-            sensitivity_table other = {0};
-            t->others += choose(s, sel->configs[i].config_key, &other);
-            sensitivity_free(&other);
-        } else if (choose(s, sel->configs[i].config_key, t)) {
-            t->config = i;
-            read_scores(s, &sel->configs[i], t);
-        }
+status report_sensitivity(store *s, const int64_t *runs, int n, FILE *out, diags *d) {
+    entries all = {0};
+    for (int i = 0; i < n; i++)
+        if (runs[i] >= 0) add_run(&all, s, runs[i]);
+    if (all.n > 0) {
+        rank_by = ranking_method(&all);
+        qsort(all.list, (size_t)all.n, sizeof *all.list, by_rank);
+        fprintf(out, "\nsensitivity, the most sensitive layer first by %s", methods[rank_by]);
+        if (all.runs > 1)
+            fprintf(out, " (means of %d runs)\n", all.runs);
+        else
+            fprintf(out, " (+-: standard error over the samples)\n");
+        print_entries(&all, out);
     }
+    for (int i = 0; i < all.n; i++) {
+        free(all.list[i].label);
+        free(all.list[i].site);
+        free(all.list[i].layer);
+    }
+    free(all.list);
     return store_status(s, d);
-}
-
-void sensitivity_free(sensitivity_table *t) {
-    for (int i = 0; i < t->n_layers; i++) free(t->layers[i]);
-    for (int i = 0; i < t->n_candidates; i++) free(t->candidates[i]);
-    free(t->method);
-    free(t->site);
-    *t = (sensitivity_table){0};
-}
-
-int sensitivity_rank(const sensitivity_table *t, int candidate, int order[SENSITIVITY_LAYERS]) {
-    int n = 0;
-    for (int l = 0; l < t->n_layers; l++) {
-        if (t->score[l][candidate].n == 0) continue;
-        double v = t->score[l][candidate].mean * (t->higher_is_better ? -1 : 1);
-        int at = n++;
-        for (; at > 0; at--) { /* insertion keeps equals in the order of the layers */
-            double other = t->score[order[at - 1]][candidate].mean;
-            if (other * (t->higher_is_better ? -1 : 1) >= v) break;
-            order[at] = order[at - 1];
-        }
-        order[at] = l;
-    }
-    return n;
 }

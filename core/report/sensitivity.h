@@ -1,36 +1,15 @@
 /*
- * report/sensitivity.h - the sensitivities of one configuration: layers by candidates,
- * mean over seeds.
+ * report/sensitivity.h - which layers bear quantization, as a ranked table.
  */
 #ifndef REPORT_SENSITIVITY_H
 #define REPORT_SENSITIVITY_H
 
-#include "report/selection.h"
+#include "store/store.h"
 
-enum { SENSITIVITY_LAYERS = 64, SENSITIVITY_CANDIDATES = 16 };
-
-typedef struct sensitivity_table {
-    char *method, *site; /* NULL: the selection has none */
-    int config;          /* of the selection */
-    int others;          /* more configurations that have some */
-    bool higher_is_better;
-    char *layers[SENSITIVITY_LAYERS], *candidates[SENSITIVITY_CANDIDATES];
-    double bits[SENSITIVITY_CANDIDATES]; /* nominal */
-    int n_layers, n_candidates;
-    stat score[SENSITIVITY_LAYERS][SENSITIVITY_CANDIDATES]; /* n 0: not measured */
-} sensitivity_table;
-
-/* Of the first configuration that has scores (float twins come first). Of the methods
- * the first of: KL of the logits, loss, accuracy, SQNR of the output, any. */
-status sensitivity_load(store *s, const selection *sel, diags *d, sensitivity_table *t);
-void sensitivity_free(sensitivity_table *t);
-
-/* Layers from the most to the least sensitive at a candidate; returns how many. */
-int sensitivity_rank(const sensitivity_table *t, int candidate, int order[SENSITIVITY_LAYERS]);
-
-/* What a method measures, for readers: "KL divergence of the logits, nats". */
-const char *sensitivity_method_text(const char *method);
-
-extern const char sensitivity_sql[];
+/* For each candidate and site the layers, the most sensitive first: by the first of
+ * kl_logits, loss_delta, accuracy_delta, sqnr_out that was measured. The numbers are
+ * means over those of the runs (ids, -1 left out) that have them; of one run with
+ * standard errors over its samples. Prints nothing where nothing was measured. */
+status report_sensitivity(store *s, const int64_t *runs, int n, FILE *out, diags *d);
 
 #endif

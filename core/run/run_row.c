@@ -6,6 +6,7 @@
 
 #include "run/claim.h"
 #include "run/environment.h"
+#include "spec/language.h"
 #include "spec/tree.h"
 #include "util/clock.h"
 #include "util/files.h"
@@ -72,6 +73,21 @@ static void record_input(store *s, int64_t run, const char *role, const data_sou
     free(both);
 }
 
+static void record_file(store *s, int64_t run, const char *role, const char *path,
+                        const char *hash) {
+    char *home = path_dir(store_path(s)), *relative = path_relative(home, path);
+    store_input(s, run, role, hash, relative);
+    free(home);
+    free(relative);
+}
+
+static void record_inputs(const plan *p, store *s, int64_t run) {
+    if (p->has_train) record_input(s, run, "train", &p->train, p->train_hash);
+    if (*p->test_hash != '\0') record_input(s, run, "test", &p->test, p->test_hash);
+    if (p->weights.path != NULL) record_file(s, run, "weights", p->weights.path, p->weights_hash);
+    if (p->source.path != NULL) record_file(s, run, "source", p->source.path, p->source_hash);
+}
+
 /* ---- begin and end ---- */
 
 static const char *baseline_of(const study *t, const study_point *p) {
@@ -83,7 +99,8 @@ status run_row_sweep(const study *t, store *s, int64_t *sweep_row, diags *d) {
     *sweep_row = 0;
     if (t->sweep.axes == NULL) return OK;
     store_begin(s);
-    *sweep_row = store_sweep(s, first->name, "qat", t->sweep.axes, first->compare.metric);
+    *sweep_row =
+        store_sweep(s, first->name, spec_kinds[first->kind], t->sweep.axes, first->compare.metric);
     for (int i = 0; i < t->n_points; i++)
         store_sweep_point(s, *sweep_row, i, t->points[i].p.config_key, t->points[i].label,
                           baseline_of(t, &t->points[i]));
@@ -105,7 +122,7 @@ static void add_row(run_row *row, const study *t, int i, int64_t sweep_row, stor
     hash_add(&h, resolved.s, resolved.len);
     hash_end(&h, sha256);
     store_run new = {.experiment = p->s.name,
-                     .kind = "qat",
+                     .kind = spec_kinds[p->s.kind],
                      .spec_source = source,
                      .spec_resolved = resolved.s,
                      .spec_sha256 = sha256,
@@ -122,8 +139,7 @@ static void add_row(run_row *row, const study *t, int i, int64_t sweep_row, stor
     param_job j = {s, row->id, p};
     spec_walk(&p->s, record_param, &j);
     record_plugins(&p->p, s, row->id);
-    record_input(s, row->id, "train", &p->p.train, p->p.train_hash);
-    record_input(s, row->id, "test", &p->p.test, p->p.test_hash);
+    record_inputs(&p->p, s, row->id);
 }
 
 static void free_row(run_row *row) {

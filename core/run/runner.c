@@ -10,8 +10,10 @@
 #include "run/interrupt.h"
 #include "run/numeric_version.h"
 #include "run/progress.h"
+#include "run/ptq.h"
 #include "run/qat.h"
 #include "run/run_row.h"
+#include "run/tensors.h"
 #include "util/log.h"
 #include "util/mem.h"
 
@@ -74,7 +76,7 @@ static status check_memory(const plan *p, diags *d) {
 }
 
 static status make(const work *w, int i, const run_row *row, diags *own) {
-    qat_job j = {.p = &point_of(w, i)->p,
+    run_job j = {.p = &point_of(w, i)->p,
                  .seed = w->t->runs[i].seed,
                  .train = &w->train.data,
                  .test = &w->test.data,
@@ -83,14 +85,25 @@ static status make(const work *w, int i, const run_row *row, diags *own) {
                  .dir = row->dir,
                  .rel = row->rel,
                  .talkative = w->t->n_runs == 1};
-    return qat_run(&j, own);
+    switch (j.p->spec->kind) {
+    case KIND_QAT: return qat_run(&j, own);
+    case KIND_TENSORS: return tensors_run(&j, own);
+    default: return ptq_run(&j, own);
+    }
+}
+
+/* What the kind reads of the data. */
+static status load_data(work *w, const plan *p) {
+    status bad = OK;
+    if (p->spec->kind == KIND_QAT) bad = load(&w->train, &p->train, w->d);
+    if (!bad && p->spec->kind != KIND_TENSORS) bad = load(&w->test, &p->test, w->d);
+    return bad;
 }
 
 static status run_one(work *w, int i, int64_t *id) {
     const plan *p = &point_of(w, i)->p;
     status bad = check_memory(p, w->d);
-    if (!bad) bad = load(&w->train, &p->train, w->d);
-    if (!bad) bad = load(&w->test, &p->test, w->d);
+    if (!bad) bad = load_data(w, p);
     run_row row;
     if (!bad) bad = run_row_begin(&row, w->t, i, w->sweep, w->s, w->d);
     if (bad) return bad;

@@ -5,11 +5,10 @@
 #include <stdlib.h>
 
 #include "simd/kernels.h"
+#include "run/evaluate.h"
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/rng.h"
-
-enum { EVAL_ROWS = 256 };
 
 const char *const trainer_phase_name[STEP_PHASES] = {"data", "quantize", "forward", "backward",
                                                      "optimizer"};
@@ -17,7 +16,7 @@ const char *const trainer_phase_name[STEP_PHASES] = {"data", "quantize", "forwar
 status trainer_open(trainer *t, const plan *p, const dataset *train, uint64_t seed, diags *d) {
     *t = (trainer){.p = p, .train = train, .seed = seed, .order_epoch = -1};
     layer_quant quant[MODEL_MAX_LAYERS];
-    int64_t rows = p->spec->data.batch > EVAL_ROWS ? p->spec->data.batch : EVAL_ROWS;
+    int64_t rows = p->spec->data.batch > EVALUATE_ROWS ? p->spec->data.batch : EVALUATE_ROWS;
     for (int i = 0; i < p->n_layers; i++) quant[i] = p->layers[i].quant;
     status bad = model_open(&t->m, &p->model, quant, rows, seed, d);
     if (bad) return bad;
@@ -74,19 +73,6 @@ status trainer_step(trainer *t, double *loss_sum, int64_t *n, diags *d) {
     return OK;
 }
 
-/* The class of the largest logit, the first of equals. */
-static int64_t count_right(const tape_value *logits, const int32_t *label, int64_t n) {
-    int64_t right = 0, K = logits->cols;
-    for (int64_t i = 0; i < n; i++) {
-        const float *z = logits->x + i * K;
-        int64_t best = 0;
-        for (int64_t k = 1; k < K; k++)
-            if (z[k] > z[best]) best = k;
-        right += best == label[i];
-    }
-    return right;
-}
-
 status trainer_check_weights(const trainer *t, diags *d) {
     tape_value *params[2 * MODEL_MAX_LAYERS];
     int n = model_params(&t->m, params);
@@ -100,32 +86,6 @@ status trainer_check_weights(const trainer *t, diags *d) {
         return ERR_FAILED;
     }
     return OK;
-}
-
-status trainer_evaluate(trainer *t, const dataset *data, double *accuracy, double *loss, diags *d) {
-    int64_t right = 0, order[EVAL_ROWS];
-    double sum = 0;
-    status bad = OK;
-    model_set_progress(&t->m, 1);
-    tape_params_changed(&t->m.t); /* quantized weights of training may be random */
-    for (int64_t from = 0; from < data->n && !bad; from += EVAL_ROWS) {
-        int64_t n = data->n - from < EVAL_ROWS ? data->n - from : EVAL_ROWS;
-        for (int64_t i = 0; i < n; i++) order[i] = from + i;
-        dataset_gather(data, order, n, t->m.input->x, t->label);
-        tape_pass p = {.rows = n};
-        double batch_loss;
-        bad = model_forward(&t->m, &p, t->label, &batch_loss, d);
-        if (bad) break;
-        sum += batch_loss;
-        right += count_right(t->m.logits, t->label, n);
-    }
-    tape_params_changed(&t->m.t);
-    *accuracy = (double)right / (double)data->n;
-    *loss = sum / (double)data->n;
-    if (bad || isfinite(sum)) return bad;
-    diag_error(d, ERR_FAILED, "diverged: the test loss is not finite after step %" PRId64, t->step);
-    diag_hint(d, "a lower optimizer.lr or a warm-up usually helps");
-    return ERR_FAILED;
 }
 
 void trainer_seconds(const trainer *t, double seconds[STEP_PHASES]) {

@@ -45,10 +45,6 @@ double trainer_lr(const trainer *t);
 /* After the last step: ERR_FAILED, naming it, if a weight is not finite. */
 status trainer_check_weights(const trainer *t, diags *d);
 
-/* Accuracy and mean loss over a data set, in evaluation. A loss that is not finite
- * is ERR_FAILED. */
-status trainer_evaluate(trainer *t, const dataset *data, double *accuracy, double *loss, diags *d);
-
 /* Seconds spent in each phase since trainer_open(). */
 void trainer_seconds(const trainer *t, double seconds[STEP_PHASES]);
 

@@ -10,8 +10,23 @@
 /* Where a value goes: AT is set before each table to the struct that it fills. */
 #define FIELD(k, what) .key = #k, .type = what, .offset = AT(k)
 
-static const char *const kinds[] = {"qat", NULL};
+#define IN(kind) (1u << KIND_##kind)
+#define OF_MODELS (IN(QAT) | IN(PTQ) | IN(SENSITIVITY))
+
+const char *const spec_kinds[] = {"qat", "ptq", "sensitivity", "tensors", NULL};
+const char *const spec_kind_notes[] = {
+    "qat trains a network",
+    "ptq quantizes the network of a file of weights and trains nothing",
+    "sensitivity measures the network of a file of weights and trains nothing",
+    "tensors quantizes tensors; there is no network and no training",
+};
 static const char *const formats[] = {"glyphs", "idx", NULL};
+static const char *const source_formats[] = {"random", "npy", "npz", "safetensors", NULL};
+static const char *const dists[] = {"gauss", "laplace", "uniform", "student", NULL};
+static const char *const sites[] = {"weights", "activations", NULL};
+static const char *const modes[] = {"leave_one_in", "leave_one_out", NULL};
+const char *const spec_scores[] = {"sqnr_out", "kl_logits", "loss_delta", "accuracy_delta", NULL};
+static const char *const no_yes[] = {"false", "true", NULL};
 static const char *const model_types[] = {"mlp", NULL};
 static const char *const norms[] = {"auto", "none", "rmsnorm", NULL};
 static const char *const autos[] = {"auto", "false", "true", NULL};
@@ -58,14 +73,45 @@ static const field normalize_fields[] = {
 #undef AT
 static const schema normalize_schema = {normalize_fields, COUNT(normalize_fields)};
 
+#define AT(member) offsetof(spec_source, member)
+static const field random_fields[] = {
+    {FIELD(dist, FIELD_ENUM), .choices = dists, .dflt = "gauss",
+     .doc = "unit variance, but laplace: unit scale, uniform: in [-1, 1), student: unit scale"},
+    {FIELD(shape, FIELD_INTS), .min = 1, .max = 1e9, .list_max = 2, .dflt = "[256, 512]",
+     .doc = "[rows, columns], or [columns] for one row"},
+    {FIELD(dof, FIELD_INT), .min = 1, .max = 1000, .dflt = "3",
+     .doc = "student only: degrees of freedom"},
+    {FIELD(outliers, FIELD_REAL), .min = 0, .max = 1, .ends = "[)", .dflt = "0",
+     .doc = "share of the elements that are enlarged"},
+    {FIELD(outlier_factor, FIELD_REAL), .min = 1, .max = 1e6, .dflt = "20", .doc = "by how much"},
+};
+#define TENSOR_FILE(what)                                                                          \
+    {FIELD(path, FIELD_PATH), .required = true, .not_identity = true, .doc = what}, {              \
+        FIELD(match, FIELD_TEXT), .dflt = "'*'",                                                   \
+                                  .doc = "only tensors whose name matches this glob"               \
+    }
+static const field npy_fields[] = {TENSOR_FILE("an array")};
+static const field npz_fields[] = {TENSOR_FILE("a zip archive of arrays")};
+static const field safetensors_fields[] = {TENSOR_FILE("a file of tensors")};
+#undef AT
+static const schema source_schemas[] = {{random_fields, COUNT(random_fields)},
+                                        {npy_fields, COUNT(npy_fields)},
+                                        {npz_fields, COUNT(npz_fields)},
+                                        {safetensors_fields, COUNT(safetensors_fields)}};
+
 #define AT(member) (offsetof(spec, data.member) - offsetof(spec, data))
 static const field data_fields[] = {
     {FIELD(train, FIELD_VARIANT), .tag = "format", .choices = formats, .map = train_formats,
-     .required = true, .doc = "samples to learn from"},
+     .kinds = OF_MODELS, .required_for = IN(QAT), .doc = "samples to learn from"},
     {FIELD(test, FIELD_VARIANT), .tag = "format", .choices = formats, .map = test_formats,
-     .required = true, .doc = "samples to measure on"},
-    {FIELD(normalize, FIELD_MAP), .map = &normalize_schema, .doc = "x = (pixel - mean) / std"},
-    {FIELD(batch, FIELD_INT), .min = 1, .max = 65536, .dflt = "128", .doc = "samples of a step"},
+     .kinds = OF_MODELS, .required_for = OF_MODELS, .doc = "samples to measure on"},
+    {FIELD(normalize, FIELD_MAP), .map = &normalize_schema, .kinds = OF_MODELS,
+     .doc = "x = (pixel - mean) / std"},
+    {FIELD(batch, FIELD_INT), .min = 1, .max = 65536, .dflt = "128", .kinds = IN(QAT),
+     .doc = "samples of a step"},
+    {FIELD(source, FIELD_VARIANT), .tag = "format", .choices = source_formats,
+     .map = source_schemas, .dflt = "random", .kinds = IN(TENSORS),
+     .doc = "the tensors to quantize"},
 };
 #undef AT
 static const schema data_schema = {data_fields, COUNT(data_fields)};
@@ -78,9 +124,20 @@ static const field mlp_fields[] = {
      .doc = "widths of the hidden layers; inputs and outputs come from the data"},
     {FIELD(norm, FIELD_ENUM), .choices = norms, .dflt = "auto", .not_identity = true,
      .doc =
-         "RMSNorm before every layer; auto: where bitnet158 or binary weights meet quantized activations"},
+         "RMSNorm before every layer; auto: in training, where bitnet158 or binary weights meet quantized activations"},
     {FIELD(bias, FIELD_ENUM), .choices = autos, .dflt = "auto", .not_identity = true,
      .doc = "biases of the layers; auto: where there is no norm"},
+    {FIELD(weights, FIELD_PATH), .required_for = IN(PTQ) | IN(SENSITIVITY), .not_identity = true,
+     .doc = "file of trained weights (.safetensors, .npz, .npy) to start from"},
+    {.key = "rename",
+     .type = FIELD_NODE,
+     .offset = AT(rename_node),
+     .list = true,
+     .ends = "a mapping of FROM: TO",
+     .doc = "names in the file to names of the model: globs, ${n} for what the n-th * or {} "
+            "matched, FROM[a:b] for rows"},
+    {FIELD(strict, FIELD_ENUM), .choices = no_yes, .dflt = "true",
+     .doc = "every tensor of the file lands, every parameter is filled"},
 };
 #undef AT
 static const schema model_schemas[] = {{mlp_fields, COUNT(mlp_fields)}};
@@ -150,23 +207,53 @@ static const field train_fields[] = {
 #undef AT
 static const schema train_schema = {train_fields, COUNT(train_fields)};
 
+/* ---- sensitivity ---- */
+
+#define AT(member) offsetof(spec_sensitivity, member)
+static const field sensitivity_fields[] = {
+    {.key = "candidates",
+     .type = FIELD_NODE,
+     .offset = AT(candidates_node),
+     .list = true,
+     .required = true,
+     .ends = "a list of sites such as {scheme: int, bits: [2, 4]}",
+     .doc = "what each layer is quantized with; a list in a parameter is a product"},
+    {FIELD(sites, FIELD_ENUMS), .choices = sites, .dflt = "[weights]",
+     .doc = "what of a layer is quantized, one at a time"},
+    {.key = "layers",
+     .type = FIELD_NODE,
+     .offset = AT(layers_node),
+     .list = true,
+     .ends = "a pattern or a list of patterns",
+     .doc = "which layers; default: all"},
+    {FIELD(mode, FIELD_ENUM), .choices = modes, .dflt = "leave_one_in",
+     .doc = "one layer quantized in a float network, or one float in a quantized network"},
+    {FIELD(metrics, FIELD_ENUMS), .choices = spec_scores,
+     .dflt = "[sqnr_out, kl_logits, loss_delta, accuracy_delta]",
+     .doc = "what to measure of the difference"},
+    {FIELD(samples, FIELD_INT), .min = 0, .max = MANY, .dflt = "0",
+     .doc = "of the test set, the first so many; 0: all"},
+};
+#undef AT
+static const schema sensitivity_schema = {sensitivity_fields, COUNT(sensitivity_fields)};
+
 /* ---- quant: checked by site.c, against the plugins' own tables ---- */
 
 #define AT(member) offsetof(spec_quant, member##_node)
 static const field quant_fields[] = {
     {FIELD(weights, FIELD_NODE), .tag = "scheme",
      .ends = "a scheme's name or {scheme: NAME, its parameters, the keys of a site}",
-     .doc = "of every layer with weights"},
+     .required_for = IN(TENSORS), .doc = "of every layer with weights"},
     {FIELD(activations, FIELD_NODE), .tag = "scheme",
-     .ends = "as weights; granularity token or group, default token",
+     .ends = "as weights; granularity token or group, default token", .kinds = OF_MODELS,
      .doc = "the inputs of every layer with weights"},
-    {FIELD(skip, FIELD_NODE), .list = true, .ends = "a list of patterns",
+    {FIELD(skip, FIELD_NODE), .list = true, .ends = "a list of patterns", .kinds = OF_MODELS,
      .doc = "layers that stay float"},
     {FIELD(rules, FIELD_NODE), .list = true,
-     .ends = "a list of {match, optional, weights, activations, ste, packer}",
+     .ends = "a list of {match, optional, weights, activations, ste, packer}", .kinds = OF_MODELS,
      .doc = "exceptions for some layers; later rules win, key by key"},
     {FIELD(ste, FIELD_NODE), .tag = "type", .ends = "a name or {type: NAME, its parameters}",
-     .doc = "straight-through estimator; default identity"},
+     .kinds = IN(QAT), .doc = "straight-through estimator; default identity"},
     {FIELD(packer, FIELD_NODE), .tag = "type", .ends = "a name or {type: NAME, its parameters}",
      .doc = "how codes are stored; default base3 for three levels, else bits"},
 };
@@ -258,7 +345,8 @@ static const schema verify_schema = {verify_fields, COUNT(verify_fields)};
 static const field top_fields[] = {
     {FIELD(version, FIELD_INT), .min = 1, .max = 1, .required = true, .not_identity = true,
      .doc = "of this language"},
-    {FIELD(kind, FIELD_ENUM), .choices = kinds, .required = true, .doc = "what kind of experiment"},
+    {FIELD(kind, FIELD_ENUM), .choices = spec_kinds, .required = true,
+     .doc = "what kind of experiment"},
     {FIELD(name, FIELD_NAME), .not_identity = true,
      .doc = "of the experiment; default: the file's"},
     {FIELD(description, FIELD_TEXT), .dflt = "''", .not_identity = true, .doc = "for people"},
@@ -271,17 +359,22 @@ static const field top_fields[] = {
      .list = true,
      .ends = "a file or a list of files",
      .doc = "specs that this one builds on: maps merge, all else is replaced"},
-    {FIELD(data, FIELD_MAP), .map = &data_schema, .required = true, .doc = "what is learned"},
+    {FIELD(data, FIELD_MAP), .map = &data_schema, .required_for = OF_MODELS,
+     .doc = "what is learned or measured on"},
     {FIELD(model, FIELD_VARIANT), .tag = "type", .choices = model_types, .map = model_schemas,
-     .required = true, .doc = "the network"},
-    {FIELD(loss, FIELD_ENUM), .choices = losses, .dflt = "cross_entropy",
+     .kinds = OF_MODELS, .required_for = OF_MODELS, .doc = "the network"},
+    {FIELD(loss, FIELD_ENUM), .choices = losses, .dflt = "cross_entropy", .kinds = OF_MODELS,
      .doc = "what is minimized"},
-    {FIELD(quant, FIELD_MAP), .map = &quant_schema, .doc = "what is quantized, and how"},
+    {FIELD(quant, FIELD_MAP), .map = &quant_schema, .required_for = IN(TENSORS),
+     .doc = "what is quantized, and how"},
     {FIELD(optimizer, FIELD_VARIANT), .tag = "type", .choices = optimizers,
-     .map = optimizer_schemas, .dflt = "adamw", .doc = "how weights are updated"},
-    {FIELD(schedule, FIELD_MAP), .map = &schedule_schema,
+     .map = optimizer_schemas, .dflt = "adamw", .kinds = IN(QAT), .doc = "how weights are updated"},
+    {FIELD(schedule, FIELD_MAP), .map = &schedule_schema, .kinds = IN(QAT),
      .doc = "numbers that change over the training"},
-    {FIELD(train, FIELD_MAP), .map = &train_schema, .doc = "how long"},
+    {FIELD(train, FIELD_MAP), .map = &train_schema, .kinds = IN(QAT), .doc = "how long"},
+    {FIELD(sensitivity, FIELD_MAP), .map = &sensitivity_schema, .kinds = OF_MODELS,
+     .required_for = IN(SENSITIVITY),
+     .doc = "which layers bear quantization, on each finished run"},
     {FIELD(sweep, FIELD_MAP), .map = &sweep_schema, .not_identity = true,
      .doc = "several configurations, compared"},
     {FIELD(compare, FIELD_MAP), .map = &compare_schema, .not_identity = true,

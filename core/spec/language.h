@@ -10,6 +10,13 @@
 /* The top level; fills a `spec` (spec.h). */
 extern const schema spec_schema;
 
+/* The kinds by spec_kind: name, and in one clause what sets each apart. */
+extern const char *const spec_kinds[];
+extern const char *const spec_kind_notes[];
+
+/* By spec_score; also the method in the store's table sensitivity. */
+extern const char *const spec_scores[];
+
 /* The host's keys of quant.weights and quant.activations; fills a `site_values`
  * (site.h). */
 extern const schema site_schema;

@@ -49,6 +49,25 @@ static void print_choices(const char *const *choices, strbuf *out) {
     strbuf_join(out, choices, count_choices(choices));
 }
 
+/* Does this kind of experiment have the key? */
+static bool is_legal(const schema_context *c, const field *f) {
+    return f->kinds == 0 || c->kind == 0 || (f->kinds & c->kind) != 0;
+}
+
+static bool is_required(const schema_context *c, const field *f) {
+    return f->required || (f->required_for & c->kind) != 0;
+}
+
+/* The names of a set, bit i for names[i]: "qat, ptq" */
+static void print_set(const char *const *names, unsigned set, strbuf *out) {
+    bool first = true;
+    for (int i = 0; names != NULL && names[i] != NULL; i++) {
+        if (!(set & 1u << i)) continue;
+        strbuf_addf(out, "%s%s", first ? "" : ", ", names[i]);
+        first = false;
+    }
+}
+
 /* What may stand at a field, in words. */
 static void print_domain(const field *f, strbuf *out) {
     switch (f->type) {
@@ -68,6 +87,10 @@ static void print_domain(const field *f, strbuf *out) {
         strbuf_add(out, "one of ");
         print_choices(f->choices, out);
         break;
+    case FIELD_ENUMS:
+        strbuf_add(out, "a list of ");
+        print_choices(f->choices, out);
+        break;
     case FIELD_POINT:
         strbuf_add(out, "steps (1500), epochs (15ep) or a fraction of the training (0.5)");
         break;
@@ -83,6 +106,7 @@ static void print_domain(const field *f, strbuf *out) {
         strbuf_addf(out, "a mapping with %s: ", f->tag);
         print_choices(f->choices, out);
         break;
+    case FIELD_NODE: strbuf_add(out, f->ends); break;
     default: strbuf_add(out, "a mapping"); break;
     }
 }
@@ -237,6 +261,26 @@ static void parse_reals(const schema_context *c, const field *f, const yaml_node
     }
 }
 
+static void parse_enums(const schema_context *c, const field *f, const yaml_node *n,
+                        const char *where, unsigned *to) {
+    if (n->kind != YAML_LIST || n->n == 0) {
+        wrong(c, f, n, where);
+        if (n->kind == YAML_SCALAR) diag_hint(c->d, "write [%s]", n->text);
+        return;
+    }
+    *to = 0;
+    for (int i = 0; i < n->n; i++) {
+        const yaml_node *item = n->items[i];
+        int k = item->kind == YAML_SCALAR ? find_choice(f->choices, item->text) : -1;
+        if (k >= 0) {
+            *to |= 1u << k;
+        } else {
+            wrong(c, f, item, where);
+            suggest_choice(c, f, item);
+        }
+    }
+}
+
 /* ---- maps ---- */
 
 /* How many maps a field leads to: variants have one for each choice. */
@@ -294,10 +338,26 @@ void schema_unknown_key(const schema_context *c, const yaml_node *key, const cha
     strbuf_fini(&list);
 }
 
-static bool has_field(const schema *s, const char *key) {
+static const field *find_field(const schema *s, const char *key) {
     for (int i = 0; i < s->n; i++)
-        if (strcmp(s->fields[i].key, key) == 0) return true;
-    return false;
+        if (strcmp(s->fields[i].key, key) == 0) return &s->fields[i];
+    return NULL;
+}
+
+static const char *kind_text(const schema_context *c, const char *const *texts) {
+    int i = 0;
+    while (c->kind != 1u << i) i++;
+    return texts[i];
+}
+
+void schema_other_kind(const schema_context *c, const yaml_node *key, const char *where,
+                       unsigned kinds) {
+    strbuf names = {0};
+    print_set(c->kinds, kinds, &names);
+    diag_error_at(c->d, ERR_SPEC, &key->at, "'%s' is no key of kind: %s",
+                  join_path(c, where, key->text), kind_text(c, c->kinds));
+    diag_hint(c->d, "%s; the key is for kind: %s", kind_text(c, c->kind_notes), names.s);
+    strbuf_fini(&names);
 }
 
 /* tag: the key of a variant that chooses, NULL for a plain map */
@@ -306,10 +366,14 @@ static void check_keys(const schema_context *c, const schema *s, const char *tag
     const char *known[64];
     int n = 0;
     if (tag != NULL) known[n++] = tag;
-    for (int i = 0; i < s->n; i++) known[n++] = s->fields[i].key;
+    for (int i = 0; i < s->n; i++)
+        if (is_legal(c, &s->fields[i])) known[n++] = s->fields[i].key;
     for (int i = 0; i < map->n; i++) {
         const char *key = map->keys[i]->text;
-        if (!has_field(s, key) && (tag == NULL || strcmp(key, tag) != 0))
+        const field *f = find_field(s, key);
+        if (f != NULL && !is_legal(c, f))
+            schema_other_kind(c, map->keys[i], where, f->kinds);
+        else if (f == NULL && (tag == NULL || strcmp(key, tag) != 0))
             schema_unknown_key(c, map->keys[i], where, known, n);
     }
 }
@@ -373,6 +437,7 @@ static void parse_field(const schema_context *c, const field *f, const yaml_node
     case FIELD_NODE: memcpy(to, &n, sizeof n); return;
     case FIELD_INTS: parse_ints(c, f, n, where, to); return;
     case FIELD_REALS: parse_reals(c, f, n, where, to); return;
+    case FIELD_ENUMS: parse_enums(c, f, n, where, to); return;
     case FIELD_VARIANT: parse_variant(c, f, n, where, to); return;
     case FIELD_MAP:
         if (n->kind == YAML_MAP)
@@ -402,6 +467,8 @@ static void set_default(const schema_context *c, const field *f, void *base) {
         schema_parse(c, f->map, NULL, "", to);
     else if (f->type == FIELD_VARIANT && f->dflt != NULL)
         parse_variant(c, f, NULL, "", to);
+    else if (f->type == FIELD_VARIANT)
+        memcpy(to, &(int){-1}, sizeof(int));
     if (f->dflt == NULL || f->type == FIELD_VARIANT) return;
     yaml_node *n;
     diags quiet;
@@ -419,11 +486,12 @@ static void parse_fields(const schema_context *c, const schema *s, const yaml_no
                          const char *where, void *base) {
     for (int i = 0; i < s->n; i++) {
         const field *f = &s->fields[i];
-        const yaml_node *n = map != NULL ? yaml_get(map, f->key) : NULL;
+        bool legal = is_legal(c, f);
+        const yaml_node *n = map != NULL && legal ? yaml_get(map, f->key) : NULL;
         set_default(c, f, base);
         if (n != NULL)
             parse_field(c, f, n, where, base);
-        else if (f->required && map != NULL)
+        else if (is_required(c, f) && map != NULL && legal)
             missing_key(c, map, where, f, f->key);
     }
 }
@@ -441,6 +509,28 @@ static void print_point(const schedule_point *p, strbuf *out) {
     str_real(number, p->value);
     strbuf_addf(out, "%s%s", number, p->unit == POINT_EPOCHS ? "ep" : "");
     if (p->unit == POINT_FRACTION && strpbrk(number, ".e") == NULL) strbuf_add(out, ".0");
+}
+
+/* What stands between the brackets of a list. */
+static void print_items(const field *f, const void *at, strbuf *out) {
+    const int_list *l = at;
+    const real_pair *p = at;
+    char number[32];
+    unsigned set;
+    switch (f->type) {
+    case FIELD_ENUMS:
+        memcpy(&set, at, sizeof set);
+        print_set(f->choices, set, out);
+        break;
+    case FIELD_INTS:
+        for (int k = 0; k < l->n; k++) strbuf_addf(out, "%s%" PRId64, k > 0 ? ", " : "", l->v[k]);
+        break;
+    default:
+        for (int k = 0; k < 2; k++) {
+            str_real(number, p->v[k]);
+            strbuf_addf(out, "%s%s", k == 0 ? "" : ", ", number);
+        }
+    }
 }
 
 /* The value of a scalar or list as a user would write it. */
@@ -476,22 +566,13 @@ static void print_value(const field *f, const void *at, strbuf *out) {
         strbuf_add(out, f->choices[k]);
         break;
     case FIELD_POINT: print_point(at, out); break;
-    case FIELD_INTS: {
-        const int_list *l = at;
+    case FIELD_ENUMS:
+    case FIELD_INTS:
+    case FIELD_REALS:
         strbuf_add(out, "[");
-        for (k = 0; k < l->n; k++) strbuf_addf(out, "%s%" PRId64, k > 0 ? ", " : "", l->v[k]);
+        print_items(f, at, out);
         strbuf_add(out, "]");
         break;
-    }
-    case FIELD_REALS: {
-        const real_pair *p = at;
-        for (k = 0; k < 2; k++) {
-            str_real(number, p->v[k]);
-            strbuf_addf(out, "%s%s", k == 0 ? "[" : ", ", number);
-        }
-        strbuf_add(out, "]");
-        break;
-    }
     default: break;
     }
 }
@@ -502,6 +583,7 @@ static bool is_default(const schema_context *c, const field *f, const char *valu
         real_pair pair;
         schedule_point point;
         double real;
+        unsigned set;
         const char *text;
     } own = {.text = NULL};
     if (f->dflt == NULL) return *value == '\0' || strcmp(value, "0") == 0; /* not given */
@@ -534,6 +616,7 @@ static void walk(const schema_context *c, const field *f, const void *base, cons
                       .given = n,
                       .no_default = f->dflt == NULL,
                       .not_identity = f->not_identity};
+    if (!is_legal(c, f)) return;
     if (f->type == FIELD_NODE) {
         walk_node(&v, visit, arg);
         return;
@@ -546,6 +629,7 @@ static void walk(const schema_context *c, const field *f, const void *base, cons
         int k;
         const char *path = v.key;
         memcpy(&k, at, sizeof k);
+        if (k < 0) return;
         v.key = join_path(c, path, f->tag), v.value = f->choices[k];
         v.is_default = f->dflt != NULL && strcmp(f->dflt, f->choices[k]) == 0;
         if (n != NULL && n->kind == YAML_MAP) v.given = yaml_get(n, f->tag);
@@ -568,28 +652,33 @@ void schema_walk(const schema_context *c, const schema *s, const void *base, con
              visit, arg);
 }
 
-static void reference_line(int indent, const char *key, const field *f, strbuf *out) {
+static void reference_line(int indent, const char *key, const field *f, const char *const *kinds,
+                           strbuf *out) {
     strbuf domain = {0};
     print_domain(f, &domain);
     strbuf_addf(out, "%*s%-*s %s\n", indent, "", 18 - indent, key, f->doc);
-    if (f->type != FIELD_MAP && f->type != FIELD_NODE)
-        strbuf_addf(out, "%*s%s", 21, "", domain.s);
-    else
-        strbuf_addf(out, "%*s%s", 21, "", f->type == FIELD_MAP ? "a mapping" : f->ends);
+    strbuf_addf(out, "%*s%s", 21, "", domain.s);
     if (f->dflt != NULL) strbuf_addf(out, "; default %s", *f->dflt != '\0' ? f->dflt : "''");
     if (f->required) strbuf_add(out, "; required");
+    if (f->kinds != 0) strbuf_add(out, "; kind "), print_set(kinds, f->kinds, out);
+    if (f->required_for == f->kinds && f->kinds != 0) {
+        strbuf_add(out, "; required");
+    } else if (f->required_for != 0) {
+        strbuf_add(out, "; required for kind ");
+        print_set(kinds, f->required_for, out);
+    }
     strbuf_add(out, "\n");
     strbuf_fini(&domain);
 }
 
-void schema_print_reference(const schema *s, int indent, strbuf *out) {
+void schema_print_reference(const schema *s, const char *const *kinds, int indent, strbuf *out) {
     for (int i = 0; i < s->n; i++) {
         const field *f = &s->fields[i];
-        reference_line(indent, f->key, f, out);
-        if (f->type == FIELD_MAP) schema_print_reference(f->map, indent + 2, out);
+        reference_line(indent, f->key, f, kinds, out);
+        if (f->type == FIELD_MAP) schema_print_reference(f->map, kinds, indent + 2, out);
         for (int k = 0; f->type == FIELD_VARIANT && f->choices[k] != NULL; k++) {
             strbuf_addf(out, "%*s%s: %s\n", indent + 2, "", f->tag, f->choices[k]);
-            schema_print_reference(&f->map[k], indent + 4, out);
+            schema_print_reference(&f->map[k], kinds, indent + 4, out);
         }
     }
 }

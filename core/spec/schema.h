@@ -20,11 +20,12 @@ typedef enum field_type {
     FIELD_NAME,    /* const char *, [A-Za-z0-9._-]{1,64}                     */
     FIELD_PATH,    /* const char *: where the file was found                 */
     FIELD_ENUM,    /* int: index in choices                                  */
+    FIELD_ENUMS,   /* unsigned: a list of choices, bit i for choice i        */
     FIELD_POINT,   /* schedule_point                                         */
     FIELD_INTS,    /* int_list; min, max of each                             */
     FIELD_REALS,   /* real_pair: exactly two; min, max, ends                 */
     FIELD_MAP,     /* a struct; schema                                       */
-    FIELD_VARIANT, /* a struct; int discriminator first; variants            */
+    FIELD_VARIANT, /* a struct; int discriminator first, -1: not given       */
     FIELD_NODE,    /* const yaml_node *: checked elsewhere; `ends` says what */
 } field_type;
 
@@ -55,13 +56,15 @@ typedef struct field {
     const char *dflt; /* as a user would write it; NULL: none */
     double min, max;
     const char *ends;           /* "[]" if NULL */
-    const char *const *choices; /* ENUM, VARIANT; NULL-terminated */
+    const char *const *choices; /* ENUM, ENUMS, VARIANT; NULL-terminated */
     const schema *map;          /* MAP: one; VARIANT: one for each choice */
     const char *tag;            /* VARIANT, NODE: the key that a bare name stands for, "type" */
     bool list;                  /* NODE: a list is wanted */
     int list_max;               /* INTS */
     bool required;
-    bool not_identity; /* has no part in config_key */
+    unsigned kinds;        /* kinds of experiment that have the key, a bit each; 0: all */
+    unsigned required_for; /* kinds that cannot do without it */
+    bool not_identity;     /* has no part in config_key */
 } field;
 
 struct schema {
@@ -74,6 +77,8 @@ typedef struct schema_context {
     diags *d;
     const char *file;  /* paths are looked up beside it, then in $QUANTBENCH_DATA */
     const schema *top; /* the whole language, to say where a misplaced key belongs */
+    unsigned kind;     /* of the experiment, one bit; 0: unknown, every key is fine */
+    const char *const *kinds, *const *kind_notes; /* by bit: name, what sets the kind apart */
 } schema_context;
 
 /* Fills base from map (NULL: all defaults). Errors go to c->d; what is wrong keeps
@@ -93,6 +98,10 @@ const char *schema_find_file(const schema_context *c, const yaml_node *n);
 void schema_unknown_key(const schema_context *c, const yaml_node *key, const char *where,
                         const char *const *known, int n_known);
 
+/* Reports key as one of other kinds of experiment. */
+void schema_other_kind(const schema_context *c, const yaml_node *key, const char *where,
+                       unsigned kinds);
+
 /* One value of a filled struct, as a user would write it. */
 typedef struct schema_value {
     const char *key; /* dotted path */
@@ -111,7 +120,7 @@ void schema_walk(const schema_context *c, const schema *s, const void *base, con
                  const char *where, schema_visit_fn visit, void *arg);
 
 /* The reference: every key with its domain, default and meaning. */
-void schema_print_reference(const schema *s, int indent, strbuf *out);
+void schema_print_reference(const schema *s, const char *const *kinds, int indent, strbuf *out);
 
 /* Scalars as the language writes them. */
 bool schema_parse_point(const char *text, schedule_point *p);

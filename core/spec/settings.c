@@ -19,7 +19,8 @@ bool setting_wants_list(const char *path) {
     for (size_t n = strcspn(path, ".");; n += 1 + strcspn(path + n + 1, ".")) {
         const field *f = field_at(path, n);
         if (f == NULL) return false;
-        if (f->type == FIELD_INTS || f->type == FIELD_REALS || f->list) return true;
+        if (f->type == FIELD_INTS || f->type == FIELD_REALS || f->type == FIELD_ENUMS || f->list)
+            return true;
         if (path[n] == '\0') return false;
     }
 }

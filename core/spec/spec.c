@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/candidates.h"
 #include "spec/extends.h"
 #include "spec/language.h"
 #include "spec/sweep.h"
@@ -51,6 +52,8 @@ static void read_rule(const schema_context *c, const yaml_node *n, spec_rule *ru
             rule->weights = site_keys(c, value, "weights");
         else if (strcmp(key, "activations") == 0)
             rule->activations = site_keys(c, value, "activations");
+        else if (strcmp(key, "ste") == 0 && (c->kind & ~(1u << KIND_QAT)) != 0)
+            schema_other_kind(c, n->keys[i], "", 1u << KIND_QAT);
         else if (strcmp(key, "ste") == 0)
             rule->ste = value;
         else if (strcmp(key, "packer") == 0)
@@ -100,10 +103,57 @@ static void read_quant(const schema_context *c, const registry *r, spec_quant *q
     }
 }
 
+/* ---- model.rename, sensitivity ---- */
+
+static void read_renames(const schema_context *c, spec_model *m) {
+    m->n_renames = rename_read(c, m->rename_node, &m->renames);
+    if (m->n_renames == 0 || m->weights != NULL || c->d->errors > 0) return;
+    diag_error_at(c->d, ERR_SPEC, &m->rename_node->at, "model.rename without model.weights");
+    diag_hint(c->d, "it is about the names in a file of weights");
+}
+
+static void check_candidate(const schema_context *c, const registry *r, const site_spec *s,
+                            unsigned wanted) {
+    for (int i = 0; i < s->n; i++) {
+        const yaml_node *v = s->values[i];
+        if (strcmp(s->keys[i]->text, "scheme") != 0 || v->kind != YAML_SCALAR) continue;
+        if (strcmp(v->text, "none") != 0) continue;
+        diag_error_at(c->d, ERR_SPEC, &v->at, "a candidate must quantize");
+        diag_hint(c->d, "float is what candidates are compared with");
+        return;
+    }
+    if (wanted & SPEC_WEIGHTS) site_resolve(c, r, s, "sensitivity.candidates", false);
+    if (wanted & SPEC_ACTIVATIONS) site_resolve(c, r, s, "sensitivity.candidates", true);
+}
+
+static void read_sensitivity(const schema_context *c, const registry *r, spec_sensitivity *s) {
+    s->n_candidates = candidates_read(c, s->candidates_node, &s->candidates);
+    for (int i = 0; i < s->n_candidates; i++) check_candidate(c, r, &s->candidates[i], s->sites);
+}
+
 /* ---- the whole file ---- */
 
 schema_context spec_context(spec *s, diags *d) {
-    return (schema_context){.a = &s->a, .d = d, .file = s->file, .top = &spec_schema};
+    return (schema_context){.a = &s->a,
+                            .d = d,
+                            .file = s->file,
+                            .top = &spec_schema,
+                            .kind = s->kind_bit,
+                            .kinds = spec_kinds,
+                            .kind_notes = spec_kind_notes};
+}
+
+/* Which keys there are depends on the kind, so it is read first; after a slip the
+ * keys are checked against the nearest one. */
+static unsigned read_kind(const yaml_node *root) {
+    const yaml_node *n = yaml_get(root, "kind");
+    int known = 0;
+    while (spec_kinds[known] != NULL) known++;
+    const char *near =
+        n != NULL && n->kind == YAML_SCALAR ? suggest_nearest(n->text, spec_kinds, known) : NULL;
+    for (int i = 0; near != NULL && i < known; i++)
+        if (strcmp(near, spec_kinds[i]) == 0) return 1u << i;
+    return 0;
 }
 
 /* The file's name without folder and suffix, with other letters as '-'. */
@@ -242,12 +292,15 @@ void spec_fork(spec *s, const spec *base, const yaml_node *root) {
 }
 
 status spec_check(spec *s, const registry *r, diags *d) {
-    schema_context c = spec_context(s, d);
+    s->kind_bit = read_kind(s->root);
     s->registry = r;
+    schema_context c = spec_context(s, d);
     schema_parse(&c, &spec_schema, s->root, "", s);
     if (s->name == NULL) s->name = default_name(s);
     check_train(s, &c);
     read_quant(&c, r, &s->quant);
+    read_renames(&c, &s->model);
+    read_sensitivity(&c, r, &s->sensitivity);
     return diags_status(d);
 }
 
@@ -265,7 +318,9 @@ status spec_read_text(spec *s, const char *name, const char *text, diags *d) {
 void spec_close(spec *s) { arena_fini(&s->a); }
 
 bool spec_describes_layers(spec *s) {
-    if (s->root == NULL || yaml_get(s->root, "data") == NULL || yaml_get(s->root, "model") == NULL)
+    if (s->root == NULL) return false;
+    bool tensors = s->kind_bit == 1u << KIND_TENSORS;
+    if (!tensors && (yaml_get(s->root, "data") == NULL || yaml_get(s->root, "model") == NULL))
         return false;
     diags quiet;
     diags_init(&quiet);
@@ -275,7 +330,8 @@ bool spec_describes_layers(spec *s) {
         const field *f = &spec_schema.fields[i];
         yaml_node *key = &(yaml_node){.kind = YAML_SCALAR, .text = f->key};
         yaml_node *value = yaml_get(s->root, f->key);
-        if (strcmp(f->key, "data") != 0 && strcmp(f->key, "model") != 0) continue;
+        bool describes = strcmp(f->key, "data") == 0 || strcmp(f->key, "model") == 0;
+        if (!describes || value == NULL) continue;
         yaml_node only = {.kind = YAML_MAP, .n = 1, .keys = &key, .items = &value};
         schema one = {f, 1};
         schema_parse(&c, &one, &only, "", &scratch);
@@ -286,11 +342,11 @@ bool spec_describes_layers(spec *s) {
 }
 
 void spec_print_reference(strbuf *out) {
-    schema_print_reference(&spec_schema, 0, out);
+    schema_print_reference(&spec_schema, spec_kinds, 0, out);
     strbuf_add(
         out,
         "\nKeys of a site (quant.weights, quant.activations), beside the scheme's parameters\n");
-    schema_print_reference(&site_schema, 2, out);
+    schema_print_reference(&site_schema, spec_kinds, 2, out);
 }
 
 int64_t spec_point_step(const schedule_point *p, int64_t steps_per_epoch, int64_t steps) {

@@ -6,27 +6,55 @@
 #define SPEC_SPEC_H
 
 #include "host/registry.h"
+#include "spec/rename.h"
 #include "spec/schema.h"
 #include "spec/site.h"
 
-typedef enum spec_kind { KIND_QAT = 0 } spec_kind;
+typedef enum spec_kind {
+    KIND_QAT = 0,
+    KIND_PTQ,
+    KIND_SENSITIVITY,
+    KIND_TENSORS,
+} spec_kind;
 
 typedef enum spec_format { FORMAT_GLYPHS = 0, FORMAT_IDX } spec_format;
 
 typedef struct spec_split {
-    int format; /* spec_format */
+    int format; /* spec_format; -1: there is none */
     int64_t n, limit;
     uint64_t seed;
     const char *images, *labels;
 } spec_split;
+
+typedef enum spec_source_format {
+    SOURCE_RANDOM = 0,
+    SOURCE_NPY,
+    SOURCE_NPZ,
+    SOURCE_SAFETENSORS
+} spec_source_format;
+
+/* Tensors of kind: tensors. */
+typedef struct spec_source {
+    int format;     /* spec_source_format */
+    int dist;       /* random: gauss, laplace, uniform, student */
+    int_list shape; /* random: [rows, columns] or [columns] */
+    int64_t dof;
+    double outliers, outlier_factor;
+    const char *path, *match;
+} spec_source;
 
 typedef enum spec_auto { AUTO = 0, NO, YES } spec_auto;
 
 typedef struct spec_model {
     int type; /* 0: mlp */
     int_list hidden;
-    int norm; /* spec_auto */
-    int bias; /* spec_auto */
+    int norm;            /* spec_auto */
+    int bias;            /* spec_auto */
+    const char *weights; /* file; NULL: drawn */
+    const yaml_node *rename_node;
+    spec_rename *renames;
+    int n_renames;
+    int strict;
 } spec_model;
 
 typedef enum spec_optimizer_type {
@@ -68,6 +96,28 @@ typedef struct spec_quant {
     int n_rules;
 } spec_quant;
 
+enum { SPEC_WEIGHTS = 1, SPEC_ACTIVATIONS = 2 }; /* bits of sites */
+typedef enum spec_mode { LEAVE_ONE_IN = 0, LEAVE_ONE_OUT } spec_mode;
+
+/* The scores of a sensitivity, in the order of their bits. */
+typedef enum spec_score {
+    SCORE_SQNR_OUT = 0,
+    SCORE_KL_LOGITS,
+    SCORE_LOSS_DELTA,
+    SCORE_ACCURACY_DELTA,
+    SCORES
+} spec_score;
+
+typedef struct spec_sensitivity {
+    const yaml_node *candidates_node; /* NULL: nothing is to be measured */
+    const yaml_node *layers_node;     /* NULL: all */
+    site_spec *candidates;            /* without lists: each is one site */
+    int n_candidates;
+    unsigned sites, metrics; /* SPEC_WEIGHTS ...; 1 << SCORE_SQNR_OUT ... */
+    int mode;                /* spec_mode */
+    int64_t samples;         /* 0: all */
+} spec_sensitivity;
+
 typedef struct spec {
     arena a;
     const char *file;
@@ -75,7 +125,8 @@ typedef struct spec {
     const yaml_node *root;
     const registry *registry; /* borrowed */
     int64_t version;
-    int kind; /* spec_kind */
+    int kind;          /* spec_kind */
+    unsigned kind_bit; /* 1 << kind; 0: it was not said */
     const char *name, *description;
     uint64_t seed;
     int64_t repeats;
@@ -85,6 +136,7 @@ typedef struct spec {
             double mean, std;
         } normalize;
         int64_t batch;
+        spec_source source;
     } data;
     spec_model model;
     int loss; /* 0: cross_entropy */
@@ -97,6 +149,7 @@ typedef struct spec {
         int64_t epochs, steps; /* 0: not given; one of the two is */
         schedule_point eval_every;
     } train;
+    spec_sensitivity sensitivity;
     struct {
         int sampler;
         const yaml_node *axes_node, *exclude_node, *baseline_node; /* spec/sweep.h */

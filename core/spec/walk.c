@@ -71,6 +71,8 @@ static void visit_named(const walking *w, const char *where, qb_kind kind, const
 static void visit(const schema_value *v, void *arg) {
     const walking *w = arg;
     const spec_quant *q = &w->s->quant;
+    bool absent = w->s->sensitivity.candidates_node == NULL;
+    if (absent && strncmp(v->key, "sensitivity.", 12) == 0) return; /* there is none */
     if (v->given != NULL && v->given == q->weights_node)
         visit_site(w, v->key, v->given, &q->weights, false);
     else if (v->given != NULL && v->given == q->activations_node)

@@ -110,7 +110,7 @@ CREATE TABLE run_plugin(
 
 CREATE TABLE run_input(                       -- data and weights by content
   run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
-  role TEXT NOT NULL,                         -- train, test, weights
+  role TEXT NOT NULL,                         -- train, test, weights, source (of tensors)
   hash TEXT NOT NULL,
   path TEXT NOT NULL,
   PRIMARY KEY (run, role)
@@ -199,14 +199,14 @@ CREATE TABLE candidate(                       -- what sensitivity and search try
   PRIMARY KEY (run, id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE sensitivity(
+CREATE TABLE sensitivity(                     -- one place quantized with one candidate
   run INTEGER NOT NULL,
   layer INTEGER NOT NULL,
-  site TEXT NOT NULL,
+  site TEXT NOT NULL,                         -- weight, input
   candidate INTEGER NOT NULL,
-  method TEXT NOT NULL,
-  score REAL,
-  stderr REAL,
+  method TEXT NOT NULL,                       -- of metric_def
+  score REAL,                                 -- NULL: infinite, nothing changed
+  stderr REAL,                                -- over the samples; NULL where there is none
   PRIMARY KEY (run, layer, site, candidate, method),
   FOREIGN KEY (run, layer) REFERENCES layer(run, idx) ON DELETE CASCADE,
   FOREIGN KEY (run, candidate) REFERENCES candidate(run, id) ON DELETE CASCADE
@@ -285,6 +285,8 @@ CREATE TABLE artifact(                        -- files of a run
 INSERT INTO metric_def(name, unit, higher_is_better, description) VALUES
   ('accuracy', '', 1, 'share of samples whose largest logit is that of their class'),
   ('loss', 'nats', 0, 'mean cross-entropy of a sample'),
+  ('accuracy_float', '', 1, 'accuracy of the same network before its quantization'),
+  ('loss_float', 'nats', 0, 'loss of the same network before its quantization'),
   ('lr', '', NULL, 'learning rate of the step'),
   ('samples_per_second', '1/s', 1, 'training speed: data, quantizers and optimizer included'),
   ('bits_per_weight', 'bit', 0, 'stored codes, metadata and the packer''s own bytes, for each weight'),
@@ -300,7 +302,11 @@ INSERT INTO metric_def(name, unit, higher_is_better, description) VALUES
   ('compression_vs_f32', '', 1, 'bytes as float32 over stored bytes'),
   ('compression_vs_i8', '', 1, 'bytes as int8 over stored bytes'),
   ('parity_samples', '', NULL, 'samples on which the packed model was compared with the trained one'),
-  ('parity_differences', '', 0, 'samples of these whose prediction differs');
+  ('parity_differences', '', 0, 'samples of these whose prediction differs'),
+  ('sqnr_out', 'dB', 1, 'sensitivity: SQNR of a layer''s output, noise is what quantizing one place changes'),
+  ('kl_logits', 'nats', 0, 'sensitivity: mean Kullback-Leibler divergence of the predictions without and with one place quantized'),
+  ('loss_delta', 'nats', 0, 'sensitivity: what quantizing one place adds to the mean loss'),
+  ('accuracy_delta', '', 1, 'sensitivity: what quantizing one place adds to the accuracy');
 
 -- One line for each run: what it was, what came out; swept values as 'key=value, ...'.
 -- (No JSON functions in views: SQLite calls some of them unsafe where the schema is not trusted.)
@@ -362,11 +368,12 @@ FROM (SELECT *, max(good) OVER (PARTITION BY experiment ORDER BY cost
             WHERE s.mean IS NOT NULL AND c.mean IS NOT NULL
               AND EXISTS (SELECT 1 FROM run r WHERE r.config_key = s.config_key AND r.experiment = e.id)));
 
--- Layers by sensitivity, the most sensitive (worst score) first, for each method.
+-- Layers by sensitivity, the most sensitive (worst score) first, for each method. A
+-- score that is NULL is infinite: nothing changed.
 CREATE VIEW v_sensitivity AS
 SELECT s.run, s.layer, l.name AS layer_name, s.site, s.candidate, c.label, c.nominal_bits, s.method, s.score, s.stderr,
        rank() OVER (PARTITION BY s.run, s.site, s.candidate, s.method
-                    ORDER BY CASE WHEN coalesce(d.higher_is_better, 0) THEN s.score ELSE -s.score END) AS rank
+                    ORDER BY s.score IS NULL, CASE WHEN coalesce(d.higher_is_better, 0) THEN s.score ELSE -s.score END) AS rank
 FROM sensitivity s
 JOIN layer l ON l.run = s.run AND l.idx = s.layer
 JOIN candidate c ON c.run = s.run AND c.id = s.candidate

@@ -500,6 +500,23 @@ void store_layer_metric(store *s, int64_t run, int layer, const char *site, cons
             "iittdi", run, (int64_t)layer, site, name, value, (int64_t)!isfinite(value));
 }
 
+void store_candidate(store *s, int64_t run, int candidate, const char *label, const char *scheme,
+                     const char *params, double nominal_bits) {
+    run_sql(s,
+            "INSERT INTO candidate(run, id, label, scheme, params, nominal_bits) VALUES (?, ?, ?, "
+            "?, ?, ?)",
+            "iitttd", run, (int64_t)candidate, label, scheme, params, nominal_bits);
+}
+
+void store_sensitivity(store *s, int64_t run, int layer, const char *site, int candidate,
+                       const char *method, double score, double standard_error) {
+    run_sql(s,
+            "INSERT INTO sensitivity(run, layer, site, candidate, method, score, stderr) VALUES "
+            "(?, ?, ?, ?, ?, ?, ?)",
+            "iititdd", run, (int64_t)layer, site, (int64_t)candidate, method, score,
+            standard_error);
+}
+
 void store_artifact(store *s, int64_t run, const char *role, const char *path, const char *sha256,
                     int64_t bytes) {
     run_sql(s, "INSERT INTO artifact(run, role, path, sha256, bytes) VALUES (?, ?, ?, ?, ?)",

@@ -83,6 +83,11 @@ void store_final(store *s, int64_t run, const char *name, const char *split, dou
                  int64_t n);
 void store_layer_metric(store *s, int64_t run, int layer, const char *site, const char *name,
                         double value);
+/* What sensitivity tries, and what came of it at one place. score, stderr: NAN: NULL */
+void store_candidate(store *s, int64_t run, int candidate, const char *label, const char *scheme,
+                     const char *params, double nominal_bits);
+void store_sensitivity(store *s, int64_t run, int layer, const char *site, int candidate,
+                       const char *method, double score, double standard_error);
 void store_artifact(store *s, int64_t run, const char *role, const char *path, const char *sha256,
                     int64_t bytes);
 

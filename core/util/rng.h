@@ -17,6 +17,7 @@ typedef enum rng_stream {
     RNG_SHUFFLE = 2, /* order of an epoch: a = epoch         */
     RNG_SITE = 3,    /* a quantizer: a = site, b = step      */
     RNG_GLYPH = 4,   /* a sample of the embedded data set: a = sample */
+    RNG_TENSOR = 5,  /* an element of a random tensor: a = element    */
 } rng_stream;
 
 uint64_t rng_key(uint64_t seed, rng_stream stream, uint64_t a, uint64_t b);

@@ -289,11 +289,32 @@ static bool in_set(const char *glob, char c) {
     return hit;
 }
 
+/* Where a star or a pair of braces stands in one alternative of a pattern, and the part
+ * of the text that it matched. */
+typedef struct capture {
+    size_t begin, end; /* of the alternative in place of the braces; a star: of itself */
+    const char *from, *to;
+} capture;
+
+typedef struct captures {
+    capture all[STR_GLOB_CAPTURES];
+    int n;
+} captures;
+
+static void pass(captures *c, size_t at, const char *text) {
+    for (int i = 0; i < c->n; i++) {
+        if (c->all[i].begin == at) c->all[i].from = text;
+        if (c->all[i].end == at) c->all[i].to = text;
+    }
+}
+
 /* A pattern without braces against the whole text. Only the last '*' is tried again:
  * what an earlier one could take more, the last can take as well. */
-static bool match(const char *glob, const char *text) {
-    const char *stop = glob + strlen(glob), *star = NULL, *taken = NULL;
-    while (*text != '\0' || glob < stop) {
+static bool match(const char *glob, const char *text, captures *c) {
+    const char *start = glob, *stop = glob + strlen(glob), *star = NULL, *taken = NULL;
+    for (;;) {
+        pass(c, (size_t)(glob - start), text);
+        if (*text == '\0' && glob == stop) return true;
         if (glob < stop && *glob == '*') {
             star = ++glob, taken = text;
             continue;
@@ -308,25 +329,66 @@ static bool match(const char *glob, const char *text) {
             glob = star, text = ++taken;
         }
     }
-    return true;
 }
 
-/* The first pair of braces is replaced by each of its alternatives. */
-bool str_glob(const char *glob, const char *text) {
-    const char *open = glob, *stop = glob + strlen(glob);
-    while (open < stop && *open != '{') open = *open == '[' ? skip_set(open, stop) : open + 1;
-    if (open == stop) return match(glob, text);
+/* Adds a capture for each star from `at` to the next braces; where those open. */
+static const char *find_braces(const char *glob, size_t at, captures *c) {
+    const char *p = glob + at, *stop = glob + strlen(glob);
+    while (p < stop && *p != '{') {
+        size_t place_of_star = (size_t)(p - glob);
+        if (*p == '*' && c->n < STR_GLOB_CAPTURES)
+            c->all[c->n++] = (capture){.begin = place_of_star, .end = place_of_star + 1};
+        p = *p == '[' ? skip_set(p, stop) : p + 1;
+    }
+    return p;
+}
+
+/* The first pair of braces from `at` on is replaced by each of its alternatives. */
+static bool glob_from(const char *glob, size_t at, const char *text, captures *c) {
+    const char *open = find_braces(glob, at, c);
+    if (*open == '\0') return match(glob, text, c);
     const char *close = open;
     do close = end_of_alternative(close + 1);
     while (*close != '}');
+    const captures before = *c;
     bool hit = false;
     for (const char *from = open + 1; from <= close && !hit;) {
         const char *to = end_of_alternative(from);
-        char *one =
-            str_format("%.*s%.*s%s", (int)(open - glob), glob, (int)(to - from), from, close + 1);
-        hit = str_glob(one, text);
+        size_t begin = (size_t)(open - glob), end = begin + (size_t)(to - from);
+        char *one = str_format("%.*s%.*s%s", (int)begin, glob, (int)(to - from), from, close + 1);
+        *c = before;
+        if (c->n < STR_GLOB_CAPTURES) c->all[c->n++] = (capture){.begin = begin, .end = end};
+        hit = glob_from(one, end, text, c);
         free(one);
         from = to + 1;
     }
     return hit;
+}
+
+bool str_glob(const char *glob, const char *text) {
+    captures none = {.n = 0};
+    return glob_from(glob, 0, text, &none);
+}
+
+bool str_glob_captures(const char *glob, const char *text, str_span spans[STR_GLOB_CAPTURES]) {
+    captures c = {.n = 0};
+    bool hit = glob_from(glob, 0, text, &c);
+    for (int i = 0; i < STR_GLOB_CAPTURES; i++) {
+        bool matched = hit && i < c.n;
+        spans[i] = (str_span){matched ? c.all[i].from : text,
+                              matched ? (size_t)(c.all[i].to - c.all[i].from) : 0};
+    }
+    return hit;
+}
+
+int str_glob_captures_count(const char *glob) {
+    int n = 0;
+    for (const char *stop = glob + strlen(glob); glob < stop;) {
+        n += *glob == '*' || *glob == '{';
+        if (*glob == '{') do
+                glob = end_of_alternative(glob + 1);
+            while (*glob != '}');
+        glob = *glob == '[' ? skip_set(glob, stop) : glob + 1;
+    }
+    return n;
 }

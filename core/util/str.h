@@ -60,6 +60,15 @@ void str_duration(char out[32], double seconds);
  * glob must have passed str_glob_check(), which bounds the work: at most 1000 times
  * the length of the pattern times that of the text. */
 bool str_glob(const char *glob, const char *text);
+/* The same; for each `*` and `{}` of the glob, in its order, the part of the text that
+ * it matched, the first STR_GLOB_CAPTURES of them. A `*` inside of braces is theirs. */
+enum { STR_GLOB_CAPTURES = 16 };
+typedef struct str_span {
+    const char *s;
+    size_t n;
+} str_span;
+bool str_glob_captures(const char *glob, const char *text, str_span spans[STR_GLOB_CAPTURES]);
+int str_glob_captures_count(const char *glob);
 /* NULL if the glob is well formed, else what is wrong with it. */
 const char *str_glob_check(const char *glob);
 

@@ -99,6 +99,7 @@ only sqlite3.h core/store/
 only cblas.h core/nn/
 only yaml.h core/spec/
 only zlib.h core/io/
+only zip.h core/io/
 only jansson.h core/util/json.h
 
 while read -r file included; do

@@ -4,6 +4,7 @@
 
 #include "run/runner.h"
 #include "plan/study.h"
+#include "run/evaluate.h"
 #include "run/trainer.h"
 #include "util/hash.h"
 #include "util/mem.h"
@@ -74,7 +75,7 @@ static double trained(const char *text) {
         int64_t n;
         bad = trainer_step(&t, &loss, &n, &d);
     }
-    if (!bad) bad = trainer_evaluate(&t, &test, &accuracy, &loss, &d);
+    if (!bad) bad = evaluate(&t.m, &test, &accuracy, &loss, &d);
     assert_fine(&d);
     trainer_close(&t);
     dataset_free(&train);

@@ -1,5 +1,6 @@
 #include "support/support.h"
 
+#include <zip.h>
 #include <zlib.h>
 
 #include "io/idx.h"
@@ -176,6 +177,94 @@ Test(npy, every_truncation_is_refused, .init = setup, .fini = teardown) {
     size_t n = npy_bytes(bytes, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }\n",
                          data, sizeof data);
     for (size_t cut = 0; cut < n; cut++) refusal("t.npy", bytes, cut);
+}
+
+/* ---- NPZ ---- */
+
+/* Adds an array {v, v + 1} of that name. */
+static void zip_array(zip_t *z, const char *name, float v, int method) {
+    char bytes[256];
+    const float data[2] = {v, v + 1};
+    size_t n = npy_bytes(bytes, "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n", data,
+                         sizeof data);
+    char *own = malloc(n);
+    memcpy(own, bytes, n);
+    zip_int64_t i = zip_file_add(z, name, zip_source_buffer(z, own, n, 1), ZIP_FL_ENC_UTF_8);
+    cr_assert(i >= 0 && zip_set_file_compression(z, (zip_uint64_t)i, method, 0) == 0);
+}
+
+/* A stored and a deflated member; bytes: room for 2048. Returns the size. */
+static size_t npz_bytes(char *bytes, const char *first, const char *second) {
+    char *file = path_join(dir, "made.zip");
+    zip_t *z = zip_open(file, ZIP_CREATE | ZIP_TRUNCATE, NULL);
+    zip_array(z, first, 1, ZIP_CM_STORE);
+    zip_array(z, second, 3, ZIP_CM_DEFLATE);
+    cr_assert(zip_close(z) == 0);
+    FILE *f = fopen(file, "rb");
+    size_t n = fread(bytes, 1, 2048, f);
+    fclose(f);
+    free(file);
+    cr_assert(n > 0 && n < 2048);
+    return n;
+}
+
+/* Where `what` stands in the bytes, the k-th time from 0. */
+static char *find_bytes(char *bytes, size_t n, const char *what, int k) {
+    for (size_t i = 0; i + strlen(what) <= n; i++)
+        if (memcmp(bytes + i, what, strlen(what)) == 0 && k-- == 0) return bytes + i;
+    cr_assert_fail("no '%s'", what);
+    return NULL;
+}
+
+Test(npz, stored_and_deflated_members_are_tensors, .init = setup, .fini = teardown) {
+    char bytes[2048];
+    size_t n = npz_bytes(bytes, "0.weight.npy", "0.bias.npy");
+    diags d;
+    tensor_file f;
+    diags_init(&d);
+    cr_assert(tensor_file_open(&f, file_of("a.npz", bytes, n), &d) == OK);
+    cr_assert(f.n == 2 && strcmp(f.format, "npz") == 0);
+    cr_assert_str_eq(f.tensors[0].name, "0.weight");
+    cr_assert_str_eq(f.tensors[1].name, "0.bias");
+    for (int i = 0; i < 2; i++)
+        cr_assert(f.tensors[i].n == 2 && tensor_entry_value(&f.tensors[i], 0) == 1 + 2 * i &&
+                  tensor_entry_value(&f.tensors[i], 1) == 2 + 2 * i);
+    tensor_file_close(&f);
+    diags_fini(&d);
+}
+
+Test(npz, malformed_archives_are_refused, .init = setup, .fini = teardown) {
+    char bytes[2048];
+    size_t n = npz_bytes(bytes, "a.npy", "b.txt");
+    cr_assert(strstr(refusal("t.npz", bytes, n), "member 'b.txt': it is no .npy file"));
+    cr_assert(strstr(refusal("t.npz", "PK", 2), "not an NPZ file"));
+    n = npz_bytes(bytes, "a.npy", "b.npy");
+    find_bytes(bytes, n, "NUMPY", 0)[0] = 'M';
+    cr_assert(strstr(refusal("t.npz", bytes, n), "member 'a.npy'"), "the checksum is compared");
+}
+
+/* The directory (offset 24 of an entry: the size) and the member's own header (22)
+ * claim more than the data can hold: refused before memory is taken for it. */
+Test(npz, bombs_are_refused_by_what_they_claim, .init = setup, .fini = teardown) {
+    char bytes[2048];
+    const uint32_t huge = 0xfffffff0u;
+    for (int k = 0; k < 2; k++) {
+        size_t n = npz_bytes(bytes, "a.npy", "b.npy");
+        memcpy(find_bytes(bytes, n, "PK\x03\x04", k) + 22, &huge, 4);
+        memcpy(find_bytes(bytes, n, "PK\x01\x02", k) + 24, &huge, 4);
+        cr_assert(strstr(refusal("t.npz", bytes, n), "more than its data can hold"));
+    }
+    /* both members are the same data: names equal, so that only the sum tells */
+    size_t n = npz_bytes(bytes, "a.npy", "b.npy");
+    char *first = find_bytes(bytes, n, "PK\x01\x02", 0), *second = first + 46 + 5;
+    while (memcmp(second, "PK\x01\x02", 4) != 0) second++;
+    refusal("t.npz", (memcpy(second + 42, first + 42, 4), bytes), n);
+}
+
+Test(npz, every_truncation_is_refused, .init = setup, .fini = teardown) {
+    char bytes[2048];
+    size_t n = npz_bytes(bytes, "a.npy", "b.npy");
+    for (size_t cut = 0; cut < n; cut++) refusal("t.npz", bytes, cut);
 }
 
 /* ---- safetensors ---- */

@@ -135,6 +135,30 @@ Test(str, a_real_prints_as_the_shortest_text_that_reads_back) {
     }
 }
 
+static bool captured(const char *glob, const char *text, const char *expected) {
+    str_span spans[STR_GLOB_CAPTURES];
+    if (!str_glob_captures(glob, text, spans)) return false;
+    strbuf b = {0};
+    strbuf_add(&b, "");
+    for (int i = 0; i < str_glob_captures_count(glob); i++)
+        strbuf_addf(&b, "%s%.*s", i > 0 ? "|" : "", (int)spans[i].n, spans[i].s);
+    bool same = strcmp(b.s, expected) == 0;
+    if (!same) fprintf(stderr, "%s on %s: %s\n", glob, text, b.s);
+    strbuf_fini(&b);
+    return same;
+}
+
+Test(str, globs_say_what_each_star_and_brace_matched) {
+    cr_assert(captured("layers.*.weight", "layers.12.weight", "12"));
+    cr_assert(captured("*.{q,k}.*", "blk.0.k.weight", "blk.0|k|weight"));
+    cr_assert(captured("{a,ab}*", "abc", "a|bc"), "the first alternative that fits counts");
+    cr_assert(captured("{a,ab}c*", "abc", "ab|"));
+    cr_assert(captured("[*{]?{x*,y}", "{1x23", "x23"), "no captures in sets");
+    cr_assert(captured("[*{]?{x*,y}", "*1y", "y"));
+    cr_assert(captured("fc1", "fc1", ""));
+    cr_assert(!captured("fc*.bias", "fc1.weight", ""));
+}
+
 Test(str, globs_match_as_documented) {
     cr_assert(str_glob("fc*", "fc1") && str_glob("*", "") && str_glob("blk.*.q", "blk.10.q"));
     cr_assert(str_glob("blk.?.{q,k,v}", "blk.3.k") && !str_glob("blk.?.{q,k,v}", "blk.3.o"));
