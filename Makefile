@@ -9,7 +9,7 @@ Q := $(if $(V),,@)    # `make V=1` shows the commands
 # One reason for each is in README.md.
 PKGS := yaml-0.1 sqlite3 openblas zlib libzip jansson
 DEPS := gcc g++ make pkg-config libyaml-dev libsqlite3-dev libopenblas-pthread-dev zlib1g-dev \
-	libzip-dev libjansson-dev libcriterion-dev clang-format $(if $(findstring clang,$(CC)),clang libomp-dev)
+	libzip-dev libjansson-dev libcriterion-dev gnuplot-nox clang-format $(if $(findstring clang,$(CC)),clang libomp-dev)
 
 # No contraction to FMA and never -ffast-math: a result must not depend on what the
 # compiler likes (core/simd/README.md). Nobody reads the errno of sqrt().

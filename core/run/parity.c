@@ -15,6 +15,9 @@
 #include "util/process.h"
 #include "util/str.h"
 
+/* A day: the other takes as long as our own evaluation did. */
+enum { PATIENCE_SECONDS = 86400 };
+
 /* ---- asking ---- */
 
 /* A YAML text in quotes. */
@@ -45,10 +48,10 @@ static char *data_keys(const data_source *s, int64_t limit) {
 }
 
 static status ask(const parity_job *j, int64_t samples, const char *predictions, diags *d,
-                  process_result *r) {
+                  process_end *r) {
     char threads[16], *keys = data_keys(j->test, samples);
     snprintf(threads, sizeof threads, "%d", parallel_threads());
-    const char *const argv[] = {"quantbench",
+    const char *const argv[] = {"/proc/self/exe",
                                 "eval",
                                 "--json",
                                 "--quiet",
@@ -63,7 +66,7 @@ static status ask(const parity_job *j, int64_t samples, const char *predictions,
                                 "--",
                                 j->packed,
                                 NULL};
-    status bad = process_run("/proc/self/exe", argv, d, r);
+    status bad = process_run(&(process){.argv = argv, .timeout = PATIENCE_SECONDS}, d, r);
     free(keys);
     return bad;
 }
@@ -75,12 +78,13 @@ static char *first_line(const char *text) {
     return mem_strndup(text, strcspn(text, "\n"));
 }
 
-static status check_end(const process_result *r, diags *d) {
+static status check_end(const process_end *r, diags *d) {
     if (r->exit == 0) return OK;
     if (interrupt_seen()) return diag_error(d, ERR_INTERRUPTED, "interrupted in the parity check");
-    if (r->signal != 0)
-        return diag_error(d, ERR_PEER, "the process of the parity check was ended by signal %d",
-                          r->signal);
+    if (r->timed_out || r->exit > 128)
+        return diag_error(d, ERR_PEER, "the process of the parity check was ended by %s %d",
+                          r->timed_out ? "us after seconds:" : "signal",
+                          r->timed_out ? PATIENCE_SECONDS : r->exit - 128);
     char *why = first_line(r->err);
     diag_error(d, ERR_FAILED, "parity: the packed model cannot be evaluated: %s (exit %d)", why,
                r->exit);
@@ -107,7 +111,7 @@ static status count_differences(const parity_job *j, const char *predictions, pa
     return bad;
 }
 
-static status compare(const parity_job *j, const process_result *r, const char *predictions,
+static status compare(const parity_job *j, const process_end *r, const char *predictions,
                       parity_result *out, diags *d) {
     char own[HASH_HEX], own_logits[HASH_HEX];
     json_t *o = json_loads(r->out, 0, NULL);
@@ -123,7 +127,7 @@ static status compare(const parity_job *j, const process_result *r, const char *
 }
 
 status parity_measure(const parity_job *j, parity_result *out, diags *d) {
-    process_result r;
+    process_end r;
     int64_t all = j->own->n;
     *out = (parity_result){.samples = j->samples > 0 && j->samples < all ? j->samples : all};
     char *predictions = path_join(j->dir, "parity.npy");
@@ -131,7 +135,7 @@ status parity_measure(const parity_job *j, parity_result *out, diags *d) {
     if (!bad) {
         bad = check_end(&r, d);
         if (!bad) bad = compare(j, &r, predictions, out, d);
-        process_free(&r);
+        process_end_free(&r);
     }
     unlink(predictions);
     free(predictions);

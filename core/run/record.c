@@ -69,7 +69,8 @@ static status save_packed(record *r, const run_job *j, model *m, const evaluatio
 }
 
 status record_open(record *r, const run_job *j, model *m, const evaluation *own, diags *d) {
-    *r = (record){.measured = mem_calloc((size_t)m->n_layers, sizeof *r->measured)};
+    *r = (record){.measured = mem_calloc((size_t)m->n_layers, sizeof *r->measured),
+                  .histograms = mem_calloc((size_t)m->n_layers, sizeof *r->histograms)};
     status bad = OK;
     for (int i = 0; i < m->n_layers && !bad; i++) {
         const model_layer *l = &m->layers[i];
@@ -80,6 +81,7 @@ status record_open(record *r, const run_job *j, model *m, const evaluation *own,
                                  &r->measured[i]);
         else
             r->measured[i].packed_bytes = n * 4;
+        if (!bad) bad = histogram_weights(l, d, &r->histograms[i]);
         r->weights += n, r->packed_bytes += r->measured[i].packed_bytes;
     }
     if (!bad) bad = save_weights(r, j, m, d);
@@ -92,6 +94,7 @@ status record_verdict(const record *r, const run_job *j, diags *d) {
 
 void record_close(record *r) {
     free(r->measured);
+    free(r->histograms);
     *r = (record){0};
 }
 
@@ -157,6 +160,7 @@ void record_rows(const record *r, const run_job *j) {
         if (pl->weights.scheme != NULL)
             record_quantizer(j, i, "weight", pl, &pl->weights, &r->measured[i]);
         if (pl->input.scheme != NULL) record_quantizer(j, i, "input", pl, &pl->input, NULL);
+        histogram_record(j->s, j->run, i, j->p->steps, &r->histograms[i]);
     }
     record_size(j, r->weights, r->packed_bytes);
     char *path = path_join(j->rel, "weights.safetensors");

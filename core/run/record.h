@@ -6,11 +6,13 @@
 #define RUN_RECORD_H
 
 #include "quant/metrics.h"
+#include "run/histogram.h"
 #include "run/job.h"
 #include "run/parity.h"
 
 typedef struct record {
     tensor_metrics *measured;      /* of each layer; zeroed where its weights are float */
+    weight_histogram *histograms;  /* of each layer */
     int64_t weights, packed_bytes; /* of the whole model */
     char sha256[HASH_HEX];         /* of the weights file */
     int64_t bytes;

@@ -244,7 +244,7 @@ CREATE TABLE histogram(
   lo REAL NOT NULL,
   hi REAL NOT NULL,
   counts BLOB NOT NULL,                       -- little-endian uint64, equal bins of [lo, hi]
-  levels BLOB,                                -- little-endian float32
+  levels BLOB,                                -- little-endian float32, where all groups share them
   PRIMARY KEY (run, layer, site, what, step),
   FOREIGN KEY (run, layer) REFERENCES layer(run, idx) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;

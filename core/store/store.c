@@ -70,11 +70,22 @@ static sqlite3_stmt *prepare(store *s, const char *sql) {
     return stmt;
 }
 
-/* i int64_t, d double (NULL if not finite), t text (NULL if NULL) */
+/* What a b of types stands for. */
+typedef struct blob_arg {
+    const void *data; /* NULL: NULL */
+    size_t bytes;
+} blob_arg;
+
+/* i int64_t, d double (NULL if not finite), t text (NULL if NULL), b const blob_arg * */
 static void bind(sqlite3_stmt *stmt, const char *types, va_list ap) {
     for (int i = 1; *types != '\0'; types++, i++) {
         double v;
+        const blob_arg *b;
         switch (*types) {
+        case 'b':
+            b = va_arg(ap, const blob_arg *);
+            sqlite3_bind_blob64(stmt, i, b->data, b->bytes, SQLITE_STATIC);
+            break;
         case 'i': sqlite3_bind_int64(stmt, i, va_arg(ap, int64_t)); break;
         case 't': sqlite3_bind_text(stmt, i, va_arg(ap, const char *), -1, SQLITE_STATIC); break;
         default:
@@ -510,6 +521,63 @@ void store_artifact(store *s, int64_t run, const char *role, const char *path, c
                     int64_t bytes) {
     run_sql(s, "INSERT INTO artifact(run, role, path, sha256, bytes) VALUES (?, ?, ?, ?, ?)",
             "ittti", run, role, path, sha256, bytes);
+}
+
+/* ---- arrays of numbers: little-endian, whatever the machine ---- */
+
+static uint8_t *to_little(const void *values, int n, int width) {
+    uint8_t *out = mem_calloc((size_t)n + 1, (size_t)width);
+    for (int i = 0; i < n; i++) {
+        uint64_t bits = 0;
+        uint32_t narrow;
+        if (width == 8) {
+            bits = ((const uint64_t *)values)[i];
+        } else {
+            memcpy(&narrow, (const float *)values + i, sizeof narrow);
+            bits = narrow;
+        }
+        for (int k = 0; k < width; k++) out[i * width + k] = (uint8_t)(bits >> (8 * k));
+    }
+    return out;
+}
+
+static uint64_t from_little(const uint8_t *bytes, int width) {
+    uint64_t bits = 0;
+    for (int k = 0; k < width; k++) bits |= (uint64_t)bytes[k] << (8 * k);
+    return bits;
+}
+
+int store_counts(const store_rows *r, int column, uint64_t **out) {
+    int bytes;
+    const uint8_t *data = store_blob(r, column, &bytes);
+    int n = bytes / 8;
+    *out = mem_calloc((size_t)n + 1, sizeof **out);
+    for (int i = 0; i < n; i++) (*out)[i] = from_little(data + (size_t)i * 8, 8);
+    return n;
+}
+
+int store_floats(const store_rows *r, int column, float **out) {
+    int bytes;
+    const uint8_t *data = store_blob(r, column, &bytes);
+    int n = bytes / 4;
+    *out = mem_calloc((size_t)n + 1, sizeof **out);
+    for (int i = 0; i < n; i++) {
+        uint32_t bits = (uint32_t)from_little(data + (size_t)i * 4, 4);
+        memcpy(*out + i, &bits, sizeof bits);
+    }
+    return n;
+}
+
+void store_histogram(store *s, int64_t run, int layer, const store_histogram_row *h) {
+    uint8_t *counts = to_little(h->counts, h->n, 8);
+    uint8_t *levels = h->levels != NULL ? to_little(h->levels, h->n_levels, 4) : NULL;
+    const blob_arg c = {counts, (size_t)h->n * 8}, l = {levels, (size_t)h->n_levels * 4};
+    run_sql(s,
+            "INSERT INTO histogram(run, layer, site, what, step, lo, hi, counts, levels)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "iittiddbb", run, (int64_t)layer, h->site, h->what, h->step, h->lo, h->hi, &c, &l);
+    free(counts);
+    free(levels);
 }
 
 status store_flush(store *s, diags *d) {

@@ -91,6 +91,19 @@ void store_sensitivity(store *s, int64_t run, int layer, const char *site, int c
 void store_artifact(store *s, int64_t run, const char *role, const char *path, const char *sha256,
                     int64_t bytes);
 
+/* A histogram of the values of a place: n equal bins of [lo, hi]. */
+typedef struct store_histogram_row {
+    const char *site, *what; /* what: before, after, error */
+    int64_t step;
+    double lo, hi;
+    const uint64_t *counts;
+    int n;
+    const float *levels; /* the decoded levels of the quantizer, ascending; may be NULL */
+    int n_levels;
+} store_histogram_row;
+
+void store_histogram(store *s, int64_t run, int layer, const store_histogram_row *h);
+
 /* A point of a time series, outside of transactions. layer -1: the model. name
  * and split are borrowed until it is written. */
 status store_metric(store *s, int64_t run, int layer, int64_t step, double epoch, const char *name,
@@ -134,6 +147,10 @@ int store_columns(const store_rows *r);
 const char *store_column(const store_rows *r, int column); /* its name */
 store_type store_type_of(const store_rows *r, int column);
 const unsigned char *store_blob(const store_rows *r, int column, int *bytes);
+
+/* The numbers of a histogram's columns counts and levels; free(*out). Returns how many. */
+int store_counts(const store_rows *r, int column, uint64_t **out);
+int store_floats(const store_rows *r, int column, float **out);
 
 /* The first error of any call so far; OK if there was none. */
 status store_status(store *s, diags *d);

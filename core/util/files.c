@@ -180,6 +180,16 @@ status file_out_commit(file_out *f, diags *d) {
     return bad;
 }
 
+status file_write(const char *path, const void *data, size_t n, diags *d) {
+    file_out f;
+    status bad = file_out_open(&f, path, d);
+    if (bad) return bad;
+    bad = file_out_add(&f, data, n, d);
+    if (!bad) return file_out_commit(&f, d);
+    file_out_abort(&f);
+    return bad;
+}
+
 bool file_exists(const char *path) {
     struct stat s;
     return stat(path, &s) == 0;

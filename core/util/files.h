@@ -29,6 +29,9 @@ status file_out_add(file_out *f, const void *data, size_t n, diags *d);
 status file_out_commit(file_out *f, diags *d); /* closes, also on failure */
 void file_out_abort(file_out *f);
 
+/* The same for what is whole in memory. */
+status file_write(const char *path, const void *data, size_t n, diags *d);
+
 bool file_exists(const char *path);
 bool dir_exists(const char *path);
 /* Creates the folder and its parents. */

@@ -3,79 +3,138 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "util/clock.h"
+#include "util/files.h"
+#include "util/mem.h"
 #include "util/str.h"
 
-/* Adds what stands in the pipe; false at its end. */
-static bool drain(int fd, strbuf *b) {
-    char block[4096];
-    ssize_t n = read(fd, block, sizeof block);
-    if (n > 0) strbuf_addn(b, block, (size_t)n);
-    return n > 0 || (n < 0 && errno == EINTR);
+enum { OUTPUT_MAX = 8 << 20 };
+
+extern char **environ;
+
+char *process_find(const char *name) {
+    if (strchr(name, '/') != NULL) return access(name, X_OK) == 0 ? mem_strdup(name) : NULL;
+    const char *path = getenv("PATH");
+    if (path == NULL || *path == '\0') path = "/usr/local/bin:/usr/bin:/bin";
+    for (size_t n; *path != '\0'; path += n + (path[n] == ':')) {
+        n = strcspn(path, ":");
+        if (*path != '/') continue; /* the current folder holds data, not programs */
+        char *dir = mem_strndup(path, n), *file = path_join(dir, name);
+        bool found = access(file, X_OK) == 0 && !dir_exists(file);
+        free(dir);
+        if (found) return file;
+        free(file);
+    }
+    return NULL;
 }
 
-/* Both pipes in turn, so that neither fills up. */
-static void collect(int out_fd, int err_fd, strbuf *out, strbuf *err) {
-    struct pollfd fds[] = {{.fd = out_fd, .events = POLLIN}, {.fd = err_fd, .events = POLLIN}};
-    strbuf *to[] = {out, err};
+/* Ours with LC_ALL=C in front; the strings are borrowed. */
+static char **make_environment(void) {
+    size_t n = 0, at = 0;
+    while (environ[n] != NULL) n++;
+    char **e = mem_calloc(n + 2, sizeof *e);
+    static char locale[] = "LC_ALL=C";
+    e[at++] = locale;
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(environ[i], "LC_ALL=", 7) != 0) e[at++] = environ[i];
+    return e;
+}
+
+/* After fork() of a program with threads: async-signal-safe calls only. */
+static void become(const char *file, const process *p, char **environment, int pipes[2][2]) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* it ends with us */
+    int nothing = open("/dev/null", O_RDONLY);
+    bool fine = nothing >= 0 && dup2(nothing, 0) >= 0 && dup2(pipes[0][1], 1) >= 0 &&
+                dup2(pipes[1][1], 2) >= 0 && (p->dir == NULL || chdir(p->dir) == 0);
+    close_range(3, ~0u, 0);
+    if (fine) execve(file, (char *const *)(uintptr_t)p->argv, environment);
+    _exit(127);
+}
+
+/* Reads both pipes to their ends; false when the time is over first. */
+static bool collect(const int from[2], strbuf out[2], double until) {
+    struct pollfd fds[2] = {{from[0], POLLIN, 0}, {from[1], POLLIN, 0}};
+    char block[1 << 14];
     while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-        if (poll(fds, 2, -1) < 0 && errno != EINTR) return;
-        for (int i = 0; i < 2; i++)
-            if (fds[i].fd >= 0 && fds[i].revents != 0 && !drain(fds[i].fd, to[i])) fds[i].fd = -1;
+        double left = until - clock_seconds();
+        if (left <= 0) return false;
+        if (poll(fds, 2, (int)(left * 1000) + 1) < 0 && errno != EINTR) return false;
+        for (int i = 0; i < 2; i++) {
+            if (fds[i].fd < 0 || fds[i].revents == 0) continue;
+            ssize_t got = read(fds[i].fd, block, sizeof block);
+            if (got < 0 && errno == EINTR) continue;
+            if (got <= 0) fds[i].fd = -1;
+            size_t room = OUTPUT_MAX - out[i].len;
+            if (got > 0) strbuf_addn(&out[i], block, (size_t)got < room ? (size_t)got : room);
+        }
+    }
+    return true;
+}
+
+/* The pipes are closed, but the program may still live: waits until the time is over. */
+static bool await(pid_t pid, double until, int *how) {
+    for (;;) {
+        pid_t got = waitpid(pid, how, WNOHANG);
+        if (got == pid) return true;
+        if (got < 0 && errno != EINTR) return true;
+        if (clock_seconds() > until) return false;
+        usleep(2000);
     }
 }
 
-static int spawn(const char *path, const char *const *argv, int out_fd, int err_fd, pid_t *pid) {
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, err_fd, STDERR_FILENO);
-    int error = posix_spawn(pid, path, &actions, NULL, (char *const *)(uintptr_t)argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    return error;
+static void supervise(pid_t pid, const int from[2], const process *p, process_end *end) {
+    double until = clock_seconds() + p->timeout;
+    strbuf out[2] = {{0}, {0}};
+    int how = 0;
+    strbuf_add(&out[0], "");
+    strbuf_add(&out[1], "");
+    end->timed_out = !collect(from, out, until) || !await(pid, until, &how);
+    if (end->timed_out) {
+        kill(pid, SIGKILL);
+        while (waitpid(pid, &how, 0) < 0 && errno == EINTR) continue;
+    }
+    end->exit = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
+    end->out = out[0].s;
+    end->err = out[1].s;
 }
 
-static void wait_for(pid_t pid, process_result *r) {
-    int st = 0;
-    while (waitpid(pid, &st, 0) < 0 && errno == EINTR) {
+status process_run(const process *p, diags *d, process_end *end) {
+    *end = (process_end){0};
+    int pipes[2][2];
+    char *file = process_find(p->argv[0]);
+    if (file == NULL) return diag_error(d, ERR_RESOURCE, "there is no program '%s'", p->argv[0]);
+    if (pipe2(pipes[0], O_CLOEXEC) != 0) {
+        free(file);
+        return diag_error(d, ERR_RESOURCE, "no pipe: %s", strerror(errno));
     }
-    r->exit = WIFEXITED(st) ? WEXITSTATUS(st) : -1;
-    r->signal = WIFSIGNALED(st) ? WTERMSIG(st) : 0;
+    status bad = OK;
+    if (pipe2(pipes[1], O_CLOEXEC) != 0) {
+        bad = diag_error(d, ERR_RESOURCE, "no pipe: %s", strerror(errno));
+        close(pipes[0][0]), close(pipes[0][1]);
+        free(file);
+        return bad;
+    }
+    char **environment = make_environment();
+    pid_t pid = fork();
+    if (pid == 0) become(file, p, environment, pipes);
+    if (pid < 0) bad = diag_error(d, ERR_RESOURCE, "%s: %s", file, strerror(errno));
+    close(pipes[0][1]), close(pipes[1][1]);
+    if (!bad) supervise(pid, (const int[2]){pipes[0][0], pipes[1][0]}, p, end);
+    close(pipes[0][0]), close(pipes[1][0]);
+    free(environment);
+    free(file);
+    return bad;
 }
 
-status process_run(const char *path, const char *const *argv, diags *d, process_result *r) {
-    int out[2], err[2];
-    pid_t pid;
-    *r = (process_result){.exit = -1};
-    if (pipe2(out, O_CLOEXEC) != 0)
-        return diag_error(d, ERR_RESOURCE, "no pipe to %s: %s", path, strerror(errno));
-    if (pipe2(err, O_CLOEXEC) != 0) {
-        diag_error(d, ERR_RESOURCE, "no pipe to %s: %s", path, strerror(errno));
-        close(out[0]), close(out[1]);
-        return ERR_RESOURCE;
-    }
-    int error = spawn(path, argv, out[1], err[1], &pid);
-    close(out[1]), close(err[1]);
-    if (error == 0) {
-        strbuf said = {0}, wrong = {0};
-        strbuf_add(&said, ""), strbuf_add(&wrong, "");
-        collect(out[0], err[0], &said, &wrong);
-        wait_for(pid, r);
-        r->out = said.s, r->err = wrong.s;
-    }
-    close(out[0]), close(err[0]);
-    if (error == 0) return OK;
-    return diag_error(d, ERR_RESOURCE, "%s cannot be started: %s", path, strerror(error));
-}
-
-void process_free(process_result *r) {
-    free(r->out);
-    free(r->err);
-    *r = (process_result){0};
+void process_end_free(process_end *end) {
+    free(end->out);
+    free(end->err);
+    *end = (process_end){0};
 }

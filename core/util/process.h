@@ -1,21 +1,33 @@
 /*
- * util/process.h - another program, started without a shell and waited for.
+ * util/process.h - another program: no shell between, its words as a list, what it
+ * prints in memory, an end that is certain.
  */
 #ifndef UTIL_PROCESS_H
 #define UTIL_PROCESS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "util/err.h"
 
-typedef struct process_result {
-    int exit;   /* its exit code, or -1 if a signal ended it */
-    int signal; /* that signal, or 0 */
-    char *out, *err;
-} process_result;
+typedef struct process {
+    const char *const *argv; /* argv[0]: a name that is looked up in PATH, or a path; NULL ends */
+    const char *dir;         /* where it runs; NULL: here */
+    double timeout;          /* seconds, then it is killed */
+} process;
 
-/* Starts the program at `path` with argv (NULL-terminated, argv[0] its name), our
- * environment and no input, and collects what it prints. ERR_RESOURCE if it cannot be
- * started; how it ended is in *r: process_free(). */
-status process_run(const char *path, const char *const *argv, diags *d, process_result *r);
-void process_free(process_result *r);
+typedef struct process_end {
+    int exit; /* its exit code; 128 + signal if one ended it */
+    bool timed_out;
+    char *out, *err; /* what it printed, the first 8 MiB of each; process_end_free() */
+} process_end;
+
+/* The program's file by PATH (never the current folder); NULL if there is none. free() */
+char *process_find(const char *name);
+
+/* Runs it to its end with an empty standard input, LC_ALL=C and none of our open
+ * files. OK: it ran, see *end. ERR_RESOURCE: it is not there or cannot be started. */
+status process_run(const process *p, diags *d, process_end *end);
+void process_end_free(process_end *end);
 
 #endif

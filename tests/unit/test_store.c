@@ -186,6 +186,46 @@ Test(store, points_arrive_in_batches_and_at_the_end) {
     close_all(&f);
 }
 
+Test(store, a_histogram_comes_back_as_it_went_in_and_is_little_endian) {
+    fixture f = open_new();
+    int64_t run = add_run(f.s, "a", 1, 0.5, 4, &f.d);
+    const uint64_t counts[] = {3, 0, 0x0102030405060708};
+    const float levels[] = {-0.25f, 0.5f};
+    store_begin(f.s);
+    store_histogram(f.s, run, 0,
+                    &(store_histogram_row){.site = "weight",
+                                           .what = "after",
+                                           .step = 7,
+                                           .lo = -1,
+                                           .hi = 2,
+                                           .counts = counts,
+                                           .n = 3,
+                                           .levels = levels,
+                                           .n_levels = 2});
+    store_histogram(f.s, run, 0,
+                    &(store_histogram_row){.site = "weight",
+                                           .what = "before",
+                                           .step = 7,
+                                           .lo = -1,
+                                           .hi = 2,
+                                           .counts = counts,
+                                           .n = 3});
+    cr_assert(store_commit(f.s, &f.d) == OK);
+    store_rows *r =
+        store_select(f.s, "SELECT counts, levels, hex(counts) FROM histogram ORDER BY what", "");
+    uint64_t *c;
+    float *l;
+    cr_assert(store_next(r) && store_counts(r, 0, &c) == 3 && store_floats(r, 1, &l) == 2);
+    cr_assert(memcmp(c, counts, sizeof counts) == 0 && memcmp(l, levels, sizeof levels) == 0);
+    cr_assert_str_eq(store_text(r, 2), "030000000000000000000000000000000807060504030201");
+    free(c);
+    free(l);
+    cr_assert(store_next(r) && store_is_null(r, 1) && store_floats(r, 1, &l) == 0);
+    free(l);
+    store_rows_end(r);
+    close_all(&f);
+}
+
 Test(store, a_failed_transaction_leaves_nothing_and_says_why) {
     fixture f = open_new();
     store_begin(f.s);

@@ -1,0 +1,63 @@
+/*
+ * report/selection.h - what a plot or report is about: configurations, each with
+ * its seeds and its float twin.
+ *
+ * Numbers are those of the views v_done and v_compare_baseline: of each
+ * configuration and seed the newest done run that is no replica.
+ */
+#ifndef REPORT_SELECTION_H
+#define REPORT_SELECTION_H
+
+#include "store/store.h"
+#include "util/str.h"
+
+/* Several numbers; those that are not finite do not count. */
+typedef struct stat {
+    int n;
+    double mean, sd, min, max; /* NAN without numbers; sd also with one */
+} stat;
+
+stat stat_of(const double *values, int n);
+
+typedef struct report_seed {
+    int64_t run, seed;
+    char uid[STORE_UID];
+    double accuracy, loss, bits; /* NAN: none; accuracy of test, a fraction */
+    double delta;                /* accuracy less that of the twin of this seed; NAN: no twin */
+    double seconds;
+} report_seed;
+
+typedef struct report_config {
+    char *config_key, *baseline_key; /* the second NULL: no twin is known */
+    char *label;                     /* no two alike in a selection */
+    char *experiment;
+    bool is_baseline;
+    int position; /* in the order of the sweep, or of the first runs */
+    int twin;     /* its twin among the configurations, -1: none */
+    report_seed *seeds;
+    int n_seeds;
+    stat accuracy, loss, bits, delta;
+} report_config;
+
+typedef struct selection {
+    char *title;    /* name of the experiment */
+    int64_t sweep;  /* 0: not one sweep */
+    int64_t newest; /* the newest of its runs */
+    int64_t chosen; /* the run that was named; 0: none */
+    report_config *configs;
+    int n;
+} selection;
+
+/* selector: the name of an experiment (the sweep of it that was started last, or all that
+ * is done of it) or a run (@last, a uid or its beginning): its repeats and their twin.
+ * NULL: what was worked on last, a sweep or a run. ERR_STORE if there is nothing that is done.
+ * selection_free() always. */
+status selection_find(store *s, const char *selector, diags *d, selection *out);
+/* The configurations of these runs (-1 left out) and their twins. */
+status selection_of_runs(store *s, const int64_t *runs, int n, diags *d, selection *out);
+void selection_free(selection *sel);
+
+/* The query behind the numbers, for readers. */
+extern const char selection_sql[];
+
+#endif
