@@ -89,11 +89,16 @@ $(BUILD)/tests/%.o: tests/%.c
 deps:    ## install what is missing (Debian, Ubuntu)
 	@sh tests/tools/deps.sh $(DEPS)
 
-demo: deps    ## build, train a float and a bitnet158 network on the embedded digits, print the table
+demo: deps    ## build, run experiments/demo.yaml, print its verdict and the three files to open
 	@$(MAKE) --no-print-directory all
-	$(BUILD)/quantbench run experiments/glyphs_float.yaml
-	$(BUILD)/quantbench run experiments/glyphs_bitnet158.yaml
-	$(BUILD)/quantbench ls
+	@start=$$(date +%s) && \
+	$(BUILD)/quantbench run experiments/demo.yaml --db results/quantbench.db && \
+	$(BUILD)/quantbench plot pareto demo --db results/quantbench.db -o results/demo-pareto.svg >/dev/null && \
+	echo && $(BUILD)/quantbench report demo --db results/quantbench.db -o results/demo.html && \
+	printf '\nresults/demo.html         the report: opens offline in any browser\n%s\n%s\n%s\n' \
+		'results/demo-pareto.svg   accuracy against effective bits' \
+		'results/quantbench.db     every number, for any SQLite tool' \
+		"the demo took $$(($$(date +%s) - start)) s"
 
 test: deps    ## everything that a commit must pass; the last line is the count
 	@$(MAKE) --no-print-directory all $(TESTS) $(FIXTURES)
