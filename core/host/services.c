@@ -61,9 +61,38 @@ static void service_sum_sq(const float *x, int64_t groups, int64_t n, double *ou
     sum_spread(simd_kernels()->sum_sq, x, groups, n, out);
 }
 
+typedef struct above_job {
+    const float *x, *t;
+    int64_t n, blocks;
+    double *part;     /* [groups][blocks] */
+    int64_t *counted; /* the same */
+} above_job;
+
+static void above_block(int64_t i, void *arg) {
+    const above_job *j = arg;
+    int64_t g = i / j->blocks, at = i % j->blocks * KERNEL_BLOCK;
+    int64_t n = j->n - at < KERNEL_BLOCK ? j->n - at : KERNEL_BLOCK;
+    simd_kernels()->sum_abs_above(j->x + g * j->n + at, 1, n, &j->t[g], &j->part[i],
+                                  &j->counted[i]);
+}
+
 static void service_sum_abs_above(const float *x, int64_t groups, int64_t n, const float *t,
                                   double *sum, int64_t *count) {
-    simd_kernels()->sum_abs_above(x, groups, n, t, sum, count);
+    if (groups * n < SPREAD_FROM) {
+        simd_kernels()->sum_abs_above(x, groups, n, t, sum, count);
+        return;
+    }
+    above_job j = {.x = x, .t = t, .n = n, .blocks = blocks_of(n)};
+    j.part = mem_calloc((size_t)(groups * j.blocks), sizeof *j.part);
+    j.counted = mem_calloc((size_t)(groups * j.blocks), sizeof *j.counted);
+    parallel_for(groups * j.blocks, above_block, &j);
+    for (int64_t g = 0; g < groups; g++) {
+        sum[g] = 0, count[g] = 0;
+        for (int64_t b = 0; b < j.blocks; b++)
+            sum[g] += j.part[g * j.blocks + b], count[g] += j.counted[g * j.blocks + b];
+    }
+    free(j.part);
+    free(j.counted);
 }
 
 /* ---- extremes: of blocks, then of the blocks' extremes ---- */

@@ -107,13 +107,25 @@ static void scalar_minmax(const float *x, int64_t groups, int64_t n, float *lo, 
     }
 }
 
+/* Stretch by stretch, what is not above t is taken for 0: loops that a compiler can
+ * vectorize, with the additions of each lane in their order. */
 static double block_sum_abs_above(const float *x, int64_t n, float t, int64_t *count) {
+    enum { STRETCH = 64 * LANES };
     double lane[LANES] = {0};
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int j = 0; j < LANES; j++) lane[j] += fabsf(x[i + j]) > t ? fabs((double)x[i + j]) : 0;
-    for (int j = 0; i + j < n; j++) lane[j] += fabsf(x[i + j]) > t ? fabs((double)x[i + j]) : 0;
-    for (i = 0; i < n; i++) *count += fabsf(x[i]) > t;
+    float a[STRETCH];
+    for (int64_t at = 0; at < n; at += STRETCH) {
+        int64_t here = n - at < STRETCH ? n - at : STRETCH, i = 0;
+        int32_t above = 0;
+        for (int64_t k = 0; k < here; k++) {
+            float v = fabsf(x[at + k]);
+            a[k] = v > t ? v : 0;
+            above += v > t;
+        }
+        *count += above;
+        for (; i + LANES <= here; i += LANES)
+            for (int j = 0; j < LANES; j++) lane[j] += (double)a[i + j];
+        for (int j = 0; i + j < here; j++) lane[j] += (double)a[i + j];
+    }
     return fold(lane);
 }
 
@@ -341,19 +353,41 @@ static void scalar_decode_affine(const uint8_t *code, int64_t n, const affine *a
     for (int64_t i = 0; i < n; i++) y[i] = (a->lo + (float)code[i]) * a->scale + a->offset;
 }
 
-static void scalar_encode_steps(const float *x, int64_t n, float inv, float offset,
-                                const float *steps, int32_t n_steps, uint8_t *code) {
+/* How many steps are not above v: by counting where they are few, since a search that
+ * the processor cannot foresee costs more. Steps ascend, so both give the same. */
+static void count_steps(const float *v, int64_t n, const float *steps, int32_t n_steps,
+                        uint8_t *code) {
+    memset(code, 0, (size_t)n);
+    for (int32_t s = 0; s < n_steps; s++)
+        for (int64_t i = 0; i < n; i++) code[i] = (uint8_t)(code[i] + (steps[s] <= v[i]));
+}
+
+static void find_steps(const float *v, int64_t n, const float *steps, int32_t n_steps,
+                       uint8_t *code) {
     for (int64_t i = 0; i < n; i++) {
-        float v = (x[i] - offset) * inv;
         int32_t lo = 0, hi = n_steps; /* steps below lo are <= v, steps from hi on are > v */
         while (lo < hi) {
             int32_t mid = (lo + hi) / 2;
-            if (steps[mid] <= v)
+            if (steps[mid] <= v[i])
                 lo = mid + 1;
             else
                 hi = mid;
         }
         code[i] = (uint8_t)lo;
+    }
+}
+
+static void scalar_encode_steps(const float *x, int64_t n, float inv, float offset,
+                                const float *steps, int32_t n_steps, uint8_t *code) {
+    enum { STRETCH = 256, FEW = 32 };
+    float v[STRETCH];
+    for (int64_t at = 0; at < n; at += STRETCH) {
+        int64_t here = n - at < STRETCH ? n - at : STRETCH;
+        for (int64_t i = 0; i < here; i++) v[i] = (x[at + i] - offset) * inv;
+        if (n_steps <= FEW)
+            count_steps(v, here, steps, n_steps, code + at);
+        else
+            find_steps(v, here, steps, n_steps, code + at);
     }
 }
 
