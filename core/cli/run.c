@@ -32,6 +32,14 @@ static status report_details(store *s, const study *t, const int64_t *rows, diag
     return bad;
 }
 
+static status report_runs(store *s, const study *t, const int64_t *rows, rows_format f, diags *d) {
+    const char **labels = mem_calloc((size_t)t->n_runs + 1, sizeof *labels);
+    for (int i = 0; i < t->n_runs; i++) labels[i] = t->points[t->runs[i].point].label;
+    status bad = report_results(s, rows, labels, t->n_runs, f, stdout, d);
+    free(labels);
+    return bad;
+}
+
 static status run_study(const cli_args *a, const study *t) {
     char *path;
     store *s = NULL;
@@ -40,8 +48,7 @@ static status run_study(const cli_args *a, const study *t) {
     if (!bad) bad = store_open(path, false, a->d, &s);
     if (!bad) {
         bad = runner_run(t, s, cli_has(a, "--again"), a->d, &rows);
-        status shown = report_results(s, rows, t->n_runs,
-                                      cli_has(a, "--json") ? ROWS_JSON : ROWS_TABLE, stdout, a->d);
+        status shown = report_runs(s, t, rows, cli_has(a, "--json") ? ROWS_JSON : ROWS_TABLE, a->d);
         if (!bad) bad = shown;
         if (!bad && !cli_has(a, "--json")) bad = report_details(s, t, rows, a->d);
     }

@@ -34,7 +34,8 @@ static void configs_free(configs *c) {
     free(c->list);
 }
 
-static void add_config(configs *c, store *s, const char *key) {
+/* label NULL: that of its newest run */
+static void add_config(configs *c, store *s, const char *key, const char *label) {
     for (int i = 0; i < c->n; i++)
         if (strcmp(c->list[i].key, key) == 0) return;
     store_rows *r = store_select(s,
@@ -46,16 +47,18 @@ static void add_config(configs *c, store *s, const char *key) {
         c->list = mem_realloc(c->list, (size_t)(c->n + 1) * sizeof *c->list);
         c->list[c->n++] = (config){.key = mem_strdup(key),
                                    .experiment = mem_strdup(store_text(r, 0)),
-                                   .label = mem_strdup(store_text(r, 1)),
+                                   .label = mem_strdup(label != NULL ? label : store_text(r, 1)),
                                    .uid = mem_strdup(store_text(r, 2))};
     }
     store_rows_end(r);
 }
 
-/* Adds the config_keys that come out; false if there are none. */
+/* Adds the config_keys that come out, with their labels in the sweep if there is a second
+ * column (the runs may be older and have another); false if there are none. */
 static bool add_keys(configs *c, store *s, store_rows *r) {
     bool any = false;
-    for (; store_next(r); any = true) add_config(c, s, store_text(r, 0));
+    for (; store_next(r); any = true)
+        add_config(c, s, store_text(r, 0), store_columns(r) > 1 ? store_text(r, 1) : NULL);
     store_rows_end(r);
     return any;
 }
@@ -73,11 +76,12 @@ static int64_t last_sweep(store *s, const char *experiment) {
 }
 
 static bool add_label(configs *c, store *s, const char *experiment, const char *word) {
-    return add_keys(c, s,
-                    store_select(s,
-                                 "SELECT config_key FROM sweep_point WHERE sweep = ? AND label = ?"
-                                 " ORDER BY position LIMIT 1",
-                                 "it", last_sweep(s, experiment), word));
+    return add_keys(
+        c, s,
+        store_select(s,
+                     "SELECT config_key, label FROM sweep_point WHERE sweep = ? AND label = ?"
+                     " ORDER BY position LIMIT 1",
+                     "it", last_sweep(s, experiment), word));
 }
 
 static bool add_experiment(configs *c, store *s, const char *name) {
@@ -85,7 +89,7 @@ static bool add_experiment(configs *c, store *s, const char *name) {
     if (sweep > 0)
         return add_keys(c, s,
                         store_select(s,
-                                     "SELECT config_key FROM sweep_point WHERE sweep = ?"
+                                     "SELECT config_key, label FROM sweep_point WHERE sweep = ?"
                                      " ORDER BY position",
                                      "i", sweep));
     return add_keys(c, s,

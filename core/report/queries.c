@@ -16,8 +16,28 @@
     "CASE WHEN instr(" AS_LINES(text) ", " AS_KEY(key) ") > 0 THEN substr(" FROM_KEY(              \
         text, key) ", 1, instr(" FROM_KEY(text, key) ", char(10)) - 1) END"
 
-/* Keys that name a run instead of setting it. */
-#define NAMES "('name', 'description', 'seed', 'repeats')"
+/* A setting of the run itself: it neither names it nor says what it is one of. */
+#define IS_SETTING(key)                                                                            \
+    "(" key " NOT IN ('name', 'description', 'seed', 'repeats', 'extends', 'tags') AND " key       \
+    " NOT LIKE 'sweep.%' AND " key " NOT LIKE 'compare.%' AND " key " NOT LIKE 'verify.%')"
+
+/* Of `config`, whose column `run` has the newest run of each configuration: the tables
+ * value(ord, key, used), NULL where a setting has no meaning, and differ(key). */
+#define SETTINGS_THAT_DIFFER                                                                       \
+    "key AS (\n"                                                                                   \
+    "  SELECT DISTINCT p.key FROM config c JOIN run_param p ON p.run = c.run\n"                    \
+    "  WHERE " IS_SETTING(                                                                         \
+        "p.key") "),\n"                                                                            \
+                 "value AS (\n"                                                                    \
+                 "  SELECT c.ord, key.key, coalesce(p.used, " RESOLVED(                            \
+                     "s.resolved",                                                                 \
+                     "key.key") ") AS used\n"                                                      \
+                                "  FROM config c JOIN key JOIN run r ON r.id = c.run\n"            \
+                                "  LEFT JOIN run_param p ON p.run = c.run AND p.key = key.key\n"   \
+                                "  LEFT JOIN spec s ON s.id = r.spec),\n"                          \
+                                "differ AS (\n"                                                    \
+                                "  SELECT key FROM value GROUP BY key\n"                           \
+                                "  HAVING count(DISTINCT used) + (count(used) < count(*)) > 1)"
 
 static const char best_per_bits[] =
     "WITH point AS (\n"
@@ -33,13 +53,16 @@ static const char best_per_bits[] =
     "    AND s.mean IS NOT NULL AND b.mean IS NOT NULL\n"
     "    AND (:experiment IS NULL OR s.config_key IN (\n"
     "      SELECT r.config_key FROM run r JOIN experiment e ON e.id = r.experiment\n"
-    "      WHERE e.name = :experiment))),\n"
+    "      WHERE e.name = :experiment\n"
+    "      UNION SELECT config_key FROM v_sweep_point WHERE experiment = :experiment AND last))),\n"
     "ranked AS (\n"
     "  SELECT *, count(*) OVER (PARTITION BY bits) AS configurations,\n"
     "         row_number() OVER (PARTITION BY bits ORDER BY CASE WHEN up THEN -mean ELSE mean END,\n"
     "                            bits_per_weight, config_key) AS place\n"
     "  FROM point)\n"
-    "SELECT k.bits, e.name AS experiment, r.label, k.mean, k.sd, k.n, k.bits_per_weight,\n"
+    "SELECT k.bits, e.name AS experiment,\n"
+    "       coalesce((SELECT label FROM v_sweep_point p WHERE p.config_key = k.config_key AND last\n"
+    "                 AND experiment = :experiment), r.label) AS label, k.mean, k.sd, k.n, k.bits_per_weight,\n"
     "       k.configurations, r.uid AS run\n"
     "FROM ranked k\n"
     "JOIN run r ON r.id = (SELECT max(run) FROM v_done x WHERE x.config_key = k.config_key)\n"
@@ -56,43 +79,50 @@ static const char sensitive_layers[] =
 
 static const char diff[] =
     "WITH key AS (\n"
-    "  SELECT DISTINCT key FROM run_param WHERE run IN (:a, :b) AND key NOT IN " NAMES "),\n"
-    "fact(section, what, name, run, value) AS (\n"
-    "  SELECT 0, 'run', 'uid', id, uid FROM run\n"
-    "  UNION ALL SELECT 1, 'run', 'label', id, label FROM run\n"
-    "  UNION ALL SELECT 1, 'run', 'seed', id, printf('%u', seed) FROM run\n"
-    "  UNION ALL SELECT 1, 'run', 'experiment', r.id, e.name\n"
-    "    FROM run r JOIN experiment e ON e.id = r.experiment\n"
-    "  UNION ALL SELECT 2, 'setting', key.key, r.id, coalesce(p.used, " RESOLVED(
-        "s.resolved",
-        "key.key") ")\n"
-                   "    FROM run r JOIN key LEFT JOIN run_param p ON p.run = r.id AND p.key = key.key\n"
-                   "    LEFT JOIN spec s ON s.id = r.spec WHERE r.id IN (:a, :b)\n"
-                   "  UNION ALL SELECT 3, 'data', role, run, hash FROM run_input\n"
-                   "  UNION ALL SELECT 4, 'plugin', p.kind || ' ' || p.name, r.run, p.version || ' ' || p.sha256\n"
-                   "    FROM run_plugin r JOIN plugin p ON p.id = r.plugin\n"
-                   "  UNION ALL SELECT 5, 'environment', 'version', r.id, v.version || ' ' || v.git_commit\n"
-                   "    FROM run r JOIN environment v ON v.id = r.environment\n"
-                   "  UNION ALL SELECT 5, 'environment', 'cpu', r.id, v.cpu || ', ' || v.simd\n"
-                   "    FROM run r JOIN environment v ON v.id = r.environment\n"
-                   "  UNION ALL SELECT 5, 'environment', 'blas', r.id, v.blas\n"
-                   "    FROM run r JOIN environment v ON v.id = r.environment\n"
-                   "  UNION ALL SELECT 6, 'metric', name || ' ' || split, run, value FROM metric\n"
-                   "    WHERE at = 'last'),\n"
-                   "side AS (\n"
-                   "  SELECT section, what, name, max(CASE WHEN run = :a THEN value END) AS a,\n"
-                   "         max(CASE WHEN run = :b THEN value END) AS b\n"
-                   "  FROM fact WHERE run IN (:a, :b) GROUP BY section, what, name)\n"
-                   "SELECT what, name, a, b, CASE WHEN what = 'metric' THEN b - a END AS difference\n"
-                   "FROM side WHERE section IN (0, 6) OR a IS NOT b ORDER BY section, name\n";
+    "  SELECT DISTINCT key FROM run_param WHERE run IN (:a, :b) AND " IS_SETTING(
+        "key") "),\n"
+               "fact(section, what, name, run, value) AS (\n"
+               "  SELECT 0, 'run', 'uid', id, uid FROM run\n"
+               "  UNION ALL SELECT 1, 'run', 'label', id, label FROM run\n"
+               "  UNION ALL SELECT 1, 'run', 'seed', id, printf('%u', seed) FROM run\n"
+               "  UNION ALL SELECT 1, 'run', 'experiment', r.id, e.name\n"
+               "    FROM run r JOIN experiment e ON e.id = r.experiment\n"
+               "  UNION ALL SELECT 2, 'setting', key.key, r.id, coalesce(p.used, " RESOLVED(
+                   "s.resolved",
+                   "key.key") ")\n"
+                              "    FROM run r JOIN key LEFT JOIN run_param p ON p.run = r.id AND p.key = key.key\n"
+                              "    LEFT JOIN spec s ON s.id = r.spec WHERE r.id IN (:a, :b)\n"
+                              "  UNION ALL SELECT 3, 'data', role, run, hash FROM run_input\n"
+                              "  UNION ALL SELECT 4, 'plugin', p.kind || ' ' || p.name, r.run, p.version || ' ' || p.sha256\n"
+                              "    FROM run_plugin r JOIN plugin p ON p.id = r.plugin\n"
+                              "  UNION ALL SELECT 5, 'environment', 'version', r.id, v.version || ' ' || v.git_commit\n"
+                              "    FROM run r JOIN environment v ON v.id = r.environment\n"
+                              "  UNION ALL SELECT 5, 'environment', 'cpu', r.id, v.cpu || ', ' || v.simd\n"
+                              "    FROM run r JOIN environment v ON v.id = r.environment\n"
+                              "  UNION ALL SELECT 5, 'environment', 'blas', r.id, v.blas\n"
+                              "    FROM run r JOIN environment v ON v.id = r.environment\n"
+                              "  UNION ALL SELECT 6, 'metric', name || ' ' || split, run, value FROM metric\n"
+                              "    WHERE at = 'last'),\n"
+                              "side AS (\n"
+                              "  SELECT section, what, name, max(CASE WHEN run = :a THEN value END) AS a,\n"
+                              "         max(CASE WHEN run = :b THEN value END) AS b\n"
+                              "  FROM fact WHERE run IN (:a, :b) GROUP BY section, what, name)\n"
+                              "SELECT what, name, a, b, CASE WHEN what = 'metric' THEN b - a END AS difference\n"
+                              "FROM side WHERE section IN (0, 6) OR a IS NOT b ORDER BY section, name\n";
 
 static const char marginals[] =
     "WITH last AS (\n"
     "  SELECT w.id AS sweep FROM sweep w JOIN experiment e ON e.id = w.experiment\n"
     "  WHERE :experiment IS NULL OR e.name = :experiment\n"
     "  ORDER BY w.used DESC, w.id DESC LIMIT 1),\n"
+    "config AS (\n"
+    "  SELECT config_key AS ord, run FROM v_sweep_point\n"
+    "  WHERE sweep = (SELECT sweep FROM last) AND config_key NOT IN (\n"
+    "    SELECT baseline_key FROM sweep_point\n"
+    "    WHERE sweep = (SELECT sweep FROM last) AND baseline_key IS NOT NULL)),\n" SETTINGS_THAT_DIFFER
+    ",\n"
     "point AS (\n"
-    "  SELECT p.run, avg(m.value) AS mean, count(m.value) AS n\n"
+    "  SELECT p.config_key, avg(m.value) AS mean, count(m.value) AS n\n"
     "  FROM v_sweep_point p JOIN v_done x ON x.config_key = p.config_key\n"
     "  JOIN metric m ON m.run = x.run AND m.name = :metric AND m.split IN ('test', 'model')\n"
     "               AND m.at = 'last'\n"
@@ -101,7 +131,8 @@ static const char marginals[] =
     "       stddev_samp(point.mean) AS sd, median(point.mean) AS median,\n"
     "       min(point.mean) AS min, max(point.mean) AS max,\n"
     "       count(point.mean) AS configurations, sum(point.n) AS runs\n"
-    "FROM point JOIN run_param q ON q.run = point.run AND q.swept = 1\n"
+    "FROM point JOIN value q ON q.ord = point.config_key AND q.used IS NOT NULL\n"
+    "WHERE q.key IN (SELECT key FROM differ)\n"
     "GROUP BY q.key, q.used ORDER BY q.key, mean DESC, q.used\n";
 
 static const char failed[] =
@@ -154,7 +185,7 @@ const named_query named_queries[] = {
      "in which settings, data, plugins and programs two runs differ, and the metrics of both",
      diff},
     {"marginals", "", 0, 0,
-     "what each value of each swept setting does on average over the others (last sweep)",
+     "what each setting that differs between points does on average (last sweep, no baselines)",
      marginals},
     {"failed", "", 0, 0, "which runs failed or were interrupted, and why", failed},
     {"provenance", "RUN", 1, 1,
@@ -194,23 +225,10 @@ const char compare_sql[] =
 const char compare_settings_sql[] =
     "WITH config AS (\n"
     "  SELECT j.key AS ord, (SELECT max(id) FROM run WHERE config_key = j.value) AS run\n"
-    "  FROM json_each(:configs) j),\n"
-    "key AS (\n"
-    "  SELECT DISTINCT p.key FROM config c JOIN run_param p ON p.run = c.run\n"
-    "  WHERE p.key NOT IN " NAMES "),\n"
-    "value AS (\n"
-    "  SELECT c.ord, key.key, coalesce(p.used, " RESOLVED(
-        "s.resolved",
-        "key.key") ") AS used\n"
-                   "  FROM config c JOIN key JOIN run r ON r.id = c.run\n"
-                   "  LEFT JOIN run_param p ON p.run = c.run AND p.key = key.key\n"
-                   "  LEFT JOIN spec s ON s.id = r.spec),\n"
-                   "differ AS (\n"
-                   "  SELECT key FROM value GROUP BY key\n"
-                   "  HAVING count(DISTINCT used) + (count(used) < count(*)) > 1),\n"
-                   "listed AS (\n"
-                   "  SELECT ord, group_concat(key || '=' || used, ', ') AS text FROM (\n"
-                   "    SELECT ord, key, used FROM value\n"
-                   "    WHERE used IS NOT NULL AND key IN (SELECT key FROM differ) ORDER BY ord, key)\n"
-                   "  GROUP BY ord)\n"
-                   "SELECT c.ord, l.text FROM config c LEFT JOIN listed l ON l.ord = c.ord ORDER BY c.ord\n";
+    "  FROM json_each(:configs) j),\n" SETTINGS_THAT_DIFFER ",\n"
+    "listed AS (\n"
+    "  SELECT ord, group_concat(key || '=' || used, ', ') AS text FROM (\n"
+    "    SELECT ord, key, used FROM value\n"
+    "    WHERE used IS NOT NULL AND key IN (SELECT key FROM differ) ORDER BY ord, key)\n"
+    "  GROUP BY ord)\n"
+    "SELECT c.ord, l.text FROM config c LEFT JOIN listed l ON l.ord = c.ord ORDER BY c.ord\n";

@@ -26,10 +26,10 @@ enum { N_LINE_COLUMNS = sizeof line_columns / sizeof *line_columns };
 #define LINE_COLUMNS                                                                               \
     "uid, experiment, label, seed, status, accuracy, loss, bits_per_weight, seconds, started, error"
 
-static void add_line(row_printer *t, const store_rows *r) {
+static void add_line(row_printer *t, const store_rows *r, const char *label) {
     rows_text(t, store_text(r, 0));
     rows_text(t, store_text(r, 1));
-    rows_text(t, store_text(r, 2));
+    rows_text(t, label);
     rows_uint(t, (uint64_t)store_int(r, 3));
     rows_text(t, store_text(r, 4));
     for (int c = 5; c < 9; c++) rows_real(t, store_real(r, c));
@@ -48,7 +48,7 @@ status report_list(store *s, const report_filter *f, rows_format format, FILE *o
                      "  WHERE (?1 IS NULL OR experiment = ?1) AND (?2 IS NULL OR status = ?2)"
                      "  ORDER BY run DESC LIMIT 1 OFFSET ?3 - 1), 0)) ORDER BY run",
                      "tti", f->experiment, f->status, f->limit);
-    while (store_next(r)) add_line(&t, r);
+    while (store_next(r)) add_line(&t, r, store_text(r, 2));
     store_rows_end(r);
     rows_close(&t);
     return store_status(s, d);
@@ -98,8 +98,8 @@ static void print_samples(const sample *all, int n, FILE *out) {
     }
 }
 
-status report_results(store *s, const int64_t *runs, int n, rows_format format, FILE *out,
-                      diags *d) {
+status report_results(store *s, const int64_t *runs, const char *const *labels, int n,
+                      rows_format format, FILE *out, diags *d) {
     row_printer t;
     sample *all = mem_calloc((size_t)n + 1, sizeof *all);
     int samples = 0;
@@ -109,9 +109,8 @@ status report_results(store *s, const int64_t *runs, int n, rows_format format, 
             store_select(s, "SELECT " LINE_COLUMNS ", config_key FROM v_run WHERE run = ?", "i",
                          runs[i]);
         if (store_next(r)) {
-            add_line(&t, r);
-            sample_add(sample_of(all, &samples, store_text(r, 11), store_text(r, 2)),
-                       store_real(r, 5));
+            add_line(&t, r, labels[i]);
+            sample_add(sample_of(all, &samples, store_text(r, 11), labels[i]), store_real(r, 5));
         }
         store_rows_end(r);
     }

@@ -16,9 +16,10 @@ typedef struct report_filter {
 /* Runs, the oldest first. */
 status report_list(store *s, const report_filter *f, rows_format format, FILE *out, diags *d);
 
-/* These runs (ids, -1 left out), and mean and deviation where there are several. */
-status report_results(store *s, const int64_t *runs, int n, rows_format format, FILE *out,
-                      diags *d);
+/* These runs (ids, -1 left out) under the labels they have here (a run that was done before
+ * may have another), and mean and deviation where there are several. */
+status report_results(store *s, const int64_t *runs, const char *const *labels, int n,
+                      rows_format format, FILE *out, diags *d);
 
 /* The quantized places of a run and their metrics, as text. */
 status report_quantizers(store *s, int64_t run, FILE *out, diags *d);

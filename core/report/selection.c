@@ -38,9 +38,7 @@ const char selection_sql[] =
     "  (SELECT value FROM metric m WHERE m.run = r.id AND m.name = 'loss' AND m.split = 'test' "
     "AND m.at = 'last') AS loss,\n"
     "  (SELECT value FROM metric m WHERE m.run = r.id AND m.name = 'bits_per_weight' AND m.split = "
-    "'model' AND m.at = 'last') AS bits,\n"
-    "  (SELECT c.delta FROM v_compare_baseline c WHERE c.run = r.id AND c.name = 'accuracy' AND "
-    "c.split = 'test') AS delta\n"
+    "'model' AND m.at = 'last') AS bits\n"
     "FROM v_done d JOIN run r ON r.id = d.run JOIN experiment e ON e.id = r.experiment\n"
     "WHERE d.config_key = ? ORDER BY r.seed, r.id";
 
@@ -61,7 +59,7 @@ static report_seed seed_of(const store_rows *r) {
                        .accuracy = store_real(r, 7),
                        .loss = store_real(r, 8),
                        .bits = store_real(r, 9),
-                       .delta = store_real(r, 10)};
+                       .delta = NAN};
     snprintf(row.uid, sizeof row.uid, "%s", store_text(r, 1));
     return row;
 }
@@ -100,7 +98,6 @@ static void load_config(store *s, report_config *c) {
     c->accuracy = column_stat(c, ACCURACY);
     c->loss = column_stat(c, LOSS);
     c->bits = column_stat(c, BITS);
-    c->delta = column_stat(c, DELTA);
 }
 
 /* ---- all of them ---- */
@@ -133,6 +130,25 @@ static int baselines_first(const void *a, const void *b) {
     return x->position < y->position ? -1 : x->position > y->position;
 }
 
+static bool is_twin_here(const selection *sel, const char *config_key) {
+    for (int i = 0; i < sel->n; i++)
+        if (sel->configs[i].baseline_key != NULL &&
+            strcmp(sel->configs[i].baseline_key, config_key) == 0)
+            return true;
+    return false;
+}
+
+/* Seed by seed. Who is whose twin, the selection knows and not the run: a point of a sweep
+ * may have been run before, alone or beside another twin. */
+static void pair_with_twin(const selection *sel, report_config *c) {
+    const report_config *t = c->twin >= 0 ? &sel->configs[c->twin] : NULL;
+    for (int i = 0; t != NULL && i < c->n_seeds; i++)
+        for (int k = 0; k < t->n_seeds; k++)
+            if (t->seeds[k].seed == c->seeds[i].seed)
+                c->seeds[i].delta = c->seeds[i].accuracy - t->seeds[k].accuracy;
+    c->delta = column_stat(c, DELTA);
+}
+
 static void add_twins(store *s, selection *sel) {
     int n = sel->n;
     for (int i = 0; i < n; i++) {
@@ -143,13 +159,17 @@ static void add_twins(store *s, selection *sel) {
     for (int i = 0; i < sel->n; i++) {
         store_rows *r = store_select(s, "SELECT 1 FROM run WHERE baseline_key = ? LIMIT 1", "t",
                                      sel->configs[i].config_key);
-        sel->configs[i].is_baseline = sel->configs[i].baseline_key == NULL && store_next(r);
+        bool twin_of_a_run = store_next(r);
+        sel->configs[i].is_baseline =
+            sel->configs[i].baseline_key == NULL &&
+            (twin_of_a_run || is_twin_here(sel, sel->configs[i].config_key));
         store_rows_end(r);
     }
     if (sel->n > 0) qsort(sel->configs, (size_t)sel->n, sizeof *sel->configs, baselines_first);
     for (int i = 0; i < sel->n; i++)
         if (sel->configs[i].baseline_key != NULL)
             sel->configs[i].twin = find_config(sel, sel->configs[i].baseline_key);
+    for (int i = 0; i < sel->n; i++) pair_with_twin(sel, &sel->configs[i]);
 }
 
 static bool label_is_shared(const selection *sel, int i) {
@@ -209,7 +229,7 @@ static void add_sweep(store *s, selection *sel, int64_t sweep) {
         report_config *c = add_config(s, sel, store_text(r, 0));
         if (c == NULL) continue;
         if (*store_text(r, 1) != '\0') replace(&c->label, shown(store_text(r, 1)));
-        if (!store_is_null(r, 2)) replace(&c->baseline_key, mem_strdup(store_text(r, 2)));
+        replace(&c->baseline_key, store_is_null(r, 2) ? NULL : mem_strdup(store_text(r, 2)));
     }
     store_rows_end(r);
 }

@@ -2,8 +2,9 @@
  * report/selection.h - what a plot or report is about: configurations, each with
  * its seeds and its float twin.
  *
- * Numbers are those of the views v_done and v_compare_baseline: of each
- * configuration and seed the newest done run that is no replica.
+ * Numbers are those of the view v_done: of each configuration and seed the newest done
+ * run that is no replica. Of a sweep, labels and twins are those of v_sweep_point,
+ * whichever sweep the runs began in.
  */
 #ifndef REPORT_SELECTION_H
 #define REPORT_SELECTION_H

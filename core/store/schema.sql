@@ -366,7 +366,9 @@ FROM (SELECT *, max(good) OVER (PARTITION BY experiment ORDER BY cost
             JOIN v_stat c ON c.config_key = s.config_key AND c.name = e.cost_metric AND c.split = 'model'
                          AND c.at = 'last'
             WHERE s.mean IS NOT NULL AND c.mean IS NOT NULL
-              AND EXISTS (SELECT 1 FROM run r WHERE r.config_key = s.config_key AND r.experiment = e.id)));
+              AND (EXISTS (SELECT 1 FROM run r WHERE r.config_key = s.config_key AND r.experiment = e.id)
+                   OR EXISTS (SELECT 1 FROM sweep_point p JOIN sweep w ON w.id = p.sweep
+                              WHERE p.config_key = s.config_key AND w.experiment = e.id))));
 
 -- Layers by sensitivity, the most sensitive (worst score) first, for each method. A
 -- score that is NULL is infinite: nothing changed.
@@ -393,13 +395,16 @@ JOIN layer l ON l.run = q.run AND l.idx = q.layer
 LEFT JOIN layer_metric m ON m.run = q.run AND m.layer = q.layer AND m.site = q.site
 GROUP BY q.run, q.layer, q.site;
 
--- Each run beside the float twin of the same seed.
+-- Each run beside the float twin of the same seed; twice where sweeps gave it two twins. A
+-- run that a sweep found done already has the twin that its point has.
 CREATE VIEW v_compare_baseline AS
-SELECT r.id AS run, r.uid, r.config_key, r.seed, b.id AS baseline_run, b.uid AS baseline_uid, m.name, m.split,
+SELECT r.id AS run, r.uid, r.config_key, r.seed, t.baseline_key, b.id AS baseline_run, b.uid AS baseline_uid, m.name, m.split,
        m.value, n.value AS baseline, m.value - n.value AS delta
-FROM v_done x
+FROM (SELECT config_key, baseline_key FROM run WHERE baseline_key IS NOT NULL
+      UNION SELECT config_key, baseline_key FROM sweep_point WHERE baseline_key IS NOT NULL) t
+JOIN v_done x ON x.config_key = t.config_key
 JOIN run r ON r.id = x.run
-JOIN v_done y ON y.config_key = r.baseline_key AND y.seed = r.seed
+JOIN v_done y ON y.config_key = t.baseline_key AND y.seed = r.seed
 JOIN run b ON b.id = y.run
 JOIN metric m ON m.run = r.id AND m.at = 'last'
 JOIN metric n ON n.run = b.id AND n.name = m.name AND n.split = m.split AND n.at = 'last';

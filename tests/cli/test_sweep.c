@@ -87,6 +87,49 @@ Test(sweep, the_store_knows_labels_axes_and_twins, .init = setup_sweep, .fini = 
                "IS NOT NULL\"") == 4);
 }
 
+/* Alone and under other names, and in a sweep with other twins. */
+Test(sweep, points_that_were_done_before_count_like_the_others, .init = setup_sweep,
+     .fini = teardown, .timeout = 120) {
+    static const char head[] =
+        "version: 1\nkind: qat\nrepeats: 2\n"
+        "data: {train: {format: glyphs, n: 400}, test: {format: glyphs, n: 100}}\n"
+        "model: {type: mlp, hidden: [16], norm: rmsnorm}\ntrain: {epochs: 3}\n";
+    static const char *const rest[][2] = {
+        {"alone", "quant: {weights: bitnet158, activations: int}\n"},
+        {"twin", "quant: {weights: none, activations: none}\n"},
+        {"other",
+         "quant: {activations: int}\nsweep:\n  axes: {quant.weights: [{scheme: int, bits: 4}]}\n"
+         "  baseline: {quant.weights: none}\n"},
+        {"s", "quant: {activations: int}\nsweep:\n"
+              "  axes: {quant.weights: [bitnet158, {scheme: int, bits: [2, 4]}]}\n"
+              "  baseline: {quant.weights: none, quant.activations: none}\n"}};
+    for (int i = 0; i < 4; i++) {
+        char *file = str_format("%s.yaml", rest[i][0]);
+        char *text = str_format("%sname: %s\n%s", head, rest[i][0], rest[i][1]);
+        write_file(file, text);
+        free(expect(0, "$Q run %s --db old.db -q", file));
+        free(text);
+        free(file);
+    }
+    free(expect(0, "$Q run s.yaml --db new.db -q"));
+    static const char *const questions[] = {
+        "run s.yaml -q --json 2>&1 | grep -o '\"label\":\"[^\"]*\"'",
+        "compare s",
+        "query marginals",
+        "report -o x.html",
+        "query --sql 'SELECT p.label, c.name, c.seed, c.delta FROM v_sweep_point p JOIN "
+        "v_compare_baseline c USING (config_key, baseline_key) WHERE p.experiment = \"s\" AND "
+        "c.name = \"accuracy\" ORDER BY 1, 2, 3'",
+        "query best-per-bits --experiment s --format json | grep -o '\"label\":.*configurations\"'"};
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        char *fresh = expect(0, "QUANTBENCH_DB=new.db $Q %s", questions[i]);
+        char *reused = expect(0, "QUANTBENCH_DB=old.db $Q %s", questions[i]);
+        cr_expect_str_eq(reused, fresh);
+        free(fresh);
+        free(reused);
+    }
+}
+
 Test(sweep, a_failed_point_does_not_stop_the_others_unless_it_is_told_to, .init = setup_sweep,
      .fini = teardown) {
     const char *lr =
