@@ -20,9 +20,11 @@ typedef struct instance {
     char *scratch;
 } instance;
 
-/* Create the instance and call init(). Live parameters hold their end until
- * params_set_live() says otherwise. A refusal is the user's error: status `st` at
- * place `at` (may be NULL), with the plugin's message. */
+/* Create the instance in *in and call init(). Until it is closed it must not be moved
+ * or copied, nor may what holds one (quantizer, packing, estimator, model): plugins keep
+ * the address of their qb_host. Live parameters hold their end until params_set_live()
+ * says otherwise. A refusal is the user's error: status `st` at place `at` (may be NULL),
+ * with the plugin's message; *in is closed then. */
 status instance_open_scheme(instance *in, const plugin_choice *c, const qb_site *site,
                             qb_scheme_info *info, status st, const place *at, diags *d);
 status instance_open_packer(instance *in, const plugin_choice *c, int32_t n_levels,

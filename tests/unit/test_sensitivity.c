@@ -22,8 +22,8 @@ typedef struct fixture {
     diags d;
 } fixture;
 
-static fixture make(const char *settings) {
-    fixture f;
+/* In place: the plan keeps the address of the spec. */
+static void make(fixture *f, const char *settings) {
     const layer_quant none[MODEL_MAX_LAYERS] = {0};
     char *text =
         str_format("version: 1\nkind: qat\nname: t\ndata: {train: {format: glyphs, n: 10}, "
@@ -31,21 +31,20 @@ static fixture make(const char *settings) {
                    "sensitivity: {samples: %d, candidates: [{scheme: int, bits: [2, 3]}], "
                    "%s}\n",
                    HIDDEN, SAMPLES, settings);
-    diags_init(&f.d);
+    diags_init(&f->d);
     log_set_level(LOG_QUIET);
-    f.data = (dataset_catalog){0};
-    status bad = spec_read_text(&f.s, "t.yaml", text, &f.d);
-    if (!bad) bad = spec_check(&f.s, plugins(), &f.d);
-    if (!bad) bad = plan_build(&f.p, &f.s, plugins(), &f.data, &f.d);
-    if (!bad) bad = dataset_load(&f.p.test, &f.d, &f.test);
-    if (!bad) bad = model_open(&f.m, &f.p.model, none, 256, 4, &f.d);
-    assert_fine(&f.d);
+    f->data = (dataset_catalog){0};
+    status bad = spec_read_text(&f->s, "t.yaml", text, &f->d);
+    if (!bad) bad = spec_check(&f->s, plugins(), &f->d);
+    if (!bad) bad = plan_build(&f->p, &f->s, plugins(), &f->data, &f->d);
+    if (!bad) bad = dataset_load(&f->p.test, &f->d, &f->test);
+    if (!bad) bad = model_open(&f->m, &f->p.model, none, 256, 4, &f->d);
+    assert_fine(&f->d);
     cr_assert(bad == OK);
     for (int i = 0; i < HIDDEN * IN; i++)
-        f.m.layers[0].weight->x[i] *= 3; /* predictions with an opinion */
-    for (int i = 0; i < CLASSES * HIDDEN; i++) f.m.layers[1].weight->x[i] *= 3;
+        f->m.layers[0].weight->x[i] *= 3; /* predictions with an opinion */
+    for (int i = 0; i < CLASSES * HIDDEN; i++) f->m.layers[1].weight->x[i] *= 3;
     free(text);
-    return f;
 }
 
 static void drop(fixture *f) {
@@ -183,19 +182,22 @@ static void compare_all(fixture *f, bool in) {
 }
 
 Test(sensitivity, leave_one_in_is_its_definition) {
-    fixture f = make("sites: [weights, activations], mode: leave_one_in");
+    fixture f;
+    make(&f, "sites: [weights, activations], mode: leave_one_in");
     compare_all(&f, true);
     drop(&f);
 }
 
 Test(sensitivity, leave_one_out_is_its_definition) {
-    fixture f = make("sites: [activations, weights], mode: leave_one_out");
+    fixture f;
+    make(&f, "sites: [activations, weights], mode: leave_one_out");
     compare_all(&f, false);
     drop(&f);
 }
 
 Test(sensitivity, results_do_not_depend_on_threads) {
-    fixture f = make("sites: [weights, activations]");
+    fixture f;
+    make(&f, "sites: [weights, activations]");
     sensitivity one, three;
     parallel_set_threads(1);
     cr_assert(sensitivity_measure(&one, &f.p, &f.m, &f.test, &f.d) == OK);
@@ -208,7 +210,8 @@ Test(sensitivity, results_do_not_depend_on_threads) {
 }
 
 Test(sensitivity, only_what_was_chosen_is_measured) {
-    fixture f = make("layers: last, metrics: [loss_delta]");
+    fixture f;
+    make(&f, "layers: last, metrics: [loss_delta]");
     sensitivity s;
     const plan_sensitivity *c = &f.p.sensitivity;
     cr_assert(c->n == 2 && c->samples == SAMPLES && !c->layer[0] && c->layer[1]);
@@ -224,7 +227,8 @@ Test(sensitivity, only_what_was_chosen_is_measured) {
 /* ---- what makes it the same run ---- */
 
 static void config_key(const char *settings, char key[HASH_HEX]) {
-    fixture f = make(settings);
+    fixture f;
+    make(&f, settings);
     memcpy(key, f.p.config_key, HASH_HEX);
     drop(&f);
 }
