@@ -1,14 +1,13 @@
 #include "run/eval_file.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "io/npy.h"
+#include "run/load.h"
 #include "run/pack_model.h"
 #include "run/runner.h"
 #include "util/clock.h"
-#include "util/mem.h"
 
 /* ---- the data ---- */
 
@@ -104,40 +103,17 @@ static status eval_packed(const eval_job *j, tensor_file *f, const registry *r, 
 
 /* ---- weights: the model is the spec's ---- */
 
-static status load_weights(const tensor_file *f, model *m, diags *d) {
-    tape_value *params[2 * MODEL_MAX_LAYERS];
-    int n = model_params(m, params);
-    for (int i = 0; i < n; i++) {
-        const tensor_entry *t = tensor_file_find(f, params[i]->name);
-        if (t == NULL)
-            return diag_error(d, ERR_INPUT, "%s: the model's tensor '%s' is missing", f->path,
-                              params[i]->name);
-        int64_t rows, cols;
-        float *x;
-        bool rounded;
-        tensor_entry_matrix(t, &rows, &cols);
-        if (rows != params[i]->rows || cols != params[i]->cols)
-            return diag_error(d, ERR_INPUT,
-                              "%s: tensor '%s' is (%" PRId64 ", %" PRId64
-                              "), the model wants (%" PRId64 ", %" PRId64 ")",
-                              f->path, t->name, rows, cols, params[i]->rows, params[i]->cols);
-        status bad = tensor_entry_floats(f, t, d, &x, &rounded);
-        if (bad) return bad;
-        memcpy(params[i]->x, x, (size_t)t->n * sizeof *x);
-        free(x);
-    }
-    if (n == f->n) return OK;
-    return diag_error(d, ERR_INPUT, "%s: it has %d tensors, the model %d", f->path, f->n, n);
-}
-
-static status open_and_eval(const eval_job *j, const tensor_file *f, const plan *p,
-                            eval_result *out, diags *d) {
+/* The names of the file are the model's own: the spec's renames are for another file. */
+static status open_and_eval(const eval_job *j, const plan *p, eval_result *out, diags *d) {
+    const weight_source from = {.path = j->model,
+                                .at = {.file = j->model},
+                                .strict = p->spec->model.strict};
     model m;
     layer_quant quant[MODEL_MAX_LAYERS];
     for (int i = 0; i < p->n_layers; i++) quant[i] = p->layers[i].quant;
     status bad = model_open(&m, &p->model, quant, EVALUATE_ROWS, 0, d);
     if (bad) return bad;
-    bad = load_weights(f, &m, d);
+    bad = load_weights(p, &from, &m, d);
     if (!bad) {
         out->format = "weights";
         out->bits_per_weight = p->bits_per_weight;
@@ -147,8 +123,7 @@ static status open_and_eval(const eval_job *j, const tensor_file *f, const plan 
     return bad;
 }
 
-static status eval_weights(const eval_job *j, const tensor_file *f, const registry *r,
-                           eval_result *out, diags *d) {
+static status eval_weights(const eval_job *j, const registry *r, eval_result *out, diags *d) {
     study t = {0};
     if (is_keys(j->data)) {
         diag_error(d, ERR_USAGE, "%s: a file of weights does not say of which model", j->model);
@@ -162,7 +137,7 @@ static status eval_weights(const eval_job *j, const tensor_file *f, const regist
                          j->data, t.n_points);
         diag_hint(d, "--set chooses it: --set quant.weights=int");
     }
-    if (!bad) bad = open_and_eval(j, f, &t.points[0].p, out, d);
+    if (!bad) bad = open_and_eval(j, &t.points[0].p, out, d);
     study_close(&t);
     return bad;
 }
@@ -176,8 +151,8 @@ status eval_file(const eval_job *j, const registry *r, eval_result *out, diags *
     if (packed_is(&f)) {
         bad = eval_packed(j, &f, r, out, d);
     } else {
-        bad = eval_weights(j, &f, r, out, d);
         tensor_file_close(&f);
+        bad = eval_weights(j, r, out, d);
     }
     out->seconds = clock_seconds() - start;
     return bad;

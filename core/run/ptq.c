@@ -13,7 +13,7 @@ static status open_loaded(model *m, const run_job *j, bool quantized, diags *d) 
     for (int i = 0; i < j->p->n_layers && quantized; i++) quant[i] = j->p->layers[i].quant;
     status bad = model_open(m, &j->p->model, quant, EVALUATE_ROWS, j->seed, d);
     if (bad) return bad;
-    bad = load_weights(j->p, m, d);
+    bad = load_weights(j->p, &j->p->weights, m, d);
     if (bad) model_close(m);
     return bad;
 }

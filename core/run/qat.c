@@ -123,7 +123,7 @@ status qat_run(const run_job *j, diags *d) {
     progress g = {0};
     status bad = trainer_open(&t, j->p, j->train, j->seed, d);
     if (bad) return bad;
-    bad = load_weights(j->p, &t.m, d);
+    bad = load_weights(j->p, &j->p->weights, &t.m, d);
     if (!bad) bad = train(j, &t, &g, d);
     if (!bad) bad = trainer_check_weights(&t, d);
     if (!bad) bad = store_flush(j->s, d);

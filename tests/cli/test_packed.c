@@ -422,9 +422,10 @@ Test(eval, bad_input_has_the_right_exit_code, .init = setup, .fini = teardown) {
     refused(4, "No such file", "$Q eval none.safetensors --data s.yaml");
     refused(4, "no such file: 'i'",
             "$Q eval m.safetensors --data '{format: idx, images: i, labels: i}'");
-    refused(4, "tensor 'fc1.weight' is (40, 784), the model wants (41, 784)",
+    refused(4,
+            "w.safetensors: error: tensor 'fc1.weight' (40, 784) does not fit fc1.weight (41, 784)",
             "$Q eval w.safetensors --data s.yaml --set 'model.hidden=[41, 24]'");
-    refused(4, "'fc4.weight' is missing",
+    refused(4, "parameter of the model is not in the file: fc4.weight",
             "$Q eval w.safetensors --data s.yaml --set 'model.hidden=[40, 24, 10]'");
     refused(4, "truncated",
             "head -c 900 m.safetensors > t.safetensors; $Q eval t.safetensors --data s.yaml");
