@@ -86,6 +86,9 @@ typedef struct schema_context {
 void schema_parse(const schema_context *c, const schema *s, const yaml_node *map, const char *where,
                   void *base);
 
+/* Sets one field of base to its default, by way of the same parsers. */
+void schema_default(const schema_context *c, const field *f, void *base);
+
 /* The field at a dotted path, in any variant; NULL if there is none. */
 const field *schema_find(const schema *s, const char *path);
 
@@ -121,8 +124,5 @@ void schema_walk(const schema_context *c, const schema *s, const void *base, con
 
 /* The reference: every key with its domain, default and meaning. */
 void schema_print_reference(const schema *s, const char *const *kinds, int indent, strbuf *out);
-
-/* Scalars as the language writes them. */
-bool schema_parse_point(const char *text, schedule_point *p);
 
 #endif
