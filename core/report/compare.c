@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "report/queries.h"
+#include "report/selection.h"
 #include "store/query.h"
 #include "util/json.h"
 #include "util/log.h"
@@ -15,8 +16,8 @@
 /* ---- what is compared ---- */
 
 typedef struct config {
-    char *key, *experiment, *label, *uid; /* of its newest run */
-    int64_t n;                            /* seeds */
+    char *experiment, *label, *uid; /* of its newest run */
+    report_config numbers;
 } config;
 
 typedef struct configs {
@@ -26,10 +27,10 @@ typedef struct configs {
 
 static void configs_free(configs *c) {
     for (int i = 0; i < c->n; i++) {
-        free(c->list[i].key);
         free(c->list[i].experiment);
         free(c->list[i].label);
         free(c->list[i].uid);
+        selection_config_free(&c->list[i].numbers);
     }
     free(c->list);
 }
@@ -37,7 +38,7 @@ static void configs_free(configs *c) {
 /* label NULL: that of its newest run */
 static void add_config(configs *c, store *s, const char *key, const char *label) {
     for (int i = 0; i < c->n; i++)
-        if (strcmp(c->list[i].key, key) == 0) return;
+        if (strcmp(c->list[i].numbers.config_key, key) == 0) return;
     store_rows *r = store_select(s,
                                  "SELECT e.name, r.label, r.uid FROM run r JOIN experiment e"
                                  " ON e.id = r.experiment WHERE r.config_key = ?"
@@ -45,10 +46,10 @@ static void add_config(configs *c, store *s, const char *key, const char *label)
                                  "t", key);
     if (store_next(r)) {
         c->list = mem_realloc(c->list, (size_t)(c->n + 1) * sizeof *c->list);
-        c->list[c->n++] = (config){.key = mem_strdup(key),
-                                   .experiment = mem_strdup(store_text(r, 0)),
+        c->list[c->n++] = (config){.experiment = mem_strdup(store_text(r, 0)),
                                    .label = mem_strdup(label != NULL ? label : store_text(r, 1)),
-                                   .uid = mem_strdup(store_text(r, 2))};
+                                   .uid = mem_strdup(store_text(r, 2)),
+                                   .numbers = selection_config(s, key)};
     }
     store_rows_end(r);
 }
@@ -124,7 +125,8 @@ static status find_configs(store *s, const char *const *words, int n, const char
 /* As the SQL takes them; free() */
 static char *keys_json(const configs *c) {
     json_t *list = json_array();
-    for (int i = 0; i < c->n; i++) json_array_append_new(list, json_string(c->list[i].key));
+    for (int i = 0; i < c->n; i++)
+        json_array_append_new(list, json_string(c->list[i].numbers.config_key));
     char *text = json_dumps(list, JSON_COMPACT);
     json_decref(list);
     return text;
@@ -159,42 +161,48 @@ static const row_column columns[] = {
 
 /* Mean and deviation: for people as "98.38 % +- 0.19" or, as a difference, "-1.11 +- 0.08"
  * (points where the mean is a percentage); for programs two numbers. */
-static void add_moments(row_printer *t, double mean, double sd, bool percent, bool difference,
+static void add_moments(row_printer *t, const summary *of, bool percent, bool difference,
                         const char *remark) {
     int decimals = percent ? 2 : 4;
     double scale = percent ? 100 : 1;
     char text[96] = "-", spread[32] = "";
-    if (isfinite(sd)) snprintf(spread, sizeof spread, " +- %.*f", decimals, scale * sd);
-    if (isfinite(mean) && difference)
-        snprintf(text, sizeof text, "%+.*f%s", decimals, scale * mean, spread);
-    else if (isfinite(mean))
-        snprintf(text, sizeof text, "%.*f%s%s", decimals, scale * mean, percent ? " %" : "",
+    if (isfinite(of->sd)) snprintf(spread, sizeof spread, " +- %.*f", decimals, scale * of->sd);
+    if (isfinite(of->mean) && difference)
+        snprintf(text, sizeof text, "%+.*f%s", decimals, scale * of->mean, spread);
+    else if (isfinite(of->mean))
+        snprintf(text, sizeof text, "%.*f%s%s", decimals, scale * of->mean, percent ? " %" : "",
                  spread);
     rows_note(t, "%s%s", text, remark);
-    rows_real(t, mean);
-    rows_real(t, sd);
+    rows_real(t, of->mean);
+    rows_real(t, of->sd);
 }
 
 static const char *name_of(const config *c) { return *c->label != '\0' ? c->label : c->experiment; }
 
-static void add_row(row_printer *t, config *c, const store_rows *r, const char *settings) {
-    int64_t pairs = store_int(r, 11);
-    char remark[32] = "";
-    c->n = store_int(r, 0);
-    if (pairs > 0 && pairs < c->n) snprintf(remark, sizeof remark, " (n = %" PRId64 ")", pairs);
+static void add_row(row_printer *t, const config *c, const config *first, const char *settings) {
+    const report_config *n = &c->numbers;
+    summary accuracy = summary_of(NULL, 0), loss = accuracy;
+    char remark[48] = "";
+    int ahead;
+    if (c != first) {
+        accuracy = selection_paired(n, &first->numbers, COLUMN_ACCURACY, &ahead);
+        loss = selection_paired(n, &first->numbers, COLUMN_LOSS, &ahead);
+    }
+    if (accuracy.n > 0 && accuracy.n < n->n_seeds)
+        snprintf(remark, sizeof remark, " (n = %d)", accuracy.n);
     rows_text(t, name_of(c));
     rows_text(t, c->experiment);
     rows_text(t, c->label);
     rows_text(t, c->uid);
-    rows_text(t, c->key);
-    rows_int(t, c->n);
-    add_moments(t, store_real(r, 1), store_real(r, 2), true, false, "");
-    add_moments(t, store_real(r, 3), store_real(r, 4), false, false, "");
-    rows_real(t, store_real(r, 5));
-    rows_real(t, store_real(r, 6));
-    add_moments(t, store_real(r, 7), store_real(r, 8), true, true, remark);
-    add_moments(t, store_real(r, 9), store_real(r, 10), false, true, remark);
-    rows_int(t, pairs);
+    rows_text(t, n->config_key);
+    rows_int(t, n->n_seeds);
+    add_moments(t, &n->accuracy, true, false, "");
+    add_moments(t, &n->loss, false, false, "");
+    rows_real(t, n->bits.mean);
+    rows_real(t, n->bits.sd);
+    add_moments(t, &accuracy, true, true, remark);
+    add_moments(t, &loss, false, true, remark);
+    rows_int(t, accuracy.n);
     rows_text(t, settings);
 }
 
@@ -203,8 +211,8 @@ static void add_row(row_printer *t, config *c, const store_rows *r, const char *
 static void add_caveats(strbuf *b, const configs *c) {
     int64_t least = INT64_MAX, most = 0;
     for (int i = 0; i < c->n; i++) {
-        if (c->list[i].n < least) least = c->list[i].n;
-        if (c->list[i].n > most) most = c->list[i].n;
+        if (c->list[i].numbers.n_seeds < least) least = c->list[i].numbers.n_seeds;
+        if (c->list[i].numbers.n_seeds > most) most = c->list[i].numbers.n_seeds;
     }
     if (most > 1) strbuf_add(b, "+- is the standard deviation over seeds\n");
     if (c->n > 1)
@@ -235,23 +243,21 @@ static void print_caveats(const configs *c, rows_format f, FILE *out) {
     strbuf_fini(&b);
 }
 
-static status print_table(store *s, configs *c, rows_format f, FILE *out, diags *d) {
+static status print_table(store *s, const configs *c, rows_format f, FILE *out, diags *d) {
     enum { N_COLUMNS = sizeof columns / sizeof *columns };
     char *keys = keys_json(c);
     store_arg arg = {.name = ":configs", .type = 't', .t = keys};
-    store_rows *numbers = NULL, *settings = NULL;
-    status bad = store_query(s, compare_sql, &arg, 1, d, &numbers);
-    if (!bad) bad = store_query(s, compare_settings_sql, &arg, 1, d, &settings);
+    store_rows *settings = NULL;
+    status bad = store_query(s, compare_settings_sql, &arg, 1, d, &settings);
     if (!bad) {
         row_printer t;
         rows_open(&t, f, columns, N_COLUMNS, out);
-        for (int i = 0; i < c->n && store_next(numbers) && store_next(settings); i++)
-            add_row(&t, &c->list[i], numbers, store_text(settings, 1));
+        for (int i = 0; i < c->n && store_next(settings); i++)
+            add_row(&t, &c->list[i], &c->list[0], store_text(settings, 1));
         rows_close(&t);
         print_caveats(c, f, out);
         bad = store_status(s, d);
     }
-    if (numbers != NULL) store_rows_end(numbers);
     if (settings != NULL) store_rows_end(settings);
     free(keys);
     return bad;

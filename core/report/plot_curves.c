@@ -38,7 +38,7 @@ static const char points_sql[] =
 /* ---- reading ---- */
 
 static void append(curve *c, double epoch, const double *values, int n) {
-    stat st = stat_of(values, n);
+    summary st = summary_of(values, n);
     if (st.n == 0) return;
     size_t size = (size_t)(c->n + 1) * sizeof *c->epoch;
     c->epoch = mem_realloc(c->epoch, size);

@@ -53,7 +53,7 @@ static void find_range(chart *g) {
     double lo = INFINITY, hi = -INFINITY;
     for (int l = 0; l < g->t.n_layers; l++)
         for (int k = 0; k < g->t.n_candidates; k++) {
-            const stat *st = &g->t.score[l][k];
+            const summary *st = &g->t.score[l][k];
             if (st->n > 0) lo = fmin(lo, st->mean), hi = fmax(hi, st->mean);
         }
     g->is_log = lo > 0 && hi > 30 * lo;
@@ -71,7 +71,7 @@ static void write_data(chart *g) {
     figure_block(f, "layer\tcandidate\tnominal_bits\tscore\tstandard_deviation\tseeds");
     for (int l = 0; l < g->t.n_layers; l++)
         for (int k = 0; k < g->t.n_candidates; k++) {
-            const stat *st = &g->t.score[l][k];
+            const summary *st = &g->t.score[l][k];
             if (st->n == 0) continue;
             figure_cell_text(f, g->t.layers[l], 60);
             figure_cell_text(f, g->t.candidates[k], 60);
@@ -120,7 +120,7 @@ static void draw_cells(chart *g, double x0, double y1, double w, double h) {
     bool term = f->c.to == MEDIUM_TERMINAL, room = term || w > 34;
     for (int l = 0; l < g->t.n_layers; l++)
         for (int k = 0; k < g->t.n_candidates; k++) {
-            const stat *st = &g->t.score[l][k];
+            const summary *st = &g->t.score[l][k];
             double x = x0 + w * k, y = y1 - h * (l + 1);
             if (st->n == 0) continue;
             uint32_t colour = viridis_at(heat(g, st->mean));

@@ -25,7 +25,7 @@ static bool is_drawn(const report_config *c) {
     return !c->is_baseline && c->accuracy.n > 0 && c->bits.mean > 0;
 }
 
-static double sd_or_0(const stat *st) { return isfinite(st->sd) ? st->sd : 0; }
+static double sd_or_0(const summary *st) { return isfinite(st->sd) ? st->sd : 0; }
 
 /* ---- which, and in which order ---- */
 

@@ -13,7 +13,7 @@
 enum { BARS_CONFIGS = 8, BARS_LAYERS = 24 };
 
 typedef struct bar {
-    stat sqnr;
+    summary sqnr;
     double bits; /* log2 of the levels */
 } bar;
 
@@ -46,7 +46,7 @@ static int layer_index(chart *g, const char *full) {
 }
 
 static void close_bar(chart *g, int layer, int config, const double *values, int n, double bits) {
-    if (layer >= 0 && n > 0) g->bars[layer][config] = (bar){stat_of(values, n), bits};
+    if (layer >= 0 && n > 0) g->bars[layer][config] = (bar){summary_of(values, n), bits};
 }
 
 static int read_config(store *s, chart *g, int k) {

@@ -194,33 +194,6 @@ const named_query named_queries[] = {
 };
 const int n_named_queries = sizeof named_queries / sizeof *named_queries;
 
-const char compare_sql[] =
-    "WITH config AS (SELECT key AS ord, value AS config_key FROM json_each(:configs)),\n"
-    "done AS (SELECT c.ord, x.seed, x.run FROM config c JOIN v_done x USING (config_key)),\n"
-    "value AS (\n"
-    "  SELECT done.ord, done.seed, m.name, m.value\n"
-    "  FROM done JOIN metric m ON m.run = done.run AND m.at = 'last'\n"
-    "  WHERE (m.name IN ('accuracy', 'loss') AND m.split = 'test')\n"
-    "     OR (m.name = 'bits_per_weight' AND m.split = 'model')),\n"
-    "stat AS (\n"
-    "  SELECT ord, name, avg(value) AS mean, stddev_samp(value) AS sd FROM value\n"
-    "  GROUP BY ord, name),\n"
-    "pair AS (\n"
-    "  SELECT v.ord, v.name, avg(v.value - b.value) AS mean, stddev_samp(v.value - b.value) AS sd,\n"
-    "         count(v.value - b.value) AS n\n"
-    "  FROM value v JOIN value b ON b.ord = 0 AND b.seed = v.seed AND b.name = v.name\n"
-    "  WHERE v.ord > 0 GROUP BY v.ord, v.name)\n"
-    "SELECT (SELECT count(*) FROM done WHERE done.ord = c.ord) AS n,\n"
-    "       a.mean, a.sd, l.mean, l.sd, b.mean, b.sd, pa.mean, pa.sd, pl.mean, pl.sd,\n"
-    "       coalesce(pa.n, 0) AS pairs\n"
-    "FROM config c\n"
-    "LEFT JOIN stat a ON a.ord = c.ord AND a.name = 'accuracy'\n"
-    "LEFT JOIN stat l ON l.ord = c.ord AND l.name = 'loss'\n"
-    "LEFT JOIN stat b ON b.ord = c.ord AND b.name = 'bits_per_weight'\n"
-    "LEFT JOIN pair pa ON pa.ord = c.ord AND pa.name = 'accuracy'\n"
-    "LEFT JOIN pair pl ON pl.ord = c.ord AND pl.name = 'loss'\n"
-    "ORDER BY c.ord\n";
-
 /* The settings in which the configurations differ, for each of them. */
 const char compare_settings_sql[] =
     "WITH config AS (\n"

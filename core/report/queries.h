@@ -16,8 +16,8 @@ typedef struct named_query {
 extern const named_query named_queries[];
 extern const int n_named_queries;
 
-/* What compare reads (report/compare.h): one row for each configuration of the JSON
- * array :configs, differences to the first of them. */
-extern const char compare_sql[], compare_settings_sql[];
+/* For compare (report/compare.h): one row for each configuration of the JSON array
+ * :configs, with the settings in which they differ. */
+extern const char compare_settings_sql[];
 
 #endif

@@ -7,9 +7,11 @@
 
 #include "report/sensitivity.h"
 #include "report/table.h"
+#include "util/hash.h"
 #include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
+#include "util/summary.h"
 
 /* ---- lines of v_run ---- */
 
@@ -56,45 +58,32 @@ status report_list(store *s, const report_filter *f, rows_format format, FILE *o
 
 /* ---- the runs of a study ---- */
 
-/* Of one configuration. */
+/* The accuracies of one configuration. */
 typedef struct sample {
-    char key[65], *label;
+    char key[HASH_HEX], *label;
+    double *accuracy;
     int n;
-    double sum, squares;
 } sample;
 
-static sample *sample_of(sample *all, int *n, const char *key, const char *label) {
+/* max: the most runs that a configuration has. */
+static sample *sample_of(sample *all, int *n, int max, const char *key, const char *label) {
     for (int i = 0; i < *n; i++)
         if (strcmp(all[i].key, key) == 0) return &all[i];
     sample *s = &all[(*n)++];
-    *s = (sample){.label = str_format("%s", label)};
+    *s = (sample){.label = mem_strdup(label),
+                  .accuracy = mem_calloc((size_t)max, sizeof *s->accuracy)};
     snprintf(s->key, sizeof s->key, "%s", key);
     return s;
-}
-
-static void sample_add(sample *a, double v) {
-    if (!isfinite(v)) return;
-    a->n++;
-    a->sum += v;
-    a->squares += v * v;
-}
-
-static double sample_mean(const sample *a) { return a->sum / a->n; }
-
-/* The squares of numbers near 1 with 1e-4 between them lose nothing that shows. */
-static double sample_deviation(const sample *a) {
-    double variance = (a->squares - a->sum * a->sum / a->n) / (a->n - 1);
-    return variance > 0 ? sqrt(variance) : 0;
 }
 
 static void print_samples(const sample *all, int n, FILE *out) {
     for (int i = 0; i < n; i++) {
         const sample *a = &all[i];
-        if (a->n < 2) continue;
+        summary m = summary_of(a->accuracy, a->n);
+        if (m.n < 2) continue;
         str_print_line(out,
                        "%s%saccuracy %.2f %% +- %.2f (mean and standard deviation of %d seeds)",
-                       a->label, *a->label != '\0' ? ": " : "", 100 * sample_mean(a),
-                       100 * sample_deviation(a), a->n);
+                       a->label, *a->label != '\0' ? ": " : "", 100 * m.mean, 100 * m.sd, m.n);
     }
 }
 
@@ -110,13 +99,17 @@ status report_results(store *s, const int64_t *runs, const char *const *labels, 
                          runs[i]);
         if (store_next(r)) {
             add_line(&t, r, labels[i]);
-            sample_add(sample_of(all, &samples, store_text(r, 11), labels[i]), store_real(r, 5));
+            sample *a = sample_of(all, &samples, n, store_text(r, 11), labels[i]);
+            a->accuracy[a->n++] = store_real(r, 5);
         }
         store_rows_end(r);
     }
     rows_close(&t);
     if (format == ROWS_TABLE) print_samples(all, samples, out);
-    for (int i = 0; i < samples; i++) free(all[i].label);
+    for (int i = 0; i < samples; i++) {
+        free(all[i].label);
+        free(all[i].accuracy);
+    }
     free(all);
     return store_status(s, d);
 }

@@ -9,26 +9,6 @@
 
 enum { NAME_MAX_SHOWN = 120 };
 
-/* ---- numbers ---- */
-
-stat stat_of(const double *values, int n) {
-    stat st = {.mean = NAN, .sd = NAN, .min = NAN, .max = NAN};
-    double sum = 0, squares = 0;
-    for (int i = 0; i < n; i++) {
-        if (!isfinite(values[i])) continue;
-        st.min = st.n == 0 || values[i] < st.min ? values[i] : st.min;
-        st.max = st.n == 0 || values[i] > st.max ? values[i] : st.max;
-        st.n++;
-        sum += values[i];
-    }
-    if (st.n == 0) return st;
-    st.mean = sum / st.n;
-    for (int i = 0; i < n; i++)
-        if (isfinite(values[i])) squares += (values[i] - st.mean) * (values[i] - st.mean);
-    if (st.n > 1) st.sd = sqrt(squares / (st.n - 1));
-    return st;
-}
-
 /* ---- one configuration ---- */
 
 const char selection_sql[] =
@@ -64,24 +44,43 @@ static report_seed seed_of(const store_rows *r) {
     return row;
 }
 
-typedef enum column { ACCURACY, LOSS, BITS, DELTA } column;
-
-static stat column_stat(const report_config *c, column which) {
-    double *values = mem_calloc((size_t)c->n_seeds + 1, sizeof *values);
-    for (int i = 0; i < c->n_seeds; i++) {
-        const report_seed *k = &c->seeds[i];
-        values[i] = which == ACCURACY ? k->accuracy
-                    : which == LOSS   ? k->loss
-                    : which == BITS   ? k->bits
-                                      : k->delta;
+static double value_of(const report_seed *k, report_column which) {
+    switch (which) {
+    case COLUMN_ACCURACY: return k->accuracy;
+    case COLUMN_LOSS: return k->loss;
+    case COLUMN_BITS: return k->bits;
+    default: return k->delta;
     }
-    stat st = stat_of(values, c->n_seeds);
+}
+
+static summary column_summary(const report_config *c, report_column which) {
+    double *values = mem_calloc((size_t)c->n_seeds + 1, sizeof *values);
+    for (int i = 0; i < c->n_seeds; i++) values[i] = value_of(&c->seeds[i], which);
+    summary all = summary_of(values, c->n_seeds);
     free(values);
-    return st;
+    return all;
+}
+
+summary selection_paired(const report_config *a, const report_config *b, report_column which,
+                         int *ahead) {
+    double *difference = mem_calloc((size_t)a->n_seeds + 1, sizeof *difference);
+    int n = 0;
+    *ahead = 0;
+    for (int i = 0; i < a->n_seeds; i++)
+        for (int k = 0; k < b->n_seeds; k++) {
+            if (a->seeds[i].seed != b->seeds[k].seed) continue;
+            double v = value_of(&a->seeds[i], which) - value_of(&b->seeds[k], which);
+            if (isfinite(v)) difference[n++] = v, *ahead += v > 0;
+            break;
+        }
+    summary all = summary_of(difference, n);
+    free(difference);
+    return all;
 }
 
 /* What it is called is what its newest run says. */
-static void load_config(store *s, report_config *c) {
+report_config selection_config(store *s, const char *config_key) {
+    report_config own = {.config_key = mem_strdup(config_key), .twin = -1}, *c = &own;
     int64_t newest = -1;
     store_rows *r = store_select(s, selection_sql, "t", c->config_key);
     while (store_next(r)) {
@@ -95,9 +94,18 @@ static void load_config(store *s, report_config *c) {
         replace(&c->experiment, shown(store_text(r, 5)));
     }
     store_rows_end(r);
-    c->accuracy = column_stat(c, ACCURACY);
-    c->loss = column_stat(c, LOSS);
-    c->bits = column_stat(c, BITS);
+    c->accuracy = column_summary(c, COLUMN_ACCURACY);
+    c->loss = column_summary(c, COLUMN_LOSS);
+    c->bits = column_summary(c, COLUMN_BITS);
+    return own;
+}
+
+void selection_config_free(report_config *c) {
+    free(c->config_key);
+    free(c->baseline_key);
+    free(c->label);
+    free(c->experiment);
+    free(c->seeds);
 }
 
 /* ---- all of them ---- */
@@ -112,10 +120,9 @@ static int find_config(const selection *sel, const char *config_key) {
 static report_config *add_config(store *s, selection *sel, const char *config_key) {
     int there = find_config(sel, config_key);
     if (there >= 0) return &sel->configs[there];
-    report_config c = {.config_key = mem_strdup(config_key), .twin = -1};
-    load_config(s, &c);
+    report_config c = selection_config(s, config_key);
     if (c.n_seeds == 0) {
-        free(c.config_key);
+        selection_config_free(&c);
         return NULL;
     }
     c.position = sel->n;
@@ -146,7 +153,7 @@ static void pair_with_twin(const selection *sel, report_config *c) {
         for (int k = 0; k < t->n_seeds; k++)
             if (t->seeds[k].seed == c->seeds[i].seed)
                 c->seeds[i].delta = c->seeds[i].accuracy - t->seeds[k].accuracy;
-    c->delta = column_stat(c, DELTA);
+    c->delta = column_summary(c, COLUMN_DELTA);
 }
 
 static void add_twins(store *s, selection *sel) {
@@ -304,14 +311,7 @@ status selection_of_runs(store *s, const int64_t *runs, int n, diags *d, selecti
 }
 
 void selection_free(selection *sel) {
-    for (int i = 0; i < sel->n; i++) {
-        report_config *c = &sel->configs[i];
-        free(c->config_key);
-        free(c->baseline_key);
-        free(c->label);
-        free(c->experiment);
-        free(c->seeds);
-    }
+    for (int i = 0; i < sel->n; i++) selection_config_free(&sel->configs[i]);
     free(sel->configs);
     free(sel->title);
     *sel = (selection){0};

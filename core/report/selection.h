@@ -11,14 +11,7 @@
 
 #include "store/store.h"
 #include "util/str.h"
-
-/* Several numbers; those that are not finite do not count. */
-typedef struct stat {
-    int n;
-    double mean, sd, min, max; /* NAN without numbers; sd also with one */
-} stat;
-
-stat stat_of(const double *values, int n);
+#include "util/summary.h"
 
 typedef struct report_seed {
     int64_t run, seed;
@@ -37,8 +30,23 @@ typedef struct report_config {
     int twin;     /* its twin among the configurations, -1: none */
     report_seed *seeds;
     int n_seeds;
-    stat accuracy, loss, bits, delta;
+    summary accuracy, loss, bits, delta; /* over the seeds */
 } report_config;
+
+typedef enum report_column {
+    COLUMN_ACCURACY,
+    COLUMN_LOSS,
+    COLUMN_BITS,
+    COLUMN_DELTA,
+} report_column;
+
+/* What is done of one configuration, perhaps nothing; selection_config_free(). */
+report_config selection_config(store *s, const char *config_key);
+void selection_config_free(report_config *c);
+
+/* a less b in the seeds that both have; ahead: in how many a has more. */
+summary selection_paired(const report_config *a, const report_config *b, report_column which,
+                         int *ahead);
 
 typedef struct selection {
     char *title;    /* name of the experiment */

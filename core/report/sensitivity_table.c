@@ -81,7 +81,7 @@ static void read_scores(store *s, const report_config *c, sensitivity_table *t) 
             k = index_of(t->candidates, &t->n_candidates, SENSITIVITY_CANDIDATES, store_text(r, 1));
         }
         if ((l != layer || k != candidate) && layer >= 0 && candidate >= 0)
-            t->score[layer][candidate] = stat_of(values, n);
+            t->score[layer][candidate] = summary_of(values, n);
         if (!more) break;
         if (l != layer || k != candidate) n = 0;
         layer = l, candidate = k;

@@ -17,7 +17,7 @@ typedef struct sensitivity_table {
     char *layers[SENSITIVITY_LAYERS], *candidates[SENSITIVITY_CANDIDATES];
     double bits[SENSITIVITY_CANDIDATES]; /* nominal */
     int n_layers, n_candidates;
-    stat score[SENSITIVITY_LAYERS][SENSITIVITY_CANDIDATES]; /* n 0: not measured */
+    summary score[SENSITIVITY_LAYERS][SENSITIVITY_CANDIDATES]; /* n 0: not measured */
 } sensitivity_table;
 
 /* Of the first configuration that has scores (float twins come first). Of the methods

@@ -7,25 +7,8 @@
 
 /* ---- who is ahead ---- */
 
-/* a less b in the seeds that both have. */
-static stat paired(const report_config *a, const report_config *b, int *ahead) {
-    double *difference = mem_calloc((size_t)a->n_seeds + 1, sizeof *difference);
-    int n = 0;
-    *ahead = 0;
-    for (int i = 0; i < a->n_seeds; i++)
-        for (int k = 0; k < b->n_seeds; k++) {
-            if (a->seeds[i].seed != b->seeds[k].seed) continue;
-            double v = a->seeds[i].accuracy - b->seeds[k].accuracy;
-            if (isfinite(v)) difference[n++] = v, *ahead += v > 0;
-            break;
-        }
-    stat st = stat_of(difference, n);
-    free(difference);
-    return st;
-}
-
 /* One seed says nothing about chance, so it makes nothing level but equals. */
-static bool is_level(const stat *lead) {
+static bool is_level(const summary *lead) {
     return lead->n > 1 ? fabs(lead->mean) <= lead->sd : lead->mean == 0;
 }
 
@@ -57,7 +40,7 @@ static int find_winner(const selection *sel) {
     for (int i = 0; i < sel->n && best >= 0; i++) {
         const report_config *c = &sel->configs[i];
         if (i == best || !is_candidate(sel, c)) continue;
-        stat lead = paired(&sel->configs[best], c, &ahead);
+        summary lead = selection_paired(&sel->configs[best], c, COLUMN_ACCURACY, &ahead);
         if (is_level(&lead) && c->bits.mean < sel->configs[winner].bits.mean) winner = i;
     }
     return winner;
@@ -95,7 +78,7 @@ static void add_points(strbuf *b, double mean, double sd, const char *plus_minus
     if (isfinite(sd)) strbuf_addf(b, "%s%.2f", plus_minus, 100 * sd);
 }
 
-static void add_loss(strbuf *b, const stat *delta, const char *plus_minus) {
+static void add_loss(strbuf *b, const summary *delta, const char *plus_minus) {
     strbuf_add(b, delta->mean > 0 ? "gains " : "loses ");
     add_points(b, delta->mean, delta->sd, plus_minus);
 }
@@ -181,7 +164,8 @@ verdict verdict_of(const selection *sel, const char *plus_minus) {
     verdict v = {.winner = find_winner(sel), .rival = -1, .float_accuracy = lowest_float(sel)};
     if (v.winner >= 0) v.rival = best_but(sel, v.winner);
     if (v.rival >= 0) {
-        v.lead = paired(&sel->configs[v.winner], &sel->configs[v.rival], &v.ahead);
+        v.lead = selection_paired(&sel->configs[v.winner], &sel->configs[v.rival], COLUMN_ACCURACY,
+                                  &v.ahead);
         v.level = is_level(&v.lead);
     }
     if (v.winner < 0) {

@@ -19,7 +19,7 @@ typedef struct verdict {
     double float_accuracy; /* the lowest mean of a float twin (a fraction); NAN: there is none */
     int winner;            /* of the selection's configurations; -1: nothing to judge */
     int rival;             /* the best of the others; -1: there is no other */
-    stat lead;             /* winner less rival, paired by seed */
+    summary lead;          /* winner less rival, paired by seed */
     int ahead;             /* seeds in which the winner is ahead */
     bool level;            /* the two are level */
 } verdict;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "util/mem.h"
+#include "util/summary.h"
 
 /* What an aggregate has seen. */
 typedef struct values {
@@ -86,11 +87,8 @@ static void finish_median(sqlite3_context *c) {
 static void finish_stddev_samp(sqlite3_context *c) {
     values *v = sqlite3_aggregate_context(c, 0);
     if (v == NULL || v->n == 0) return;
-    double mean = 0, squares = 0;
-    for (int64_t i = 0; i < v->n; i++) mean += v->x[i];
-    mean /= (double)v->n;
-    for (int64_t i = 0; i < v->n; i++) squares += (v->x[i] - mean) * (v->x[i] - mean);
-    if (v->n > 1) sqlite3_result_double(c, sqrt(squares / (double)(v->n - 1)));
+    summary all = summary_of(v->x, v->n);
+    if (all.n == v->n && all.n > 1) sqlite3_result_double(c, all.sd); /* of infinities: NULL */
     free(v->x);
 }
 
