@@ -16,6 +16,7 @@
 #include "run/tensors.h"
 #include "util/log.h"
 #include "util/mem.h"
+#include "util/str.h"
 
 status runner_study(study *t, const char *path, const char *const *settings, int n_settings,
                     const registry *r, diags *d) {
@@ -166,8 +167,11 @@ status runner_run(const study *t, store *s, bool again, diags *d, int64_t **rows
     progress_close();
     dataset_free(&w.train.data);
     dataset_free(&w.test.data);
-    if (first == ERR_INTERRUPTED)
-        diag_hint(d, "the same command goes on with the runs that are not done");
+    if (first == ERR_INTERRUPTED) {
+        char *command = str_escape(environment_command() != NULL ? environment_command() : "");
+        diag_hint(d, "the same command goes on with the runs that are not done: %s", command);
+        free(command);
+    }
     if (first == OK || first == ERR_FAILED) {
         status gate = gate_check(t, s, *rows, d);
         if (gate && !first) first = gate;

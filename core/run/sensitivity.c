@@ -34,6 +34,7 @@ static double moments_error(const moments *m) {
 typedef struct tally {
     double signal, noise; /* of the layer's output */
     moments kl, loss, right;
+    int64_t more_right; /* exact: as many gained as lost is 0, and ties are ties */
 } tally;
 
 /* The predictions of one network for the samples of a batch. */
@@ -262,6 +263,7 @@ static void compare(work *w, const compare_job *j, int64_t rows, tally *t) {
         moments_add(&t->kl, w->kl[i]);
         moments_add(&t->loss, j->q->loss[i] - j->f->loss[i]);
         moments_add(&t->right, (double)j->q->right[i] - (double)j->f->right[i]);
+        t->more_right += j->q->right[i] - j->f->right[i];
     }
 }
 
@@ -350,7 +352,7 @@ static status study(work *w, diags *d) {
 
 static sensitivity_cell cell_of(const tally *t, unsigned scores) {
     sensitivity_cell c = {.score = {10 * log10(t->signal / t->noise), t->kl.mean, t->loss.mean,
-                                    t->right.mean},
+                                    (double)t->more_right / (double)t->right.n},
                           .standard_error = {(double)NAN, moments_error(&t->kl),
                                              moments_error(&t->loss), moments_error(&t->right)}};
     for (int i = 0; i < SCORES; i++)

@@ -70,7 +70,7 @@ CREATE TABLE run(
   replica INTEGER CHECK (replica >= 0),       -- of the done runs of a cache_key; statistics read 0
   seed INTEGER NOT NULL,                      -- as a signed 64-bit number
   status TEXT NOT NULL CHECK (status IN ('running', 'done', 'failed', 'interrupted')),
-  attempt INTEGER NOT NULL DEFAULT 1 CHECK (attempt > 0),
+  attempt INTEGER NOT NULL DEFAULT 1 CHECK (attempt > 0), -- of its cache_key: those that failed, and it
   started TEXT NOT NULL,
   seconds REAL,
   cpu_seconds REAL,

@@ -421,10 +421,12 @@ int64_t store_run_begin(store *s, const store_run *r, char uid[STORE_UID]) {
             "ttt", r->spec_sha256, r->spec_source, r->spec_resolved);
     run_sql(s,
             "INSERT INTO run(uid, experiment, spec, sweep, environment, config_key, cache_key,"
-            " baseline_key, label, seed, status, started, command)"
+            " baseline_key, label, seed, status, started, command, attempt)"
             " SELECT ?1, (SELECT id FROM experiment WHERE name = ?2 AND kind = ?3),"
             " (SELECT id FROM spec WHERE sha256 = ?4), nullif(?5, 0), ?6, ?7, ?8, ?9, ?10, ?11,"
-            " 'running', ?12, ?13",
+            " 'running', ?12, ?13,"
+            " 1 + (SELECT count(*) FROM run WHERE config_key = ?7 AND seed = ?11"
+            "      AND cache_key = ?8 AND status IN ('failed', 'interrupted'))",
             "ttttiittttitt", uid, r->experiment, r->kind, r->spec_sha256, r->sweep, environment,
             r->config_key, r->cache_key, r->baseline_key, r->label != NULL ? r->label : "",
             (int64_t)r->seed, now, r->command);

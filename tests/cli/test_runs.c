@@ -263,6 +263,7 @@ Test(run, a_signal_ends_it_cleanly_with_exit_9, .init = setup, .fini = teardown)
                     "-INT $pid; wait $pid");
     cr_assert(o.exit == 9, "exit %d: %s", o.exit, o.err);
     cr_assert(strstr(o.err, "the same command goes on") != NULL, "%s", o.err);
+    cr_assert(strstr(o.err, ": quantbench run s.yaml --db r.db -q --set") != NULL, "%s", o.err);
     free_outcome(&o);
     char *out = expect(0, "$Q ls --db r.db --json");
     cr_assert(strstr(out, "\"status\":\"interrupted\"") != NULL, "%s", out);

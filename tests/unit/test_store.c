@@ -341,6 +341,33 @@ Test(store, replicas_are_numbered_in_the_order_in_which_runs_end) {
     close_all(&f);
 }
 
+Test(store, attempts_count_the_runs_of_a_cache_key_that_came_to_nothing) {
+    fixture f = open_new();
+    for (int i = 0; i < 4; i++) {
+        int64_t seed = i == 2; /* the third is another run */
+        const store_environment e = {"v", "c", "cpu", "scalar", "blas", 2};
+        store_run r = {.experiment = "lone",
+                       .kind = "qat",
+                       .spec_source = "s",
+                       .spec_resolved = "r",
+                       .spec_sha256 = "h",
+                       .config_key = "c",
+                       .cache_key = seed ? "k1" : "k0",
+                       .seed = (uint64_t)seed,
+                       .environment = &e};
+        char uid[STORE_UID];
+        store_begin(f.s);
+        int64_t run = store_run_begin(f.s, &r, uid);
+        store_run_end(f.s, run, i == 0 ? "interrupted" : i == 1 ? "failed" : "done", 1, 1, 1, NULL);
+        cr_assert(store_commit(f.s, &f.d) == OK);
+    }
+    cr_assert(number(f.s, "SELECT attempt FROM run WHERE id = 1") == 1);
+    cr_assert(number(f.s, "SELECT attempt FROM run WHERE id = 2") == 2);
+    cr_assert(number(f.s, "SELECT attempt FROM run WHERE id = 3") == 1);
+    cr_assert(number(f.s, "SELECT attempt FROM run WHERE id = 4") == 3);
+    close_all(&f);
+}
+
 Test(store, statistics_read_the_newest_of_several_versions_of_a_run) {
     fixture f = open_new();
     add_run(f.s, "a", 1, 0.5, 4, &f.d);
