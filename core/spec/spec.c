@@ -204,7 +204,7 @@ static const yaml_node *axis_above(const yaml_node *root, const char *path) {
     return NULL;
 }
 
-/* A list where one value is wanted is an axis; what --set says replaces an axis. */
+/* A list or range where one value is wanted is an axis; what --set says replaces an axis. */
 static status apply_setting(const schema_context *c, yaml_node *root, setting *s) {
     yaml_node **values;
     int n;
@@ -215,6 +215,10 @@ static status apply_setting(const schema_context *c, yaml_node *root, setting *s
         diag_hint(c->d, "set the axis: --set '%s=[...]'", axis->text);
         return ERR_SPEC;
     }
+    int errors = c->d->errors;
+    yaml_node *range = sweep_range(c, s->value);
+    if (c->d->errors > errors) return ERR_SPEC;
+    if (range != NULL) s->value = range;
     status bad = setting_alternatives(c, s->path, s->value, SWEEP_MAX_POINTS, &values, &n);
     if (bad) return bad;
     set_axis(c, root, s, NULL);

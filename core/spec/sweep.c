@@ -22,8 +22,7 @@ static bool is_path(const char *key) {
     return false;
 }
 
-/* {range: [a, b]}: the integers a .. b - 1, as nodes. NULL after an error or for no range. */
-static yaml_node *range_of(const schema_context *c, const yaml_node *n) {
+yaml_node *sweep_range(const schema_context *c, const yaml_node *n) {
     const yaml_node *r = n->kind == YAML_MAP && n->n == 1 ? yaml_get(n, "range") : NULL;
     int64_t a, b;
     if (r == NULL) return NULL;
@@ -49,7 +48,7 @@ static yaml_node *range_of(const schema_context *c, const yaml_node *n) {
 /* The list of values of an axis; NULL after an error. */
 static yaml_node *values_of(const schema_context *c, const yaml_node *key, yaml_node *n) {
     int errors = c->d->errors;
-    yaml_node *range = range_of(c, n);
+    yaml_node *range = sweep_range(c, n);
     if (range != NULL || c->d->errors > errors) return range;
     if (n->kind == YAML_LIST && n->n > 0) return n;
     diag_error_at(c->d, ERR_SPEC, &n->at, "axis '%s' must be a list of values, got %s", key->text,
@@ -111,6 +110,12 @@ static axis read_axis(const schema_context *c, const yaml_node *key, yaml_node *
     return x;
 }
 
+static bool has_seed(const sweep *s, uint64_t seed) {
+    for (int i = 0; i < s->n_seeds; i++)
+        if (s->seeds[i] == seed) return true;
+    return false;
+}
+
 static void read_seeds(const schema_context *c, const yaml_node *root, const yaml_node *key,
                        yaml_node *n, sweep *out) {
     const yaml_node *list = values_of(c, key, n), *repeats = yaml_get(root, "repeats");
@@ -123,6 +128,8 @@ static void read_seeds(const schema_context *c, const yaml_node *root, const yam
     for (int i = 0; i < list->n; i++) {
         const yaml_node *v = list->items[i];
         if (v->kind == YAML_SCALAR && str_to_uint(v->text, &out->seeds[out->n_seeds])) {
+            if (has_seed(out, out->seeds[out->n_seeds]))
+                diag_error_at(c->d, ERR_SPEC, &v->at, "seed %s is there twice", v->text);
             out->n_seeds++;
             continue;
         }

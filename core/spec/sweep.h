@@ -30,6 +30,9 @@ typedef struct sweep {
 /* Expands the tree of a spec. All errors go to c->d. Everything is in c->a. */
 status sweep_expand(const schema_context *c, const yaml_node *root, sweep *out);
 
+/* {range: [a, b]}: the integers a .. b - 1, as nodes. NULL after an error or for no range. */
+yaml_node *sweep_range(const schema_context *c, const yaml_node *n);
+
 /* The settings of a point in words, "int bits=4 lr=1e-3"; also without those of quant. */
 const char *sweep_label(const schema_context *c, const sweep_point *p, bool with_quant);
 

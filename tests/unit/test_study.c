@@ -233,3 +233,18 @@ Test(extends, what_cannot_be_extended_names_both_files) {
     drop(&f);
     assert_error("extends: none.yaml\n" START, "no such file: 'none.yaml'");
 }
+
+Test(study, a_range_of_set_is_an_axis_and_a_seed_counts_once) {
+    fixture f =
+        open_set(START "repeats: 3\n",
+                 (const char *[]){"seed={range: [4, 6]}", "train.epochs={range: [1, 3]}"}, 2);
+    assert_fine(&f.d);
+    assert_labels(&f.t, "epochs=1 | epochs=2");
+    cr_assert(f.t.n_runs == 4 && f.t.runs[0].seed == 4 && f.t.runs[3].seed == 5);
+    drop(&f);
+    f = open_set(START, (const char *[]){"seed={range: [6, 4]}"}, 1);
+    cr_assert(f.bad == ERR_SPEC &&
+              strstr(f.d.list[0].message, "range must be two integers") != NULL);
+    drop(&f);
+    assert_error(START "sweep: {axes: {seed: [1, 2, 1]}}\n", "seed 1 is there twice");
+}
