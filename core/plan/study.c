@@ -85,6 +85,9 @@ static status add_points(study *t, const registry *r, diags *d) {
         if (bad && !first) first = bad;
         study_point *p = &t->points[index];
         p->label = sp->label, p->swept = sp->settings, p->n_swept = sp->n;
+        if (!bad && strncmp(p->label, "float", 5) == 0 && !is_float(&p->p))
+            p->label =
+                arena_format(&t->base.a, "weights %s", p->label); /* its activations are not */
         from[index] = sp;
         if (!bad && same_as(t, index) >= 0) drop_last(t); /* one configuration, one run */
     }

@@ -116,7 +116,7 @@ static void say_rival(strbuf *b, const selection *sel, const verdict *v, const c
     const report_config *c = &sel->configs[v->rival];
     char *label = str_escape(c->label);
     if (v->level) {
-        strbuf_addf(b, ", level with %s", label);
+        strbuf_addf(b, ", level in accuracy with %s", label);
         if (isfinite(c->bits.mean)) strbuf_addf(b, " (%.2f bits)", c->bits.mean);
     } else {
         strbuf_addf(b, ", ahead of %s by ", label);

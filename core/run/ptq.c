@@ -55,8 +55,9 @@ static status measure_quantized(const run_job *j, model *m, outcome *o, diags *d
     sensitivity s = {0};
     status bad = evaluate(m, j->test, &o->quantized, d);
     if (bad) return bad;
-    log_info("  float %6.2f %%, quantized %6.2f %%", 100 * o->in_float.accuracy,
-             100 * o->quantized.accuracy);
+    if (j->p->spec->kind == KIND_PTQ)
+        log_info("  float %6.2f %%, quantized %6.2f %%", 100 * o->in_float.accuracy,
+                 100 * o->quantized.accuracy);
     bad = sensitivity_measure(&s, j->p, m, j->test, d);
     if (!bad) bad = write_rows(j, m, o, &s, d);
     sensitivity_free(&s);

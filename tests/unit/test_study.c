@@ -136,6 +136,13 @@ Test(study, the_baseline_is_the_float_twin_and_equal_twins_are_one) {
     drop(&f);
 }
 
+Test(study, float_weights_with_quantized_activations_are_not_called_float) {
+    fixture f = make_fine(START "quant: {activations: int}\n"
+                                "sweep: {axes: {quant.weights: [none, int]}}\n");
+    assert_labels(&f.t, "weights float | int");
+    drop(&f);
+}
+
 Test(study, equal_points_are_one_configuration) {
     fixture f = make_fine(START "sweep: {axes: {quant.weights: [int, {scheme: int, bits: 8}]}}\n");
     cr_assert(f.t.n_points == 1 && f.t.n_runs == 1);

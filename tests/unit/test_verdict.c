@@ -89,7 +89,8 @@ Test(verdict, of_level_ones_the_one_with_fewer_bits_wins, .init = setup, .fini =
     ADD("four", "q", "f", 4, 97.5, 96.5, 98.5);
     verdict v = judge();
     cr_assert(strstr(v.sentence, "four wins: at 4.00") == v.sentence, "%s", v.sentence);
-    cr_assert(strstr(v.sentence, ", level with eight (8.00 bits).") != NULL, "%s", v.sentence);
+    cr_assert(strstr(v.sentence, ", level in accuracy with eight (8.00 bits).") != NULL, "%s",
+              v.sentence);
     cr_assert(v.level && v.ahead == 1);
     verdict_free(&v);
 }
