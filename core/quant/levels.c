@@ -21,7 +21,9 @@ static float above(double v) { /* the smallest float > v */
     return f > v ? f : nextafterf(f, INFINITY);
 }
 
-float levels_step(double a, double b, rounding round, bool toward_b) {
+/* The smallest float that `round` takes to b or beyond, for two neighbouring
+ * levels a < b; `toward_b` says where an even tie goes. */
+static float step_to(double a, double b, rounding round, bool toward_b) {
     double middle = (a + b) / 2;
     switch (round) {
     case ROUND_FLOOR: return at_least(b);
@@ -41,8 +43,8 @@ static void make_steps(const quantizer *q, float zero, rounding round, float *st
     for (int c = 1; c < n; c++)
         if (fabs((double)levels[c] - zero) <= fabs((double)levels[base] - zero)) base = c;
     for (int c = 0; c + 1 < n; c++)
-        steps[c] = levels_step((double)levels[c] - zero, (double)levels[c + 1] - zero, round,
-                               (c + 1 - base) % 2 == 0);
+        steps[c] = step_to((double)levels[c] - zero, (double)levels[c + 1] - zero, round,
+                           (c + 1 - base) % 2 == 0);
 }
 
 /* ---- preparation ---- */

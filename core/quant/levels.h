@@ -31,8 +31,4 @@ void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, i
 void levels_decode_exact(const quantizer *q, const float *meta, const uint8_t *code, int64_t n,
                          double *y);
 
-/* The smallest float that `round` takes to b or beyond, for two neighbouring
- * levels a < b; `toward_b` says where an even tie goes. */
-float levels_step(double a, double b, rounding round, bool toward_b);
-
 #endif

@@ -303,13 +303,6 @@ status selection_find(store *s, const char *selector, diags *d, selection *sel) 
     return complete(s, sel, d);
 }
 
-status selection_of_runs(store *s, const int64_t *runs, int n, diags *d, selection *sel) {
-    *sel = (selection){0};
-    for (int i = 0; i < n; i++)
-        if (runs[i] >= 0) add_keys(s, sel, KEYS "id = ?", runs[i]);
-    return complete(s, sel, d);
-}
-
 void selection_free(selection *sel) {
     for (int i = 0; i < sel->n; i++) selection_config_free(&sel->configs[i]);
     free(sel->configs);

@@ -62,8 +62,6 @@ typedef struct selection {
  * NULL: what was worked on last, a sweep or a run. ERR_STORE if there is nothing that is done.
  * selection_free() always. */
 status selection_find(store *s, const char *selector, diags *d, selection *out);
-/* The configurations of these runs (-1 left out) and their twins. */
-status selection_of_runs(store *s, const int64_t *runs, int n, diags *d, selection *out);
 void selection_free(selection *sel);
 
 /* The query behind the numbers, for readers. */

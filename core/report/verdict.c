@@ -184,13 +184,3 @@ void verdict_free(verdict *v) {
     free(v->sentence);
     *v = (verdict){0};
 }
-
-status report_verdict(store *s, const char *selector, const char *plus_minus, diags *d,
-                      verdict *v) {
-    selection sel;
-    *v = (verdict){.winner = -1, .rival = -1, .float_accuracy = NAN};
-    status bad = selection_find(s, selector, d, &sel);
-    if (!bad) *v = verdict_of(&sel, plus_minus);
-    selection_free(&sel);
-    return bad;
-}

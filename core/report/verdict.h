@@ -28,7 +28,4 @@ typedef struct verdict {
 verdict verdict_of(const selection *sel, const char *plus_minus);
 void verdict_free(verdict *v);
 
-/* The same for a selector (selection_find()). */
-status report_verdict(store *s, const char *selector, const char *plus_minus, diags *d, verdict *v);
-
 #endif

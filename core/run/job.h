@@ -10,7 +10,7 @@
 typedef struct run_job {
     const plan *p;
     uint64_t seed;
-    const dataset *train, *test; /* NULL where the kind needs none */
+    const dataset *train, *test; /* empty where the kind needs none */
     store *s;
     int64_t run;     /* its row, status `running` */
     const char *dir; /* exists; for its files */

@@ -8,6 +8,7 @@
 #include "io/tensor_file.h"
 #include "run/interrupt.h"
 #include "simd/kernels.h"
+#include "spec/tree.h"
 #include "util/files.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -20,18 +21,6 @@ enum { PATIENCE_SECONDS = 86400 };
 
 /* ---- asking ---- */
 
-/* A YAML text in quotes. */
-static void add_quoted(strbuf *b, const char *text) {
-    strbuf_add(b, "\"");
-    for (const char *p = text; *p != '\0'; p++) {
-        if ((unsigned char)*p < 0x20)
-            strbuf_addf(b, "\\x%02x", (unsigned char)*p);
-        else
-            strbuf_addf(b, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
-    }
-    strbuf_add(b, "\"");
-}
-
 /* The run's test data as `eval --data` takes it; the model brings the normalization. */
 static char *data_keys(const data_source *s, int64_t limit) {
     strbuf b = {0};
@@ -39,9 +28,9 @@ static char *data_keys(const data_source *s, int64_t limit) {
         strbuf_addf(&b, "{format: glyphs, n: %" PRId64 ", seed: %" PRIu64, s->n, s->seed);
     } else {
         strbuf_add(&b, "{format: idx, images: ");
-        add_quoted(&b, s->images);
+        tree_print_quoted(s->images, &b);
         strbuf_add(&b, ", labels: ");
-        add_quoted(&b, s->labels);
+        tree_print_quoted(s->labels, &b);
     }
     strbuf_addf(&b, ", limit: %" PRId64 "}", limit);
     return b.s;

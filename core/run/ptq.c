@@ -7,7 +7,7 @@
 #include "run/sensitivity.h"
 #include "util/log.h"
 
-/* A network of the plan with its weights; quant NULL: in float. */
+/* The network of the plan with its weights, as the plan quantizes it or in float. */
 static status open_loaded(model *m, const run_job *j, bool quantized, diags *d) {
     layer_quant quant[MODEL_MAX_LAYERS] = {0};
     for (int i = 0; i < j->p->n_layers && quantized; i++) quant[i] = j->p->layers[i].quant;

@@ -15,7 +15,8 @@ static const field *field_at(const char *path, size_t n) {
     return schema_find(&spec_schema, part);
 }
 
-bool setting_wants_list(const char *path) {
+/* Does the language want a list at this path? A list elsewhere is several values. */
+static bool wants_list(const char *path) {
     for (size_t n = strcspn(path, ".");; n += 1 + strcspn(path + n + 1, ".")) {
         const field *f = field_at(path, n);
         if (f == NULL) return false;
@@ -132,7 +133,7 @@ static status expand_map(const schema_context *c, const char *path, yaml_node *m
 }
 
 static status expand(const schema_context *c, const char *path, yaml_node *value, growing *out) {
-    if (setting_wants_list(path)) return add(c, out, value, value);
+    if (wants_list(path)) return add(c, out, value, value);
     if (value->kind == YAML_LIST) return expand_list(c, path, value, out);
     if (value->kind == YAML_MAP) return expand_map(c, path, value, out);
     return add(c, out, value, value);

@@ -20,9 +20,6 @@ status setting_put(const schema_context *c, yaml_node *root, const setting *s);
 /* The value at a path; of "quant.weights.scheme" also where `weights: NAME` stands. */
 const yaml_node *setting_get(const yaml_node *root, const char *path);
 
-/* Does the language want a list at this path? A list elsewhere is several values. */
-bool setting_wants_list(const char *path);
-
 /* All values that `value` at `path` means: lists that stand where one value is wanted
  * become alternatives, several of them their product, the first one slowest. In
  * the arena; an error beyond `max`. */

@@ -115,6 +115,19 @@ yaml_node *tree_merge(arena *a, const yaml_node *base, const yaml_node *over) {
     return out;
 }
 
+void tree_print_quoted(const char *text, strbuf *b) {
+    strbuf_add(b, "\"");
+    for (const char *s = text; *s != '\0'; s++) {
+        if (*s == '"' || *s == '\\')
+            strbuf_addf(b, "\\%c", *s);
+        else if ((unsigned char)*s < 0x20)
+            strbuf_addf(b, "\\x%02x", (unsigned char)*s);
+        else
+            strbuf_addn(b, s, 1);
+    }
+    strbuf_add(b, "\"");
+}
+
 /* Plain where YAML reads the same text back, else in double quotes. */
 static void print_scalar(const yaml_node *n, strbuf *b) {
     static const char plain[] =
@@ -129,16 +142,7 @@ static void print_scalar(const yaml_node *n, strbuf *b) {
         strbuf_add(b, "~");
         return;
     }
-    strbuf_add(b, "\"");
-    for (const char *s = n->text; *s != '\0'; s++) {
-        if (*s == '"' || *s == '\\')
-            strbuf_addf(b, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20)
-            strbuf_addf(b, "\\x%02x", (unsigned char)*s);
-        else
-            strbuf_addn(b, s, 1);
-    }
-    strbuf_add(b, "\"");
+    tree_print_quoted(n->text, b);
 }
 
 void tree_print(const yaml_node *n, strbuf *b) {

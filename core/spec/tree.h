@@ -31,6 +31,9 @@ yaml_node *tree_merge(arena *a, const yaml_node *base, const yaml_node *over);
 /* The node as one line of YAML; append to b. */
 void tree_print(const yaml_node *n, strbuf *b);
 
+/* A text as a scalar in double quotes, whatever is in it; append to b. */
+void tree_print_quoted(const char *text, strbuf *b);
+
 /* As written to a file: equal text, equal kind, equal children in equal order. */
 bool tree_equal(const yaml_node *x, const yaml_node *y);
 

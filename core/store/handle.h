@@ -44,4 +44,21 @@ struct store {
 /* Keeps the first failure, by SQLite's code. */
 void store_fail(store *s, int code);
 
+/* Statements without arguments and without rows; nothing after a failure. */
+void store_exec(store *s, const char *sql);
+
+typedef struct blob_arg {
+    const void *data; /* NULL: NULL */
+    size_t bytes;
+} blob_arg;
+
+/* One statement, kept prepared for the next time: sql is a literal. types as for
+ * store_select(), where a double that is not finite is NULL, as is a NULL text; and
+ * b const blob_arg *. Nothing after a failure. */
+void store_write(store *s, const char *sql, const char *types, ...);
+
+/* The number that a query of at most one text argument (NULL: of none) gives; -1 if
+ * there is no row. */
+int64_t store_select_int(store *s, const char *sql, const char *text);
+
 #endif
