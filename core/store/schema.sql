@@ -326,8 +326,10 @@ FROM run r JOIN experiment e ON e.id = r.experiment;
 -- The runs that statistics read: one for each configuration and seed. Replicas are
 -- left out; of runs by different plugins or numeric versions the newest counts.
 CREATE VIEW v_done AS
-SELECT max(id) AS run, config_key, seed FROM run WHERE status = 'done' AND replica = 0
-GROUP BY config_key, seed;
+SELECT r.id AS run, r.config_key, r.seed FROM run r
+WHERE r.status = 'done' AND r.replica = 0
+  AND NOT EXISTS (SELECT 1 FROM run n WHERE n.config_key = r.config_key AND n.seed = r.seed
+                  AND n.status = 'done' AND n.replica = 0 AND n.id > r.id);
 
 -- The configurations of each sweep with their newest run; last: of the sweep of its
 -- experiment that was started last.

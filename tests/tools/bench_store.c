@@ -100,22 +100,44 @@ static void add_layers(store *s, int64_t run, double bits) {
     }
 }
 
+typedef struct config_name {
+    char key[80], label[64];
+} config_name;
+
+static config_name name_of(int config) {
+    config_name n;
+    snprintf(n.key, sizeof n.key, "%064d", config);
+    snprintf(n.label, sizeof n.label, "int bits=%d lr=0.%03d", 2 + config % 7, config / 7);
+    return n;
+}
+
+/* The sweep that all runs are points of. */
+static int64_t begin_sweep(store *s) {
+    store_begin(s);
+    int64_t sweep = store_sweep(s, "study", "qat", "{}", "accuracy");
+    for (int config = 0; config < RUNS / SEEDS; config++) {
+        config_name n = name_of(config);
+        store_sweep_point(s, sweep, config, n.key, n.label, NULL);
+    }
+    need(store_commit(s, &d) == OK, "the sweep");
+    return sweep;
+}
+
 static int64_t begin_run(store *s, int64_t sweep, int i) {
     const store_environment e = {"0.1.0", "0123456789ab", "cpu", "scalar", "blas", 2};
     int config = i / SEEDS;
-    char config_key[80], cache_key[80], label[64], uid[STORE_UID], sha[80];
-    snprintf(config_key, sizeof config_key, "%064d", config);
+    config_name n = name_of(config);
+    char cache_key[80], uid[STORE_UID], sha[80];
     snprintf(cache_key, sizeof cache_key, "%064d", i);
     snprintf(sha, sizeof sha, "%064d", config);
-    snprintf(label, sizeof label, "int bits=%d lr=0.%03d", 2 + config % 7, config / 7);
     store_run r = {.experiment = "study",
                    .kind = "qat",
                    .spec_source = "version: 1",
                    .spec_resolved = "version=1",
                    .spec_sha256 = sha,
-                   .config_key = config_key,
+                   .config_key = n.key,
                    .cache_key = cache_key,
-                   .label = label,
+                   .label = n.label,
                    .sweep = sweep,
                    .seed = (uint64_t)(i % SEEDS),
                    .environment = &e};
@@ -153,7 +175,7 @@ static cost build(const char *path) {
     store *s;
     double points = 0, start = clock_seconds();
     need(store_open(path, false, &d, &s) == OK, "opening");
-    int64_t sweep = store_sweep(s, "study", "qat", "{}", "accuracy");
+    int64_t sweep = begin_sweep(s);
     for (int i = 0; i < RUNS; i++) {
         int64_t run = begin_run(s, sweep, i);
         double before = clock_seconds();
