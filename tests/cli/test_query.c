@@ -229,14 +229,15 @@ Test(query, provenance_has_everything_that_made_a_run, .init = setup, .fini = te
         const char *what, *name, *value;
     } rows[] = {{"run", "label", "float"},
                 {"key", "cache_key", "float-1"},
-                {"spec", "sha256", "spec"},
+                {"spec", "sha256", "float"},
                 {"data", "train glyphs", "feed"},
                 {"plugin", "scheme int 1.0.0", "0123abcd"},
                 {"program", "git_commit", "commit"},
                 {"machine", "simd", "scalar"},
                 {"file", "weights runs/x/weights.safetensors", "beef"},
-                {"command", "made it", "quantbench run study.yaml --set 'a=b c'"},
-                {"command", "reproduces it", "quantbench run study.yaml --set 'a=b c' --again"}};
+                {"command", "made it", "quantbench run study.yaml --set 'name=<b> c'"},
+                {"command", "reproduces it",
+                 "quantbench run study.yaml --set 'name=<b> c' --again"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const json_t *row = row_named(t, rows[i].what, rows[i].name);
         cr_assert(row != NULL, "%s %s", rows[i].what, rows[i].name);

@@ -2,7 +2,7 @@
  * Plots and the report as a user has them: files, messages, and names that try to be
  * more than names.
  */
-#include "support/pictures.h"
+#include "support/results.h"
 #include "support/support.h"
 
 #include <sqlite3.h>
@@ -102,15 +102,32 @@ static void fill(const char *experiment, const char *a, const char *b, const cha
     diags_fini(&d);
     for (uint64_t seed = 1; seed <= 3; seed++) {
         double luck = (double)seed / 100;
-        pictures_add(
-            s, &(picture_run){
-                   experiment, "float", "f", NULL, sweep, seed, 0.95 + luck, 32, {layer, "fc2"}});
-        pictures_add(
-            s, &(picture_run){
-                   experiment, a, "qa", "f", sweep, seed, 0.94 + luck * 0.9, 4, {layer, "fc2"}});
-        pictures_add(
-            s, &(picture_run){
-                   experiment, b, "qb", "f", sweep, seed, 0.80 + luck * 2, 1.6, {layer, "fc2"}});
+        results_add(s, &(result){.experiment = experiment,
+                                 .label = "float",
+                                 .config = "f",
+                                 .sweep = sweep,
+                                 .seed = seed,
+                                 .accuracy = 0.95 + luck,
+                                 .bits = 32,
+                                 .layers = {layer, "fc2"}});
+        results_add(s, &(result){.experiment = experiment,
+                                 .label = a,
+                                 .config = "qa",
+                                 .baseline = "f",
+                                 .sweep = sweep,
+                                 .seed = seed,
+                                 .accuracy = 0.94 + luck * 0.9,
+                                 .bits = 4,
+                                 .layers = {layer, "fc2"}});
+        results_add(s, &(result){.experiment = experiment,
+                                 .label = b,
+                                 .config = "qb",
+                                 .baseline = "f",
+                                 .sweep = sweep,
+                                 .seed = seed,
+                                 .accuracy = 0.80 + luck * 2,
+                                 .bits = 1.6,
+                                 .layers = {layer, "fc2"}});
     }
     store_close(s);
     const char *candidates[] = {a, b};
@@ -145,7 +162,12 @@ Test(plot, every_kind_is_drawn_as_svg_png_and_text, .init = setup, .fini = teard
 
 Test(plot, where_there_is_nothing_it_says_what_would_make_it, .init = setup, .fini = teardown) {
     store *s = open_db();
-    pictures_add(s, &(picture_run){"bare", "", "c", NULL, 0, 1, NAN, 32, {NULL}});
+    results_add(s, &(result){.experiment = "bare",
+                             .label = "",
+                             .config = "c",
+                             .seed = 1,
+                             .accuracy = NAN,
+                             .bits = 32});
     store_close(s);
     free(expect(0, "sqlite3 r.db 'DELETE FROM metric_point'"));
     const char *const says[] = {"`sweep`", "train.eval_every", "quant.weights", "`sensitivity:`",
@@ -215,7 +237,13 @@ Test(plot, a_gnuplot_that_fails_is_named_with_its_first_words, .init = setup, .f
 Test(plot, numbers_that_leave_no_range_are_drawn_all_the_same, .init = setup, .fini = teardown) {
     store *s = open_db();
     for (uint64_t seed = 1; seed <= 2; seed++)
-        pictures_add(s, &(picture_run){"flat", "", "c", NULL, 0, seed, 1, 2, {"fc1"}});
+        results_add(s, &(result){.experiment = "flat",
+                                 .label = "",
+                                 .config = "c",
+                                 .seed = seed,
+                                 .accuracy = 1,
+                                 .bits = 2,
+                                 .layers = {"fc1"}});
     store_close(s);
     free(expect(0, "sqlite3 r.db \"UPDATE metric_point SET value = NULL, non_finite = 1 WHERE step "
                    "> 5; UPDATE histogram SET lo = -1e300, hi = 1e300; UPDATE layer_metric SET "
@@ -270,7 +298,7 @@ Test(report, is_one_file_that_begins_with_the_verdict, .init = setup, .fini = te
                                  "Sensitivity",
                                  "before and after",
                                  "Which layers",
-                                 "quantbench run study.yaml --set &#39;name=&lt;b&gt;&#39;",
+                                 "quantbench run study.yaml --set &#39;name=&lt;b&gt; c&#39;",
                                  "aria-label=\"Test accuracy against"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         cr_assert(strstr(page, parts[i]) != NULL, "%s", parts[i]);

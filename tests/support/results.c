@@ -9,6 +9,54 @@ static void add_settings(store *s, int64_t run, const result *r) {
         store_param(s, run, r->settings[i][0], r->settings[i][1], r->settings[i][1], r->sweep > 0);
 }
 
+static void add_points(store *s, int64_t run, double accuracy) {
+    diags d;
+    diags_init(&d);
+    for (int i = 1; i <= 40; i++)
+        store_metric(s, run, -1, i, i / 10.0, "loss", "train", 2.0 / i, &d);
+    for (int i = 1; i <= 4; i++)
+        store_metric(s, run, -1, i * 10, i, "accuracy", "test", accuracy * (0.9 + i * 0.025), &d);
+    cr_assert(store_flush(s, &d) == OK);
+    diags_fini(&d);
+}
+
+static void add_layer(store *s, int64_t run, int i, const result *r) {
+    uint64_t counts[128];
+    const float levels[] = {-0.5f, 0, 0.5f};
+    store_layer(s, run, i, r->layers[i], "linear", "(2, 3)", 6, 6);
+    for (int k = 0; k < 128; k++) counts[k] = (uint64_t)(k < 64 ? k : 127 - k);
+    store_histogram_row h = {.site = "weight",
+                             .what = "before",
+                             .step = 40,
+                             .lo = -0.6,
+                             .hi = 0.6,
+                             .counts = counts,
+                             .n = 128};
+    store_histogram(s, run, i, &h);
+    if (r->bits == 32) return;
+    store_quantizer q = {.site = "weight",
+                         .scheme = "int",
+                         .params = "bits=2",
+                         .granularity = "tensor",
+                         .n_levels = 3,
+                         .n_groups = 1,
+                         .packed_bytes = 7,
+                         .bits_per_weight = r->bits};
+    store_quantizer_row(s, run, i, &q);
+    store_layer_metric(s, run, i, "weight", "sqnr_db", 10 + i);
+    h.what = "after", h.levels = levels, h.n_levels = 3;
+    store_histogram(s, run, i, &h);
+}
+
+static void add_finals(store *s, int64_t run, const result *r) {
+    if (r->layers[0] == NULL) store_layer(s, run, 0, "fc1", "linear", "(2, 3)", 6, 6);
+    for (int i = 0; i < 3 && r->layers[i] != NULL; i++) add_layer(s, run, i, r);
+    store_final(s, run, "accuracy", "test", r->accuracy, 100);
+    if (r->loss != 0) store_final(s, run, "loss", "test", r->loss, 100);
+    store_final(s, run, "bits_per_weight", "model", r->bits, 0);
+    store_artifact(s, run, "weights", "runs/x/weights.safetensors", "beef", 24);
+}
+
 int64_t results_add(store *s, const result *r) {
     char cache[128], uid[STORE_UID];
     diags d;
@@ -16,14 +64,14 @@ int64_t results_add(store *s, const result *r) {
     snprintf(cache, sizeof cache, "%s-%d", r->config, (int)r->seed);
     store_run row = {.experiment = r->experiment,
                      .kind = "qat",
-                     .spec_source = "source",
+                     .spec_source = "version: 1\n",
                      .spec_resolved = "lr=0.1\nloss=cross_entropy\n",
-                     .spec_sha256 = "spec",
+                     .spec_sha256 = r->config,
                      .config_key = r->config,
                      .cache_key = cache,
                      .baseline_key = r->baseline,
                      .label = r->label,
-                     .command = "quantbench run study.yaml --set 'a=b c'",
+                     .command = "quantbench run study.yaml --set 'name=<b> c'",
                      .sweep = r->sweep,
                      .seed = r->seed,
                      .environment = &environment};
@@ -32,16 +80,11 @@ int64_t results_add(store *s, const result *r) {
     add_settings(s, run, r);
     store_plugin(s, run, "scheme", "int", "1.0.0", "1.0", "0123abcd");
     store_input(s, run, "train", "feed", "glyphs");
-    if (r->error == NULL) {
-        store_layer(s, run, 0, "fc1", "linear", "(2, 3)", 6, 6);
-        store_final(s, run, "accuracy", "test", r->accuracy, 100);
-        store_final(s, run, "loss", "test", r->loss, 100);
-        store_final(s, run, "bits_per_weight", "model", r->bits, 0);
-        store_artifact(s, run, "weights", "runs/x/weights.safetensors", "beef", 24);
-    }
+    if (r->error == NULL) add_finals(s, run, r);
     store_run_end(s, run, r->error == NULL ? "done" : "failed", 1.5, 2.5, 1000, r->error);
-    cr_assert(store_commit(s, &d) == OK);
+    cr_assert(store_commit(s, &d) == OK, "%s", d.n > 0 ? d.list[0].message : "");
     diags_fini(&d);
+    if (r->layers[0] != NULL) add_points(s, run, r->accuracy);
     return run;
 }
 

@@ -13,12 +13,15 @@ typedef struct result {
     const char *experiment, *label, *config, *baseline; /* baseline NULL: none */
     int64_t sweep;
     uint64_t seed;
+    double accuracy, bits;                    /* final metrics of a done run */
+    const char *layers[3];                    /* names; none: one, of no interest */
+    double loss;                              /* 0: not recorded */
     const char *settings[RESULT_SETTINGS][2]; /* key and value; of a sweep: swept */
-    double accuracy, loss, bits;              /* final metrics of a done run */
     const char *error;                        /* not NULL: it failed */
 } result;
 
-/* Adds a run in one transaction and returns its id. */
+/* Adds a run and returns its id. One that names its layers has what pictures show: points
+ * of a training, histograms and, unless bits is 32, quantizers with their SQNR. */
 int64_t results_add(store *s, const result *r);
 
 /* The study of the tests: experiment `study`, kind qat, one sweep of bits x lr.

@@ -1,7 +1,7 @@
 /*
  * The verdict, and the parts of the report that are plain functions.
  */
-#include "support/pictures.h"
+#include "support/results.h"
 #include "support/support.h"
 
 #include "report/html.h"
@@ -32,14 +32,14 @@ static void teardown(void) {
 static void add(const char *label, const char *config, const char *baseline, double bits, int n,
                 const double *percent) {
     for (int i = 0; i < n; i++)
-        pictures_add(s, &(picture_run){.experiment = "study",
-                                       .label = label,
-                                       .config = config,
-                                       .baseline = baseline,
-                                       .seed = (uint64_t)i + 1,
-                                       .accuracy = percent[i] / 100,
-                                       .bits = bits,
-                                       .layers = {"fc1"}});
+        results_add(s, &(result){.experiment = "study",
+                                 .label = label,
+                                 .config = config,
+                                 .baseline = baseline,
+                                 .seed = (uint64_t)i + 1,
+                                 .accuracy = percent[i] / 100,
+                                 .bits = bits,
+                                 .layers = {"fc1"}});
 }
 
 #define ADD(label, config, baseline, bits, ...)                                                    \
@@ -150,8 +150,24 @@ Test(selection, is_a_sweep_with_its_twins_a_run_with_its_repeats_or_an_experimen
     store_sweep_point(s, sweep, 2, "q2", "same", "f");
     store_sweep_point(s, sweep, 3, "q3", "not run yet", "f");
     cr_assert(store_commit(s, &d) == OK);
-    pictures_add(s, &(picture_run){"study", "same", "q1", "f", sweep, 1, 0.9, 4, {"fc1"}});
-    pictures_add(s, &(picture_run){"study", "same", "q2", "f", sweep, 1, 0.9, 2, {"fc1"}});
+    results_add(s, &(result){.experiment = "study",
+                             .label = "same",
+                             .config = "q1",
+                             .baseline = "f",
+                             .sweep = sweep,
+                             .seed = 1,
+                             .accuracy = 0.9,
+                             .bits = 4,
+                             .layers = {"fc1"}});
+    results_add(s, &(result){.experiment = "study",
+                             .label = "same",
+                             .config = "q2",
+                             .baseline = "f",
+                             .sweep = sweep,
+                             .seed = 1,
+                             .accuracy = 0.9,
+                             .bits = 2,
+                             .layers = {"fc1"}});
     cr_assert(selection_find(s, NULL, &d, &sel) == OK);
     cr_assert(sel.n == 3 && sel.sweep == sweep && sel.configs[0].is_baseline &&
                   sel.configs[0].n_seeds == 2 && sel.configs[2].twin == 0,
