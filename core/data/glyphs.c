@@ -1,7 +1,6 @@
 #include "data/glyphs.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "util/rng.h"
 

@@ -1,10 +1,7 @@
 #include "host/params.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "util/mem.h"
 
 const char *const params_reserved[] = {
     "scheme", "type",     "granularity", "group_size", "block",   "axis",  "ragged", "scale_dtype",

@@ -6,7 +6,6 @@
 #include "host/instance.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "simd/kernels.h"
 #include "util/float_bits.h"

@@ -1,7 +1,6 @@
 #include "io/npy.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "util/cursor.h"

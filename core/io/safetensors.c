@@ -9,7 +9,6 @@
 #include "util/hash.h"
 #include "util/json.h"
 #include "util/mem.h"
-#include "util/str.h"
 
 enum { HEADER_LIMIT = 16 << 20, TENSORS_LIMIT = 65536, NAME_LIMIT = 1024 };
 

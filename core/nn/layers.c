@@ -5,7 +5,6 @@
 
 #include "nn/gemm.h"
 #include "simd/kernels.h"
-#include "util/mem.h"
 #include "util/parallel.h"
 
 /* Sizes of the tasks that the work is cut into. */

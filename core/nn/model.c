@@ -7,7 +7,6 @@
 #include "nn/layers.h"
 #include "util/mem.h"
 #include "util/rng.h"
-#include "util/str.h"
 
 int model_layers(const model_config *c, layer_desc layers[MODEL_MAX_LAYERS]) {
     int64_t in = c->inputs;

@@ -1,7 +1,6 @@
 #include "quant/packed_writer.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "quant/packed.h"
 #include "util/mem.h"

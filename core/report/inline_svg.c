@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "report/html.h"
-#include "util/mem.h"
 
 static bool is_in(const char *const *list, const char *name, size_t n) {
     for (; *list != NULL; list++)

@@ -5,7 +5,6 @@
 #include "report/page.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "report/gnuplot.h"
 #include "report/html.h"

@@ -6,7 +6,6 @@
 
 #include "report/table.h"
 #include "util/mem.h"
-#include "util/str.h"
 
 /* The methods, in the order in which the first that was measured ranks. */
 enum { KL = 0, LOSS, ACCURACY, SQNR, METHODS };

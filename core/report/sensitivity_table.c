@@ -1,6 +1,5 @@
 #include "report/sensitivity_table.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

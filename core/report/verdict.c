@@ -3,8 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "util/mem.h"
-
 /* ---- who is ahead ---- */
 
 /* One seed says nothing about chance, so it makes nothing level but equals. */

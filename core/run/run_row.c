@@ -1,6 +1,5 @@
 #include "run/run_row.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

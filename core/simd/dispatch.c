@@ -3,8 +3,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "util/suggest.h"
-
 /* Best first. A level joins this list with the file that implements it. */
 static const kernels *const levels[] = {&kernels_scalar};
 enum { N_LEVELS = sizeof levels / sizeof *levels };

@@ -1,7 +1,6 @@
 #include "spec/rename.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* "[a:b]" at the end of a pattern, a and b digits or nothing; NULL if there is none.

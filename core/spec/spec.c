@@ -1,8 +1,6 @@
 #include "spec/spec.h"
 
-#include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "spec/candidates.h"
@@ -11,7 +9,6 @@
 #include "spec/sweep.h"
 #include "spec/tree.h"
 #include "util/files.h"
-#include "util/mem.h"
 #include "util/suggest.h"
 
 /* ---- quant: sites, rules, plugins ---- */

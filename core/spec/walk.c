@@ -6,7 +6,6 @@
 
 #include "spec/language.h"
 #include "spec/spec.h"
-#include "spec/tree.h"
 
 typedef struct walking {
     schema_context c;

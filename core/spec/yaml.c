@@ -7,7 +7,6 @@
 #include <yaml.h>
 
 #include "util/files.h"
-#include "util/mem.h"
 #include "util/str.h"
 
 typedef struct anchor {

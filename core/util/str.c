@@ -1,6 +1,5 @@
 #include "util/str.h"
 
-#include <errno.h>
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
