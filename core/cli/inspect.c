@@ -2,7 +2,6 @@
 #include "report/table.h"
 #include "run/inspect_file.h"
 #include "util/json.h"
-#include "util/mem.h"
 
 #include <stdlib.h>
 

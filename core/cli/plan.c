@@ -1,7 +1,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/study_args.h"
 #include "report/table.h"
@@ -286,9 +285,9 @@ const verb verb_plan = {
     .min_words = 1,
     .max_words = 1,
     .summary = "what a spec comes to: layers, bits, bytes, runs, what is done already",
-    .text = "Nothing is trained and nothing is written. `line` is the line of the spec that "
-            "decided on a layer. Of a sweep the configurations are listed; --verbose shows the "
-            "layers of each.\n",
+    .text =
+        "Nothing is trained and nothing is written. `line` is the line of the spec that decided on\n"
+        "a layer. Of a sweep the configurations are listed; --verbose shows the layers of each.\n",
     .options = {STUDY_SET_OPTION,
                 {"--db", "FILE", "the results database, to see what is done"},
                 {"--json", NULL, "one JSON object for each configuration"}},

@@ -1,5 +1,4 @@
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/cli.h"
 #include "report/plot.h"
@@ -49,7 +48,7 @@ const verb verb_plot = {
             "  sensitivity_heatmap  what each layer costs at each candidate scheme\n"
             "  weight_hist          each layer's weights before and after quantization\n\n"
             "SELECTOR is the name of an experiment or a run (@last, a uid or its beginning);\n"
-            "without it: the sweep of the newest run, or the run's repeats. The picture goes to\n"
+            "without it: what was worked on last, a sweep or a run. The picture goes to\n"
             "plots/KIND.svg beside the database unless -o names a file. Needs gnuplot.\n",
     .options = {{"--output", "FILE", "F.svg or F.png (-o)"},
                 {"--term", NULL, "print it as text, as wide as the terminal"},

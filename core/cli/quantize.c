@@ -1,4 +1,3 @@
-#include <stdlib.h>
 
 #include "cli/cli.h"
 #include "report/table.h"

@@ -48,7 +48,7 @@ const verb verb_report = {
     .max_words = 1,
     .summary = "write one HTML file that says what was run, what won, by how much, how sure",
     .text = "SELECTOR is the name of an experiment or a run (@last, a uid or its beginning);\n"
-            "without it: the sweep of the newest run, or the run's repeats. The file opens\n"
+            "without it: what was worked on last, a sweep or a run. The file opens\n"
             "offline and runs no script; it is report.html beside the database unless -o names\n"
             "another. The verdict, its first sentence, is printed too. Pictures need gnuplot.\n",
     .options = {{"--output", "FILE", "F.html (-o)"}, {"--db", "FILE", "the results database"}},

@@ -1,4 +1,3 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/study_args.h"
@@ -82,8 +81,9 @@ const verb verb_show = {
     .min_words = 1,
     .max_words = 1,
     .summary = "print a spec as it is after `extends` and --set, with where each value comes from",
-    .text = "The output is a spec itself. Of a sweep it is the part that all points share, with "
-            "the axes below `sweep`.\n",
+    .text =
+        "The output is a spec itself. Of a sweep it is the part that all points share, with the\n"
+        "axes below `sweep`.\n",
     .options = {{"--resolved", NULL, "also what was not given, with its default"},
                 STUDY_SET_OPTION},
     .run = run,

@@ -2,12 +2,10 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "run/runner.h"
 #include "run/numeric_version.h"
 #include "util/clock.h"
-#include "util/log.h"
 #include "util/mem.h"
 
 enum { TURN = 20, WARM_UP = 20, STEPS_MAX = 20000, NETWORKS_MAX = 2 };
@@ -51,7 +49,9 @@ static status prepare(network *n, const char *path, const char *const *settings,
                          path, n->study.n_points);
     if (bad) return bad;
     n->s = &n->study.points[0].s, n->p = &n->study.points[0].p;
-    if (!bad && n->p->train_size.n < n->s->data.batch) {
+    if (n->s->kind != KIND_QAT)
+        return diag_error(d, ERR_SPEC, "%s: only kind: qat has a training to measure", n->s->file);
+    if (n->p->train_size.n < n->s->data.batch) {
         bad = diag_error(d, ERR_SPEC, "%s: %lld training samples are fewer than one batch of %lld",
                          n->s->file, (long long)n->p->train_size.n, (long long)n->s->data.batch);
         diag_hint(d, "a smaller data.batch, or more samples");

@@ -22,8 +22,8 @@ typedef struct bench_train_row {
 
 typedef void (*bench_train_visit_fn)(const bench_train_row *row, void *arg);
 
-/* path NULL: 784-512-512-10 at batch 128 on 60,000 glyphs, in float and as
- * bitnet158 with int8 activations. seconds: about how long for each network. */
+/* path: a spec of kind qat without a sweep. NULL: 784-512-512-10 at batch 128 on 60,000 glyphs, in
+ * float and as bitnet158 with int8 activations. seconds: about how long for each network. */
 status bench_train(const char *path, const char *const *settings, int n_settings, double seconds,
                    const registry *r, bench_train_visit_fn visit, void *arg, diags *d);
 

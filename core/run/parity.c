@@ -70,10 +70,12 @@ static char *first_line(const char *text) {
 static status check_end(const process_end *r, diags *d) {
     if (r->exit == 0) return OK;
     if (interrupt_seen()) return diag_error(d, ERR_INTERRUPTED, "interrupted in the parity check");
-    if (r->timed_out || r->exit > 128)
-        return diag_error(d, ERR_PEER, "the process of the parity check was ended by %s %d",
-                          r->timed_out ? "us after seconds:" : "signal",
-                          r->timed_out ? PATIENCE_SECONDS : r->exit - 128);
+    if (r->timed_out)
+        return diag_error(d, ERR_PEER, "the process of the parity check did not end within %d s",
+                          PATIENCE_SECONDS);
+    if (r->exit > 128)
+        return diag_error(d, ERR_PEER, "the process of the parity check was ended by signal %d",
+                          r->exit - 128);
     char *why = first_line(r->err);
     diag_error(d, ERR_FAILED, "parity: the packed model cannot be evaluated: %s (exit %d)", why,
                r->exit);

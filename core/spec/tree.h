@@ -11,7 +11,7 @@
 #include "spec/yaml.h"
 #include "util/str.h"
 
-/* A map with the same children. */
+/* A map with the same children, and room for one more. */
 yaml_node *tree_copy_map(arena *a, const yaml_node *map);
 
 /* The value at "a.b.c", NULL if there is none. */

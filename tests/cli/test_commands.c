@@ -274,4 +274,7 @@ Test(bench, train_prints_speed_and_phases_of_both_networks, .init = setup, .fini
     write_file("s.yaml", SMALL);
     free(expect(0, "$Q bench train s.yaml --seconds 1 | grep -q small"));
     free(expect(3, "$Q bench train s.yaml --seconds 1 --set data.batch=501"));
+    write_file("t.yaml", "version: 1\nkind: tensors\nquant: {weights: nf4}\n"
+                         "data: {source: {format: random, dist: gauss, shape: [4, 64]}}\n");
+    free(expect(3, "$Q bench train t.yaml 2>&1 | grep -q 'only kind: qat' && exit 3"));
 }
