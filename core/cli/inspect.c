@@ -19,19 +19,51 @@ static void print_json(const inspect_result *r, void *arg) {
     json_set_str(o, "dtype", dtype_name(t->type));
     json_object_set_new(o, "shape", shape_json(t->shape, t->n_dims));
     json_set_int(o, "n", t->n);
-    json_set_int(o, "bytes", t->n * dtype_bytes(t->type));
+    json_set_int(o, "bytes", tensor_entry_bytes(t));
     json_set_real(o, "min", r->min);
     json_set_real(o, "max", r->max);
     json_set_real(o, "mean", r->mean);
     json_set_real(o, "std", r->std);
-    json_set_int(o, "zeros", r->zeros);
-    json_set_int(o, "non_finite", r->non_finite);
+    if (r->known) {
+        json_set_int(o, "zeros", r->zeros);
+        json_set_int(o, "non_finite", r->non_finite);
+    }
+    json_print_line(o, stdout);
+}
+
+static void print_value_json(const char *key, const char *type, json_t *v, void *arg) {
+    (void)arg;
+    json_t *o = json_object();
+    json_set_str(o, "metadata", key);
+    json_set_str(o, "type", type);
+    json_object_set_new(o, "value", v);
     json_print_line(o, stdout);
 }
 
 typedef struct tables {
     table tensors, packed;
+    int n_values;
 } tables;
+
+static void count_value(const char *key, const char *type, json_t *v, void *arg) {
+    (void)key, (void)type;
+    json_decref(v);
+    ((tables *)arg)->n_values++;
+}
+
+static void add_range(table *t, bool known, double v) {
+    if (known)
+        table_add(t, "%.5g", v);
+    else
+        table_add(t, "-");
+}
+
+static void add_count(table *t, bool known, int64_t n) {
+    if (known)
+        table_add(t, "%lld", (long long)n);
+    else
+        table_add(t, "-");
+}
 
 static void add_row(const inspect_result *r, void *arg) {
     table *t = &((tables *)arg)->tensors;
@@ -40,12 +72,12 @@ static void add_row(const inspect_result *r, void *arg) {
     table_add(t, "%s", dtype_name(r->t->type));
     table_add(t, "%s", shape);
     table_add(t, "%lld", (long long)r->t->n);
-    table_add(t, "%.5g", r->min);
-    table_add(t, "%.5g", r->max);
-    table_add(t, "%.5g", r->mean);
-    table_add(t, "%.5g", r->std);
-    table_add(t, "%lld", (long long)r->zeros);
-    table_add(t, "%lld", (long long)r->non_finite);
+    add_range(t, r->known, r->min);
+    add_range(t, r->known, r->max);
+    add_range(t, r->known, r->mean);
+    add_range(t, r->known, r->std);
+    add_count(t, r->known, r->zeros);
+    add_count(t, r->known, r->non_finite);
     free(shape);
 }
 
@@ -75,13 +107,6 @@ static void print_packed_json(const inspect_packed *r, void *arg) {
         json_set_str(o, "packer", r->packer);
     }
     json_print_line(o, stdout);
-}
-
-static void add_count(table *t, bool known, int64_t n) {
-    if (known)
-        table_add(t, "%lld", (long long)n);
-    else
-        table_add(t, "-");
 }
 
 static void add_packed_row(const inspect_packed *r, void *arg) {
@@ -119,15 +144,19 @@ static status run(const cli_args *a) {
                                                "scales", ">levels", ">groups", "packer",
                                                ">bytes", ">bits/w", NULL};
     bool json = cli_has(a, "--json");
-    tables t;
+    tables t = {0};
     table_open(&t.tensors, heads);
     table_open(&t.packed, packed_heads);
     inspect_visitor v = {.tensor = json ? print_json : add_row,
                          .packed = json ? print_packed_json : add_packed_row,
                          .model = json ? no_model : print_model,
+                         .value = json ? print_value_json : count_value,
                          .arg = &t};
     status bad = inspect_file(a->words[0], &v, a->d);
     if (!json && !bad) table_print(t.packed.cells > 0 ? &t.packed : &t.tensors, stdout);
+    if (!bad && t.n_values > 0)
+        printf("beside them: %d metadata value%s (--json prints them)\n", t.n_values,
+               t.n_values > 1 ? "s" : "");
     table_close(&t.tensors);
     table_close(&t.packed);
     return bad;
@@ -138,10 +167,13 @@ const verb verb_inspect = {
     .words = "FILE",
     .min_words = 1,
     .max_words = 1,
-    .summary = "list the tensors of a .safetensors, .npz or .npy file with their ranges",
+    .summary = "list the tensors of a .safetensors, .gguf, .npz or .npy file with their ranges",
     .text = "Of a packed file: how each tensor and each activation is quantized, and the bits a "
             "weight takes;\n"
-            "its plugins need not be installed for that.\n",
-    .options = {{"--json", NULL, "one JSON object for each tensor"}},
+            "its plugins need not be installed for that.\n"
+            "Shapes are in C order, also of .gguf files, which name them the other way round. Of "
+            "block types,\n"
+            "Q8_0, Q4_0, TQ1_0 and TQ2_0 have values here; others are listed without ranges.\n",
+    .options = {{"--json", NULL, "one JSON object for each metadata value and each tensor"}},
     .run = run,
 };

@@ -111,7 +111,8 @@ const verb verb_quantize = {
     .words = "FILE",
     .min_words = 1,
     .max_words = 1,
-    .summary = "quantize the tensors of a .safetensors, .npz or .npy file and measure the error",
+    .summary =
+        "quantize the tensors of a .safetensors, .gguf, .npz or .npy file and measure the error",
     .text = "A tensor is (R, C): R its first dimension, C the product of the others. --set takes "
             "any key of a\n"
             "spec's `weights:` map: --set bits=4 --set granularity=group --set group_size=128 "

@@ -34,7 +34,8 @@ status tensor_set_open(const tensor_source *s, diags *d, tensor_set **out);
 void tensor_set_close(tensor_set *t); /* NULL is fine */
 
 int tensor_set_count(const tensor_set *t);
-const char *tensor_set_format(const tensor_set *t); /* "random", "npy", "npz", "safetensors" */
+const char *tensor_set_format(
+    const tensor_set *t); /* "random", "npy", "npz", "safetensors", "gguf" */
 /* Name, and the tensor as a matrix (tensor_entry_matrix()). */
 const char *tensor_set_shape(const tensor_set *t, int i, int64_t *rows, int64_t *cols);
 

@@ -49,8 +49,7 @@ static const char *read_range(const json_t *v, tensor_entry *t, const uint8_t *d
     if (!json_is_integer(a) || !json_is_integer(b)) return "data_offsets is not a pair of integers";
     int64_t begin = json_integer_value(a), end = json_integer_value(b);
     if (begin < 0 || end < begin || end > n) return "data_offsets lie outside the file";
-    if (end - begin != t->n * dtype_bytes(t->type))
-        return "data_offsets do not fit shape and dtype";
+    if (end - begin != tensor_entry_bytes(t)) return "data_offsets do not fit shape and dtype";
     t->data = data + begin;
     return NULL;
 }
@@ -87,7 +86,7 @@ static status check_cover(const tensor_file *f, const uint8_t *data, int64_t n, 
             bad = refuse(f, t->name, "there is a gap in the data before it", d);
         else if (t->data < at)
             bad = refuse(f, t->name, "its data overlaps another tensor's", d);
-        at = t->data + t->n * dtype_bytes(t->type);
+        at = t->data + tensor_entry_bytes(t);
     }
     if (!bad && at != data + n) bad = refuse(f, NULL, "there are bytes behind the last tensor", d);
     free(order);
@@ -156,17 +155,11 @@ static int by_key(const void *a, const void *b) {
     return strcmp(((const named_text *)a)->key, ((const named_text *)b)->key);
 }
 
-static int64_t bytes_of(const named_tensor *t) {
-    int64_t n = dtype_bytes(t->type);
-    for (int i = 0; i < t->n_dims; i++) n *= t->shape[i];
-    return n;
-}
-
 static json_t *tensor_header(const named_tensor *t, int64_t at) {
     json_t *entry = json_object(), *shape = json_array(), *range = json_array();
     for (int k = 0; k < t->n_dims; k++) json_array_append_new(shape, json_integer(t->shape[k]));
     json_array_append_new(range, json_integer(at));
-    json_array_append_new(range, json_integer(at + bytes_of(t)));
+    json_array_append_new(range, json_integer(at + named_tensor_bytes(t)));
     json_object_set_new(entry, "dtype", json_string(dtype_name(t->type)));
     json_object_set_new(entry, "shape", shape);
     json_object_set_new(entry, "data_offsets", range);
@@ -183,7 +176,7 @@ static char *make_header(const named_tensor *tensors, int n, const named_text *t
     if (n_texts > 0) json_object_set(root, "__metadata__", meta);
     for (int i = 0; i < n; i++) {
         fine &= json_object_set_new(root, tensors[i].name, tensor_header(&tensors[i], at)) == 0;
-        at += bytes_of(&tensors[i]);
+        at += named_tensor_bytes(&tensors[i]);
     }
     char *text = fine ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
@@ -223,8 +216,8 @@ static status write_file(const char *path, const char *header, const named_tenso
     if (!bad) bad = add(&out, &h, "       ", padded - length, d);
     *bytes = 8 + (int64_t)padded;
     for (int i = 0; i < n && !bad; i++) {
-        bad = add(&out, &h, tensors[i].data, (size_t)bytes_of(&tensors[i]), d);
-        *bytes += bytes_of(&tensors[i]);
+        bad = add(&out, &h, tensors[i].data, (size_t)named_tensor_bytes(&tensors[i]), d);
+        *bytes += named_tensor_bytes(&tensors[i]);
     }
     if (!bad)
         bad = file_out_commit(&out, d);

@@ -9,14 +9,6 @@
 
 #include "io/tensor_file.h"
 
-typedef struct named_tensor {
-    const char *name;
-    dtype type;
-    int n_dims;
-    int64_t shape[TENSOR_MAX_DIMS];
-    const void *data; /* product of shape, host order (little endian) */
-} named_tensor;
-
 /* Writes tensors in the order of their names and texts in that of their keys (the
  * arrays are sorted), with nothing else in the file: equal content gives equal
  * bytes. Names are UTF-8; two equal ones are ERR_INPUT. sha256: of the file. */

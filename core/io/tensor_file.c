@@ -5,27 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/gguf.h"
 #include "util/files.h"
-#include "util/float_bits.h"
-#include "util/half.h"
 #include "util/mem.h"
 #include "util/str.h"
 
 static const int64_t FILE_LIMIT = (int64_t)64 << 30;
-
-static const struct {
-    const char *name;
-    int bytes;
-} types[] = {
-    [DTYPE_BOOL] = {"BOOL", 1}, [DTYPE_U8] = {"U8", 1},     [DTYPE_I8] = {"I8", 1},
-    [DTYPE_U16] = {"U16", 2},   [DTYPE_I16] = {"I16", 2},   [DTYPE_U32] = {"U32", 4},
-    [DTYPE_I32] = {"I32", 4},   [DTYPE_U64] = {"U64", 8},   [DTYPE_I64] = {"I64", 8},
-    [DTYPE_F16] = {"F16", 2},   [DTYPE_BF16] = {"BF16", 2}, [DTYPE_F32] = {"F32", 4},
-    [DTYPE_F64] = {"F64", 8},
-};
-
-const char *dtype_name(dtype t) { return types[t].name; }
-int dtype_bytes(dtype t) { return types[t].bytes; }
 
 bool tensor_count(const int64_t *shape, int n_dims, int64_t *n) {
     *n = 1;
@@ -77,12 +62,15 @@ status tensor_file_open(tensor_file *f, const char *path, diags *d) {
     } else if (path_has_suffix(path, ".safetensors")) {
         f->format = "safetensors";
         bad = safetensors_parse(f, d);
+    } else if (path_has_suffix(path, ".gguf")) {
+        f->format = "gguf";
+        bad = gguf_parse(f, d);
     } else if (path_has_suffix(path, ".npz")) {
         f->format = "npz";
         bad = npz_parse(f, d);
     } else {
         bad = diag_error(d, ERR_INPUT, "%s: unknown kind of tensor file", path);
-        diag_hint(d, "known are .safetensors, .npz and .npy");
+        diag_hint(d, "known are .safetensors, .gguf, .npz and .npy");
     }
     if (bad) tensor_file_close(f);
     return bad;
@@ -94,6 +82,7 @@ void tensor_file_close(tensor_file *f) {
         free((char *)(uintptr_t)f->texts[i].key);
         free((char *)(uintptr_t)f->texts[i].value);
     }
+    gguf_values_free(f->values, f->n_values);
     free(f->tensors);
     free(f->texts);
     free(f->bytes);
@@ -113,29 +102,20 @@ const char *tensor_file_text(const tensor_file *f, const char *key) {
     return NULL;
 }
 
-static double signed_value(uint64_t bits, int bytes) {
-    int shift = 64 - 8 * bytes;
-    return (double)((int64_t)(bits << shift) >> shift);
+double tensor_entry_value(const tensor_entry *t, int64_t i) {
+    return dtype_value(t->type, t->data, i, t->big_endian);
 }
 
-double tensor_entry_value(const tensor_entry *t, int64_t i) {
-    int bytes = dtype_bytes(t->type);
-    const uint8_t *p = t->data + i * bytes;
-    uint64_t bits = 0;
-    for (int k = 0; k < bytes; k++)
-        bits |= (uint64_t)p[t->big_endian ? bytes - 1 - k : k] << (8 * k);
-    double real;
-    switch (t->type) {
-    case DTYPE_F16: return half_to_float((uint16_t)bits);
-    case DTYPE_BF16: return bf16_to_float((uint16_t)bits);
-    case DTYPE_F32: return float_from_bits((uint32_t)bits);
-    case DTYPE_F64: memcpy(&real, &bits, sizeof real); return real;
-    case DTYPE_I8:
-    case DTYPE_I16:
-    case DTYPE_I32:
-    case DTYPE_I64: return signed_value(bits, bytes);
-    default: return (double)bits;
-    }
+int64_t tensor_entry_bytes(const tensor_entry *t) { return dtype_size(t->type, t->n); }
+
+int64_t named_tensor_count(const named_tensor *t) {
+    int64_t n = 1;
+    for (int i = 0; i < t->n_dims; i++) n *= t->shape[i];
+    return n;
+}
+
+int64_t named_tensor_bytes(const named_tensor *t) {
+    return dtype_size(t->type, named_tensor_count(t));
 }
 
 /* Where element i of C order is stored if the first index runs fastest. */
@@ -156,14 +136,22 @@ static status refuse_value(const tensor_file *f, const tensor_entry *t, int64_t 
                       i, what);
 }
 
-status tensor_entry_floats(const tensor_file *f, const tensor_entry *t, diags *d, float **out,
-                           bool *rounded) {
-    if (t->type < DTYPE_F16) {
-        diag_error(d, ERR_INPUT, "%s: tensor '%s' has the type %s", f->path, t->name,
-                   dtype_name(t->type));
-        diag_hint(d, "floating-point tensors are wanted: F16, BF16, F32 or F64");
+static status refuse_type(const tensor_file *f, const tensor_entry *t, diags *d) {
+    if (!dtype_is_known(t->type)) {
+        diag_error(d, ERR_INPUT, "%s: tensor '%s' has the type %s, whose values cannot be read",
+                   f->path, t->name, dtype_name(t->type));
+        diag_hint(d, "of the block types Q8_0, Q4_0, TQ1_0 and TQ2_0 can");
         return ERR_INPUT;
     }
+    diag_error(d, ERR_INPUT, "%s: tensor '%s' has the type %s", f->path, t->name,
+               dtype_name(t->type));
+    diag_hint(d, "floating-point tensors are wanted: F16, BF16, F32 or F64");
+    return ERR_INPUT;
+}
+
+status tensor_entry_floats(const tensor_file *f, const tensor_entry *t, diags *d, float **out,
+                           bool *rounded) {
+    if (!dtype_is_real(t->type)) return refuse_type(f, t, d);
     float *x = mem_try_aligned((size_t)t->n * sizeof *x);
     if (x == NULL)
         return diag_error(d, ERR_RESOURCE, "%s: no memory for tensor '%s'", f->path, t->name);

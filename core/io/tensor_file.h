@@ -1,5 +1,5 @@
 /*
- * io/tensor_file.h - named tensors in a file: .safetensors, .npz and .npy.
+ * io/tensor_file.h - named tensors in a file: .safetensors, .gguf, .npz and .npy.
  *
  * A file is read whole; `data` of a tensor points into it. Nothing a file
  * declares is believed before the bytes for it are known to be there. All errors
@@ -11,28 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "io/dtype.h"
 #include "util/err.h"
 
 enum { TENSOR_MAX_DIMS = 8 };
-
-typedef enum dtype {
-    DTYPE_BOOL,
-    DTYPE_U8,
-    DTYPE_I8,
-    DTYPE_U16,
-    DTYPE_I16,
-    DTYPE_U32,
-    DTYPE_I32,
-    DTYPE_U64,
-    DTYPE_I64,
-    DTYPE_F16,
-    DTYPE_BF16,
-    DTYPE_F32,
-    DTYPE_F64,
-} dtype;
-
-const char *dtype_name(dtype t); /* as safetensors writes it: "F32" */
-int dtype_bytes(dtype t);
 
 typedef struct tensor_entry {
     char *name;
@@ -40,7 +22,7 @@ typedef struct tensor_entry {
     int n_dims;
     int64_t shape[TENSOR_MAX_DIMS];
     int64_t n;           /* elements; 1 for n_dims 0       */
-    const uint8_t *data; /* n * dtype_bytes(type), unaligned */
+    const uint8_t *data; /* dtype_size(type, n) bytes, unaligned */
     bool fortran;        /* the first index runs fastest   */
     bool big_endian;
 } tensor_entry;
@@ -52,14 +34,27 @@ typedef struct named_text {
 
 typedef struct tensor_file {
     char *path;
-    const char *format; /* "safetensors", "npz", "npy" */
+    const char *format; /* "safetensors", "gguf", "npz", "npy" */
     char *bytes;        /* of the file; of .npz: of its members, inflated */
     int64_t n_bytes;
     tensor_entry *tensors; /* in the file's order */
     int n;
     named_text *texts; /* owned, also the strings */
     int n_texts;
+    struct gguf_value *values; /* of .gguf: what stands beside the tensors (io/gguf.h) */
+    int n_values;
 } tensor_file;
+
+/* A tensor to be written. */
+typedef struct named_tensor {
+    const char *name;
+    dtype type;
+    int n_dims;
+    int64_t shape[TENSOR_MAX_DIMS];
+    const void *data; /* product of shape, host order (little endian) */
+} named_tensor;
+int64_t named_tensor_count(const named_tensor *t); /* elements */
+int64_t named_tensor_bytes(const named_tensor *t);
 
 status tensor_file_open(tensor_file *f, const char *path, diags *d);
 void tensor_file_close(tensor_file *f);
@@ -73,13 +68,14 @@ const char *tensor_file_text(const tensor_file *f, const char *key);
 void tensor_entry_matrix(const tensor_entry *t, int64_t *rows, int64_t *cols);
 
 /* The tensor as float32 in C order, rounded to nearest if it was float64 (then
- * *rounded is set where a value changed). Only floating-point types; a value that
- * is NaN, infinite or too large is an error that names its index. free(*out) */
+ * *rounded is set where a value changed). Only floating-point types, blocks among them; a value
+ * that is NaN, infinite or too large is an error that names its index. free(*out) */
 status tensor_entry_floats(const tensor_file *f, const tensor_entry *t, diags *d, float **out,
                            bool *rounded);
 
-/* Element i of the stored order as a number; integers up to 2^53 exactly. */
+/* Element i of the stored order as a number: dtype_value(). */
 double tensor_entry_value(const tensor_entry *t, int64_t i);
+int64_t tensor_entry_bytes(const tensor_entry *t);
 
 /* "(512, 784)" */
 char *tensor_shape_text(const int64_t *shape, int n_dims);
@@ -91,6 +87,7 @@ bool tensor_count(const int64_t *shape, int n_dims, int64_t *n);
 status npy_parse(tensor_file *f, diags *d);
 status npz_parse(tensor_file *f, diags *d); /* bytes become those of the members */
 status safetensors_parse(tensor_file *f, diags *d);
+status gguf_parse(tensor_file *f, diags *d);
 /* One array in NPY's format as the tensor of this name (taken); `where` names file and
  * member in messages, `bytes` outlives the entry. */
 status npy_parse_array(tensor_file *f, char *name, const char *where, const char *bytes, size_t n,

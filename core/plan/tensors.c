@@ -24,7 +24,7 @@ static tensor_source source_of(const spec_source *s) {
 
 /* The spec says what the file is, so that it can be read aloud; the file decides. */
 static status check_format(const spec *s, const tensor_set *t, diags *d) {
-    static const char *const names[] = {"random", "npy", "npz", "safetensors"};
+    static const char *const names[] = {"random", "npy", "npz", "safetensors", "gguf"};
     const char *said = names[s->data.source.format], *is = tensor_set_format(t);
     if (strcmp(said, is) == 0) return OK;
     const yaml_node *source = yaml_get(yaml_get(s->root, "data"), "source");

@@ -111,7 +111,7 @@ static const char *find_parts(const packed_file *p, packed_tensor *t, bool *clai
         if (!form_fits(json_string_value(form), e->type) || e->n_dims != 2 ||
             e->shape[0] != l.rows || e->n != t->n_groups)
             return "one of its metadata has the wrong type or shape";
-        t->bytes += e->n * dtype_bytes(e->type);
+        t->bytes += tensor_entry_bytes(e);
     }
     return NULL;
 }
@@ -137,7 +137,7 @@ static status add_plain(packed_file *p, const tensor_entry *e, diags *d) {
     *t = (packed_tensor){.name = e->name, .n_dims = e->n_dims, .n = e->n, .plain = e};
     memcpy(t->shape, e->shape, sizeof t->shape);
     tensor_entry_matrix(e, &t->rows, &t->cols);
-    t->bytes = e->n * dtype_bytes(e->type);
+    t->bytes = tensor_entry_bytes(e);
     if (e->type == DTYPE_F32) return OK;
     return refuse(p, e->name, "it belongs to no quantized tensor and is not F32", d);
 }

@@ -6,10 +6,13 @@
 #include "run/pack_model.h"
 
 static inspect_result inspect(const tensor_entry *t) {
-    inspect_result r = {.t = t, .min = INFINITY, .max = -INFINITY};
+    inspect_result r = {.t = t,
+                        .min = INFINITY,
+                        .max = -INFINITY,
+                        .known = dtype_is_known(t->type)};
     double mean = 0, squares = 0; /* Welford's running mean and sum of squares */
     int64_t n = 0;
-    for (int64_t i = 0; i < t->n; i++) {
+    for (int64_t i = 0; r.known && i < t->n; i++) {
         double v = tensor_entry_value(t, i);
         if (!isfinite(v)) {
             r.non_finite++;
@@ -70,11 +73,23 @@ static status inspect_packed_file(tensor_file *f, const inspect_visitor *v, diag
     return OK;
 }
 
+static void visit_values(const tensor_file *f, const inspect_visitor *v) {
+    for (int i = 0; i < f->n_texts; i++)
+        v->value(f->texts[i].key, "string", json_of_str(f->texts[i].value), v->arg);
+    for (int i = 0; i < f->n_values; i++) {
+        strbuf type = {0};
+        gguf_value_type(&f->values[i], &type);
+        v->value(f->values[i].key, type.s, gguf_value_json(&f->values[i]), v->arg);
+        strbuf_fini(&type);
+    }
+}
+
 status inspect_file(const char *path, const inspect_visitor *v, diags *d) {
     tensor_file f;
     status bad = tensor_file_open(&f, path, d);
     if (bad) return bad;
     if (packed_is(&f)) return inspect_packed_file(&f, v, d);
+    visit_values(&f, v);
     for (int i = 0; i < f.n; i++) {
         inspect_result r = inspect(&f.tensors[i]);
         v->tensor(&r, v->arg);

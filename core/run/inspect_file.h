@@ -4,11 +4,13 @@
 #ifndef RUN_INSPECT_FILE_H
 #define RUN_INSPECT_FILE_H
 
+#include "io/gguf.h"
 #include "io/tensor_file.h"
 
 typedef struct inspect_result {
     const tensor_entry *t;
     double min, max, mean, std; /* of the finite elements; NAN without any */
+    bool known;                 /* false: elements of a type whose values cannot be read */
     int64_t zeros, non_finite;
 } inspect_result;
 
@@ -29,6 +31,8 @@ typedef struct inspect_visitor {
     void (*tensor)(const inspect_result *r, void *arg);
     void (*packed)(const inspect_packed *r, void *arg); /* instead, for a packed file */
     void (*model)(const char *line, void *arg);         /* of a packed file that has one */
+    /* What stands beside the tensors of a file that is not packed, before them. */
+    void (*value)(const char *key, const char *type, json_t *v, void *arg); /* takes v */
     void *arg;
 } inspect_visitor;
 

@@ -21,7 +21,7 @@ const char *const spec_kind_notes[] = {
     "tensors quantizes tensors; there is no network and no training",
 };
 static const char *const formats[] = {"glyphs", "idx", NULL};
-static const char *const source_formats[] = {"random", "npy", "npz", "safetensors", NULL};
+static const char *const source_formats[] = {"random", "npy", "npz", "safetensors", "gguf", NULL};
 static const char *const dists[] = {"gauss", "laplace", "uniform", "student", NULL};
 static const char *const sites[] = {"weights", "activations", NULL};
 static const char *const modes[] = {"leave_one_in", "leave_one_out", NULL};
@@ -93,11 +93,13 @@ static const field random_fields[] = {
 static const field npy_fields[] = {TENSOR_FILE("an array")};
 static const field npz_fields[] = {TENSOR_FILE("a zip archive of arrays")};
 static const field safetensors_fields[] = {TENSOR_FILE("a file of tensors")};
+static const field gguf_fields[] = {TENSOR_FILE("a file of tensors")};
 #undef AT
 static const schema source_schemas[] = {{random_fields, COUNT(random_fields)},
                                         {npy_fields, COUNT(npy_fields)},
                                         {npz_fields, COUNT(npz_fields)},
-                                        {safetensors_fields, COUNT(safetensors_fields)}};
+                                        {safetensors_fields, COUNT(safetensors_fields)},
+                                        {gguf_fields, COUNT(gguf_fields)}};
 
 #define AT(member) (offsetof(spec, data.member) - offsetof(spec, data))
 static const field data_fields[] = {
@@ -140,7 +142,7 @@ static const field mlp_fields[] = {
     {FIELD(bias, FIELD_ENUM), .choices = autos, .dflt = "auto", .not_identity = true,
      .doc = "biases of the layers; auto: where there is no norm"},
     {FIELD(weights, FIELD_PATH), .required_for = IN(PTQ) | IN(SENSITIVITY), .not_identity = true,
-     .doc = "file of trained weights (.safetensors, .npz, .npy) to start from"},
+     .doc = "file of trained weights (.safetensors, .gguf, .npz, .npy) to start from"},
     {.key = "rename",
      .type = FIELD_NODE,
      .offset = AT(rename_node),

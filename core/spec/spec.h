@@ -30,7 +30,8 @@ typedef enum spec_source_format {
     SOURCE_RANDOM = 0,
     SOURCE_NPY,
     SOURCE_NPZ,
-    SOURCE_SAFETENSORS
+    SOURCE_SAFETENSORS,
+    SOURCE_GGUF
 } spec_source_format;
 
 /* Tensors of kind: tensors. */

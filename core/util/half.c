@@ -23,4 +23,10 @@ float half_to_float(uint16_t h) {
     return float_from_bits(sign | float_bits(subnormal));
 }
 
+uint16_t bf16_from_float(float x) {
+    uint32_t u = float_bits(x);
+    if ((u & 0x7fffffff) > 0x7f800000) return (uint16_t)(u >> 16 | 0x40); /* a quiet NaN */
+    return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+
 float bf16_to_float(uint16_t b) { return float_from_bits((uint32_t)b << 16); }

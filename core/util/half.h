@@ -8,6 +8,7 @@
 
 uint16_t half_from_float(float x); /* overflows to infinity */
 float half_to_float(uint16_t h);
+uint16_t bf16_from_float(float x);
 float bf16_to_float(uint16_t b);
 
 #endif

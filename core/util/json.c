@@ -7,14 +7,25 @@
 
 #include "util/str.h"
 
-void json_set_str(json_t *object, const char *key, const char *value) {
+json_t *json_of_str(const char *value) {
     json_t *text = value != NULL ? json_string(value) : json_null();
-    if (text == NULL) { /* not UTF-8 */
-        char *escaped = str_escape(value);
-        text = json_string(escaped);
-        free(escaped);
-    }
-    json_object_set_new(object, key, text);
+    if (text != NULL) return text;
+    char *escaped = str_escape(value); /* not UTF-8 */
+    text = json_string(escaped);
+    free(escaped);
+    return text;
+}
+
+json_t *json_of_seed(uint64_t value) {
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, value);
+    return value <= INT64_MAX ? json_integer((int64_t)value) : json_string(text);
+}
+
+json_t *json_of_real(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
+void json_set_str(json_t *object, const char *key, const char *value) {
+    json_object_set_new(object, key, json_of_str(value));
 }
 
 void json_set_int(json_t *object, const char *key, int64_t value) {
@@ -22,14 +33,11 @@ void json_set_int(json_t *object, const char *key, int64_t value) {
 }
 
 void json_set_seed(json_t *object, const char *key, uint64_t seed) {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, seed);
-    json_object_set_new(object, key,
-                        seed <= INT64_MAX ? json_integer((int64_t)seed) : json_string(text));
+    json_object_set_new(object, key, json_of_seed(seed));
 }
 
 void json_set_real(json_t *object, const char *key, double value) {
-    json_object_set_new(object, key, isfinite(value) ? json_real(value) : json_null());
+    json_object_set_new(object, key, json_of_real(value));
 }
 
 void json_set_bool(json_t *object, const char *key, int value) {

@@ -11,9 +11,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-void json_set_str(json_t *object, const char *key, const char *value); /* NULL: null */
-void json_set_int(json_t *object, const char *key, int64_t value);
+json_t *json_of_str(const char *value); /* NULL: null */
 /* As a number up to 2^63 - 1, the most that JSON readers and Jansson hold, else as text. */
+json_t *json_of_seed(uint64_t value);
+json_t *json_of_real(double value);
+/* The same as the value of a key. */
+void json_set_str(json_t *object, const char *key, const char *value);
+void json_set_int(json_t *object, const char *key, int64_t value);
 void json_set_seed(json_t *object, const char *key, uint64_t seed);
 void json_set_real(json_t *object, const char *key, double value);
 void json_set_bool(json_t *object, const char *key, int value);

@@ -119,6 +119,10 @@ double vector_real(const char *group, const char *key) {
     return json_number_value(vector_of(group, key));
 }
 
+const char *vector_text(const char *group, const char *key) {
+    return json_string_value(vector_of(group, key));
+}
+
 static int flatten(const json_t *v, double *out, int n, int max) {
     if (!json_is_array(v)) {
         cr_assert(n < max);

@@ -38,6 +38,7 @@ void free_outcome(outcome *o);
 /* ---- vectors: tests/golden/vectors.json ---- */
 
 double vector_real(const char *group, const char *key);
+const char *vector_text(const char *group, const char *key);
 /* Numbers of a list, of nested lists in order; returns how many. */
 int vector_list(const char *group, const char *key, double *out, int max);
 
