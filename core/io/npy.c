@@ -1,5 +1,6 @@
 #include "io/npy.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -61,21 +62,23 @@ static const char *take_shape(header *h, tensor_entry *t) {
     return NULL;
 }
 
+static const struct {
+    const char *name;
+    dtype type;
+} known[] = {
+    {"b1", DTYPE_BOOL}, {"u1", DTYPE_U8},  {"i1", DTYPE_I8},  {"u2", DTYPE_U16},
+    {"i2", DTYPE_I16},  {"u4", DTYPE_U32}, {"i4", DTYPE_I32}, {"u8", DTYPE_U64},
+    {"i8", DTYPE_I64},  {"f2", DTYPE_F16}, {"f4", DTYPE_F32}, {"f8", DTYPE_F64},
+};
+enum { N_KNOWN = sizeof known / sizeof *known };
+
 static const char *take_descr(header *h, tensor_entry *t) {
-    static const struct {
-        const char *name;
-        dtype type;
-    } known[] = {
-        {"b1", DTYPE_BOOL}, {"u1", DTYPE_U8},  {"i1", DTYPE_I8},  {"u2", DTYPE_U16},
-        {"i2", DTYPE_I16},  {"u4", DTYPE_U32}, {"i4", DTYPE_I32}, {"u8", DTYPE_U64},
-        {"i8", DTYPE_I64},  {"f2", DTYPE_F16}, {"f4", DTYPE_F32}, {"f8", DTYPE_F64},
-    };
     const char *s;
     size_t n;
     if (!take_string(h, &s, &n)) return "structured types are not supported";
     if (n > 1 && s[1] == 'O') return "object arrays need pickle, which is not supported";
     if (n != 3 || strchr("<>|=", s[0]) == NULL) return "unknown element type";
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    for (int i = 0; i < N_KNOWN; i++)
         if (memcmp(known[i].name, s + 1, 2) == 0) {
             t->type = known[i].type;
             t->big_endian = s[0] == '>';
@@ -170,28 +173,40 @@ status npy_parse(tensor_file *f, diags *d) {
 
 /* ---- writing ---- */
 
+static const char *descr_of(dtype t) {
+    for (int i = 0; i < N_KNOWN; i++)
+        if (known[i].type == t) return known[i].name;
+    return NULL;
+}
+
+bool npy_has_type(dtype t) { return descr_of(t) != NULL; }
+
+void npy_add_header(strbuf *b, dtype type, const int64_t *shape, int n_dims) {
+    strbuf h = {0};
+    assert(npy_has_type(type));
+    strbuf_addf(&h, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
+                dtype_bytes(type) == 1 ? '|' : '<', descr_of(type));
+    for (int i = 0; i < n_dims; i++) strbuf_addf(&h, "%s%" PRId64, i > 0 ? ", " : "", shape[i]);
+    strbuf_add(&h, n_dims == 1 ? ",), }" : "), }");
+    while ((10 + h.len + 1) % 64 != 0) strbuf_add(&h, " ");
+    strbuf_add(&h, "\n");
+    char start[10] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0};
+    start[8] = (char)(h.len & 255), start[9] = (char)(h.len >> 8);
+    strbuf_addn(b, start, sizeof start);
+    strbuf_addn(b, h.s, h.len);
+    strbuf_fini(&h);
+}
+
 status npy_write(const char *path, dtype type, const int64_t *shape, int n_dims, const void *data,
                  diags *d) {
     strbuf b = {0};
     int64_t n = 1;
-    strbuf_addf(&b, "{'descr': '%s', 'fortran_order': False, 'shape': (",
-                type == DTYPE_U8    ? "|u1"
-                : type == DTYPE_I32 ? "<i4"
-                                    : "<f4");
-    for (int i = 0; i < n_dims; i++) {
-        strbuf_addf(&b, "%s%" PRId64, i > 0 ? ", " : "", shape[i]);
-        n *= shape[i];
-    }
-    strbuf_add(&b, n_dims == 1 ? ",), }" : "), }");
-    while ((10 + b.len + 1) % 64 != 0) strbuf_add(&b, " ");
-    strbuf_add(&b, "\n");
-    unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
-    start[8] = (unsigned char)(b.len & 255), start[9] = (unsigned char)(b.len >> 8);
+    for (int i = 0; i < n_dims; i++) n *= shape[i];
+    npy_add_header(&b, type, shape, n_dims);
     file_out out;
     status bad = file_out_open(&out, path, d);
     if (!bad) {
-        bad = file_out_add(&out, start, sizeof start, d);
-        if (!bad) bad = file_out_add(&out, b.s, b.len, d);
+        bad = file_out_add(&out, b.s, b.len, d);
         if (!bad) bad = file_out_add(&out, data, (size_t)(n * dtype_bytes(type)), d);
         if (!bad)
             bad = file_out_commit(&out, d);

@@ -1,14 +1,24 @@
 /*
- * io/npy.h - writing NumPy's .npy, version 1.0 (reading: tensor_file.h).
- * Format: numpy.lib.format.
+ * io/npy.h - writing NumPy's .npy, version 1.0, and .npz (reading: tensor_file.h).
+ * Format: numpy.lib.format. bfloat16 and blocks are no types of it.
  */
 #ifndef IO_NPY_H
 #define IO_NPY_H
 
 #include "io/tensor_file.h"
+#include "util/str.h"
 
-/* Writes DTYPE_F32, DTYPE_I32 or DTYPE_U8 data in C order; data is host order (little endian). */
+bool npy_has_type(dtype t);
+
+/* Writes data in C order; data is host order (little endian). */
 status npy_write(const char *path, dtype type, const int64_t *shape, int n_dims, const void *data,
                  diags *d);
+
+/* What stands before the data of an array in the file; append to b. */
+void npy_add_header(strbuf *b, dtype type, const int64_t *shape, int n_dims);
+
+/* Writes the tensors as members NAME.npy, not compressed, in the given order; equal content
+ * gives equal bytes. Names are unique. */
+status npz_write(const char *path, const named_tensor *tensors, int n, diags *d);
 
 #endif

@@ -129,6 +129,18 @@ static int64_t fortran_index(const tensor_entry *t, int64_t i) {
     return at;
 }
 
+void tensor_entry_copy(const tensor_entry *t, uint8_t *out) {
+    if (!t->fortran && !t->big_endian) {
+        memcpy(out, t->data, (size_t)tensor_entry_bytes(t));
+        return;
+    }
+    int bytes = dtype_bytes(t->type); /* blocks are neither */
+    for (int64_t i = 0; i < t->n; i++) {
+        const uint8_t *p = t->data + (t->fortran ? fortran_index(t, i) : i) * bytes;
+        for (int k = 0; k < bytes; k++) *out++ = p[t->big_endian ? bytes - 1 - k : k];
+    }
+}
+
 static status refuse_value(const tensor_file *f, const tensor_entry *t, int64_t i, double v,
                            diags *d) {
     const char *what = isnan(v) ? "NaN" : isinf(v) ? "infinite" : "too large for float32";

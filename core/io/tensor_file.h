@@ -76,6 +76,8 @@ status tensor_entry_floats(const tensor_file *f, const tensor_entry *t, diags *d
 /* Element i of the stored order as a number: dtype_value(). */
 double tensor_entry_value(const tensor_entry *t, int64_t i);
 int64_t tensor_entry_bytes(const tensor_entry *t);
+/* The elements in C and host order; tensor_entry_bytes(t) of them. */
+void tensor_entry_copy(const tensor_entry *t, uint8_t *out);
 
 /* "(512, 784)" */
 char *tensor_shape_text(const int64_t *shape, int n_dims);

@@ -1,0 +1,307 @@
+/*
+ * Tensors from one format to another, and .gguf files where the others go.
+ */
+#include "cli/command.h"
+
+#include "io/safetensors.h"
+#include "util/files.h"
+#include "util/half.h"
+#include "util/hash.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+/* ---- helpers ---- */
+
+enum { ROWS = 4, COLS = 512 };
+
+/* t.safetensors: a matrix, its biases, a matrix with short rows, and a text. */
+static void make_tensors(float largest) {
+    static float w[ROWS * COLS], s[ROWS * 10];
+    float b[COLS];
+    named_text text = {"author", "someone"};
+    named_tensor t[] = {
+        {.name = "fc.weight", .type = DTYPE_F32, .n_dims = 2, .shape = {ROWS, COLS}, .data = w},
+        {.name = "fc.bias", .type = DTYPE_F32, .n_dims = 1, .shape = {COLS}, .data = b},
+        {.name = "short", .type = DTYPE_F32, .n_dims = 2, .shape = {ROWS, 10}, .data = s}};
+    char *path = path_join(dir, "t.safetensors"), hex[HASH_HEX];
+    int64_t bytes;
+    diags d;
+    diags_init(&d);
+    fill_gauss(1, w, ROWS * COLS, 0.1f);
+    fill_gauss(2, b, COLS, 1);
+    fill_gauss(3, s, ROWS * 10, 1);
+    w[7] = largest;
+    cr_assert(safetensors_write_tensors(path, t, 3, &text, 1, &d, hex, &bytes) == OK);
+    free(path);
+    diags_fini(&d);
+}
+
+static bool same(const char *a, const char *b) {
+    char *x = path_join(dir, a), *y = path_join(dir, b);
+    bool equal = files_equal(x, y);
+    free(x);
+    free(y);
+    return equal;
+}
+
+static tensor_file open_file(const char *name) {
+    tensor_file f;
+    diags d;
+    diags_init(&d);
+    char *path = path_join(dir, name);
+    cr_assert(tensor_file_open(&f, path, &d) == OK);
+    free(path);
+    diags_fini(&d);
+    return f;
+}
+
+/* The largest difference of two tensors of one shape. */
+static double difference(const tensor_entry *a, const tensor_entry *b) {
+    double most = 0;
+    cr_assert(a != NULL && b != NULL && a->n == b->n && a->shape[0] == b->shape[0]);
+    for (int64_t i = 0; i < a->n; i++)
+        most = fmax(most, fabs(tensor_entry_value(a, i) - tensor_entry_value(b, i)));
+    return most;
+}
+
+/* ---- formats ---- */
+
+Test(export, float32_tensors_pass_through_every_format_unchanged, .init = setup, .fini = teardown) {
+    make_tensors(0);
+    free(expect(0, "$Q export t.safetensors -o t.gguf && $Q export t.gguf -o g.safetensors"));
+    cr_assert(same("t.safetensors", "g.safetensors"), "the text goes along");
+    free(expect(0, "$Q export t.safetensors -o t.npz && $Q export t.npz -o z.gguf"
+                   " && $Q export z.gguf -o z.npz"));
+    cr_assert(same("t.npz", "z.npz"));
+    free(expect(0, "$Q export t.npz --tensor short -o short.npy"
+                   " && $Q export short.npy -o short.bin --format gguf"
+                   " && mv short.bin short.gguf"));
+    tensor_file t = open_file("t.safetensors");
+    const char *const files[] = {"t.gguf", "t.npz", "z.gguf", "short.npy", "short.gguf"};
+    for (int i = 0; i < 5; i++) {
+        tensor_file f = open_file(files[i]);
+        cr_assert(f.n == (i < 3 ? 3 : 1));
+        for (int k = 0; k < f.n; k++) {
+            const tensor_entry *e = tensor_file_find(&t, f.tensors[k].name);
+            cr_assert(f.tensors[k].n_dims == e->n_dims && f.tensors[k].type == DTYPE_F32);
+            cr_assert(difference(&f.tensors[k], e) == 0);
+        }
+        tensor_file_close(&f);
+    }
+    tensor_file_close(&t);
+}
+
+Test(export, csv_has_a_line_for_each_row_and_numbers_that_read_back, .init = setup,
+     .fini = teardown) {
+    make_tensors(0);
+    free(expect(0, "$Q export t.safetensors --tensor short -o s.csv"));
+    char *path = path_join(dir, "s.csv"), *text = read_text(path), *at = text;
+    tensor_file t = open_file("t.safetensors");
+    const tensor_entry *e = tensor_file_find(&t, "short");
+    for (int i = 0; i < ROWS * 10; i++) {
+        cr_assert(strtof(at, &at) == (float)tensor_entry_value(e, i));
+        cr_assert(*at++ == (i % 10 == 9 ? '\n' : ','));
+    }
+    cr_assert(*at == '\0');
+    tensor_file_close(&t);
+    free(text);
+    free(path);
+}
+
+Test(export, types_are_kept_where_the_format_has_them, .init = setup, .fini = teardown) {
+    make_tensors(0);
+    free(expect(0,
+                "$Q export t.safetensors -o h.gguf --type BF16 && $Q export h.gguf -o h.safetensors"
+                " && $Q export h.gguf -o h.npz"));
+    tensor_file s = open_file("h.safetensors"), z = open_file("h.npz"), g = open_file("h.gguf");
+    for (int i = 0; i < 3; i++) {
+        const char *name = g.tensors[i].name;
+        cr_assert(g.tensors[i].type == DTYPE_BF16);
+        cr_assert(tensor_file_find(&s, name)->type == DTYPE_BF16);
+        cr_assert(tensor_file_find(&z, name)->type == DTYPE_F32);
+        cr_assert(difference(&g.tensors[i], tensor_file_find(&z, name)) == 0);
+    }
+    tensor_file_close(&s), tensor_file_close(&z), tensor_file_close(&g);
+}
+
+Test(export, integers_stay_integers_or_are_refused, .init = setup, .fini = teardown) {
+    make_tensors(0);
+    free(expect(0, "$Q quantize t.safetensors --tensor short --scheme int --codes c.npy -q"));
+    free(expect(0,
+                "$Q export c.npy -o c.safetensors --type F16 && $Q export c.safetensors -o c2.npz"
+                " && $Q export c2.npz -o c3.safetensors"));
+    tensor_file f = open_file("c.safetensors");
+    cr_assert(f.tensors[0].type == DTYPE_U8);
+    tensor_file_close(&f);
+    cr_assert(same("c.safetensors", "c3.safetensors"));
+    outcome o = run("$Q export c.npy -o c.gguf");
+    cr_assert(o.exit == 4 && strstr(o.err, "'c' has the type U8, which gguf files do not have"));
+    free_outcome(&o);
+}
+
+/* ---- blocks ---- */
+
+Test(export, whole_rows_of_blocks_of_matrices_are_quantized, .init = setup, .fini = teardown) {
+    static const char *const types[] = {"Q8_0", "Q4_0", "TQ1_0", "TQ2_0"};
+    static const int bytes[] = {34 * 64, 18 * 64, 54 * 8, 66 * 8};
+    make_tensors(0);
+    for (int i = 0; i < 4; i++) {
+        char *out =
+            expect(0, "$Q export t.safetensors -o %s.gguf --type %s --json", types[i], types[i]);
+        for (int k = 0; k < 3; k++) {
+            json_t *o = json_line(out, k);
+            bool matrix = strcmp(text_of(o, "tensor"), "fc.weight") == 0;
+            cr_assert_str_eq(text_of(o, "from"), "F32");
+            cr_assert_str_eq(text_of(o, "dtype"), matrix ? types[i] : "F32");
+            cr_assert(!matrix || real_of(o, "bytes") == bytes[i]);
+            json_decref(o);
+        }
+        free(out);
+        free(expect(0, "$Q export %s.gguf -o again.gguf", types[i]));
+        char *name = str_format("%s.gguf", types[i]);
+        cr_assert(same(name, "again.gguf"), "blocks are copied, not quantized again");
+        free(name);
+    }
+    char *out = expect(0, "$Q export t.safetensors --tensor fc.bias --type Q4_0 -o b.gguf --json");
+    cr_assert(strstr(out, "\"dtype\":\"Q4_0\"") != NULL, "a vector alone");
+    free(out);
+    outcome o = run("$Q export t.safetensors --tensor short --type Q8_0 -o s.gguf");
+    cr_assert(o.exit == 4 && strstr(o.err, "no tensor has rows of whole blocks of Q8_0"));
+    free_outcome(&o);
+}
+
+/* A ternary tensor has values -s, 0 and s: blocks keep them, s as binary16. */
+static void check_ternary(const char *scheme, const char *settings, const char *type) {
+    free(expect(0,
+                "$Q quantize t.safetensors --tensor fc.weight --scheme %s %s -o p.safetensors -q"
+                " && $Q export p.safetensors -o v.npy && $Q export p.safetensors --type %s"
+                " -o q.gguf",
+                scheme, settings, type));
+    tensor_file v = open_file("v.npy"), q = open_file("q.gguf");
+    cr_assert_str_eq(dtype_name(q.tensors[0].type), type);
+    int zeros = 0;
+    for (int64_t i = 0; i < ROWS * COLS; i++) {
+        float x = (float)tensor_entry_value(&v.tensors[0], i);
+        float s = half_to_float(half_from_float(fabsf(x)));
+        zeros += x == 0;
+        cr_assert(tensor_entry_value(&q.tensors[0], i) == (double)(x < 0 ? -s : s));
+    }
+    cr_assert(zeros > ROWS * COLS / 10 && zeros < ROWS * COLS / 2);
+    tensor_file_close(&v), tensor_file_close(&q);
+}
+
+Test(export, packed_ternary_tensors_keep_their_values_but_for_the_scale_in_binary16, .init = setup,
+     .fini = teardown) {
+    static const char *const types[] = {"TQ1_0", "TQ2_0"};
+    make_tensors(0);
+    for (int i = 0; i < 2; i++) {
+        check_ternary("bitnet158", "--set granularity=tensor", types[i]);
+        check_ternary("ternary", "--set granularity=tensor", types[i]);
+        check_ternary("ternary", "--set granularity=channel", types[i]);
+    }
+}
+
+/* SMALL with what a packed model decodes to. */
+#define FLOAT_WEIGHTS                                                                              \
+    "version: 1\nkind: qat\nname: small\nseed: 1\n"                                                \
+    "data: {train: {format: glyphs, n: 500}, test: {format: glyphs, n: 200}, batch: 96}\n"         \
+    "model: {type: mlp, hidden: [48], bias: false, norm: rmsnorm}\n"                               \
+    "quant: {activations: {scheme: int, round: stochastic}}\ntrain: {epochs: 2}\n"
+
+Test(export, a_packed_model_becomes_weights_that_evaluate_alike, .init = setup, .fini = teardown) {
+    write_file("s.yaml", SMALL);
+    free(expect(0, "$Q run s.yaml --db r.db -q && cp runs/*/model.packed.safetensors p.safetensors"
+                   " && cp runs/*/weights.safetensors w.safetensors"));
+    char *out = expect(0, "$Q export p.safetensors -o p.gguf --json");
+    cr_assert(strstr(out, "\"from\":\"bitnet158\",\"dtype\":\"F32\"") != NULL, "%s", out);
+    free(out);
+    free(expect(0, "$Q export w.safetensors -o w.gguf"));
+    char *given = expect(0, "$Q eval w.safetensors --data s.yaml --json");
+    char *same_weights = expect(0, "$Q eval w.gguf --data s.yaml --json");
+    char *packed = expect(0, "$Q eval p.safetensors --data s.yaml --json");
+    write_file("f.yaml", FLOAT_WEIGHTS);
+    char *decoded = expect(0, "$Q eval p.gguf --data f.yaml --json");
+    json_t *a = json_line(given, 0), *b = json_line(same_weights, 0);
+    json_t *c = json_line(packed, 0), *e = json_line(decoded, 0);
+    cr_assert_str_eq(text_of(a, "logits_sha256"), text_of(b, "logits_sha256"));
+    /* not bit for bit: packed weights may be multiplied as integers */
+    assert_near(real_of(c, "loss"), real_of(e, "loss"), 1e-4, 0);
+    assert_near(real_of(c, "accuracy"), real_of(e, "accuracy"), 0, 2 / 200.0);
+    json_decref(a), json_decref(b), json_decref(c), json_decref(e);
+    free(given), free(same_weights), free(packed), free(decoded);
+}
+
+/* ---- .gguf where the other formats go ---- */
+
+Test(gguf, quantize_tensors_and_networks_take_it, .init = setup, .fini = teardown) {
+    make_tensors(0);
+    free(expect(0, "$Q export t.safetensors -o t.gguf"));
+    char *a = expect(0, "$Q quantize t.safetensors --scheme int --set bits=4 --tensor '*t' --json");
+    char *b = expect(0, "$Q quantize t.gguf --scheme int --set bits=4 --tensor '*t' --json");
+    cr_assert_str_eq(a, b);
+    free(a), free(b);
+    write_file("t.yaml", "version: 1\nkind: tensors\ndata: {source: {format: gguf, path: t.gguf, "
+                         "match: fc.*}}\nquant: {weights: {scheme: int, bits: 4}}\n");
+    a = expect(0, "$Q run t.yaml --db r.db");
+    cr_assert(strstr(a, "fc.weight") != NULL, "%s", a);
+    free(a);
+    outcome o = run("$Q check t.yaml --set data.source.format=npz --set data.source.path=t.gguf");
+    cr_assert(o.exit == 3 && strstr(o.err, "write `format: gguf`"), "%s", o.err);
+    free_outcome(&o);
+    write_file("s.yaml", SMALL);
+    free(expect(0, "$Q run s.yaml --db m.db -q && $Q export runs/*/weights.safetensors -o w.gguf"));
+    write_file("p.yaml",
+               "version: 1\nkind: ptq\ndata: {test: {format: glyphs, n: 200}}\n"
+               "model: {type: mlp, hidden: [48], bias: false, norm: rmsnorm, weights: w.gguf}\n"
+               "quant: {weights: bitnet158}\n");
+    free(expect(0, "$Q run p.yaml --db m.db -q"));
+}
+
+Test(gguf, inspect_shows_types_shapes_ranges_and_metadata, .init = setup, .fini = teardown) {
+    make_tensors(1);
+    free(expect(0, "$Q export t.safetensors -o t.gguf --type Q8_0"));
+    char *out = expect(0, "$Q inspect t.gguf --json");
+    json_t *text = json_line(out, 0), *version = json_line(out, 1), *w;
+    cr_assert_str_eq(text_of(text, "metadata"), "author");
+    cr_assert_str_eq(text_of(text, "value"), "someone");
+    cr_assert_str_eq(text_of(version, "type"), "u32");
+    cr_assert(real_of(version, "value") == 2);
+    w = json_line(out, 3);
+    cr_assert_str_eq(text_of(w, "tensor"), "fc.weight");
+    cr_assert_str_eq(text_of(w, "dtype"), "Q8_0");
+    cr_assert(json_integer_value(json_array_get(json_object_get(w, "shape"), 1)) == COLS);
+    assert_near(real_of(w, "max"), 1, 0x1p-11, 0);
+    json_decref(text), json_decref(version), json_decref(w);
+    free(out);
+    out = expect(0, "$Q inspect t.gguf");
+    cr_assert(strstr(out, "(4, 512)") && strstr(out, "2 metadata values"), "%s", out);
+    free(out);
+}
+
+/* ---- errors ---- */
+
+static void refused(int code, const char *because, const char *words) {
+    outcome o = run("$Q export %s", words);
+    cr_assert(o.exit == code && strstr(o.err, because) != NULL, "%s: exit %d, %s", words, o.exit,
+              o.err);
+    free_outcome(&o);
+}
+
+Test(export, mistakes_have_the_right_exit_code_and_leave_no_file, .init = setup, .fini = teardown) {
+    make_tensors(70000);
+    refused(2, "export wants -o OUT", "t.safetensors");
+    refused(2, "in which format?", "t.safetensors -o x.bin");
+    refused(2, "--format is one of", "t.safetensors -o x.bin --format hdf5");
+    refused(2, "--type is one of", "t.safetensors -o x.gguf --type Q5_0");
+    refused(2, "a npy file holds one tensor, 3 are chosen", "t.safetensors -o x.npy");
+    refused(2, "a csv file holds one tensor, 3 are chosen", "t.safetensors -o x.csv");
+    refused(2, "npz files do not have the type BF16", "t.safetensors -o x.npz --type BF16");
+    refused(2, "safetensors files do not have the type TQ2_0",
+            "t.safetensors -o x.safetensors --type TQ2_0");
+    refused(4, "no tensor matches 'z'", "t.safetensors -o x.gguf --tensor z");
+    refused(4, "tensor 'fc.weight': from element 7 on F16 cannot hold it",
+            "t.safetensors -o x.gguf --type F16");
+    refused(4, "from element 0 on TQ2_0 cannot hold it", "t.safetensors -o x.gguf --type TQ2_0");
+    refused(4, "no.safetensors", "no.safetensors -o x.gguf");
+    cr_assert(count_files("x.*") == 0);
+}
