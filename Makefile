@@ -7,9 +7,9 @@ BUILD ?= build
 Q := $(if $(V),,@)    # `make V=1` shows the commands
 
 # One reason for each is in README.md.
-PKGS := yaml-0.1 sqlite3 openblas zlib libzip jansson
+PKGS := yaml-0.1 sqlite3 openblas zlib libzip jansson libisal
 DEPS := gcc g++ make pkg-config libyaml-dev libsqlite3-dev libopenblas-pthread-dev zlib1g-dev \
-	libzip-dev libjansson-dev libcriterion-dev gnuplot-nox clang-format $(if $(findstring clang,$(CC)),clang libomp-dev)
+	libzip-dev libjansson-dev libisal-dev libcriterion-dev gnuplot-nox clang-format $(if $(findstring clang,$(CC)),clang libomp-dev)
 
 # No contraction to FMA and never -ffast-math: a result must not depend on what the
 # compiler likes (core/simd/README.md). Nobody reads the errno of sqrt().
@@ -33,7 +33,7 @@ TESTS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
 FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c))
 SOURCES = $(wildcard core/*/*.[ch] core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.c)
 
-.PHONY: all deps demo test bench-store check-layers check-format format clean help
+.PHONY: all deps demo test bench-store bench-integrity check-layers check-format format clean help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/quantbench $(PLUGINS)    ## build the program and the plugins
@@ -104,12 +104,16 @@ test: deps    ## everything that a commit must pass; the last line is the count
 	@$(MAKE) --no-print-directory all $(TESTS) $(FIXTURES)
 	@sh tests/tools/run.sh $(BUILD) $(TEST_FOLDERS)
 
-$(BUILD)/tests/bench_store: $(BUILD)/tests/tools/bench_store.o $(LIBRARY)
+BENCHES := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
+$(BENCHES): $(BUILD)/tests/%: $(BUILD)/tests/tools/%.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 bench-store: $(BUILD)/quantbench $(PLUGINS) $(BUILD)/tests/bench_store    ## what listing and recording runs cost
 	@$(BUILD)/tests/bench_store $(BUILD)/quantbench
+
+bench-integrity: $(BUILD)/tests/bench_integrity    ## what the checks of packed files cost
+	@$<
 
 check-layers:    ## who may include whom (core/README.md), and every header compiles alone
 	@sh tests/tools/check_layers.sh "$(CC)" "$(CORE_CFLAGS)"

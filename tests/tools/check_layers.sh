@@ -100,6 +100,9 @@ only cblas.h core/nn/
 only yaml.h core/spec/
 only zlib.h core/io/
 only zip.h core/io/
+only isa-l.h core/io/erasure.c
+only crc.h core/io/erasure.c
+only erasure_code.h core/io/erasure.c
 only jansson.h core/util/json.h
 
 while read -r file included; do

@@ -3,7 +3,7 @@
 # no network, no root. Exit 7: they cannot be installed from here.
 set -u
 if ! command -v dpkg-query >/dev/null 2>&1; then
-    if pkg-config --exists yaml-0.1 sqlite3 openblas zlib libzip jansson criterion 2>/dev/null; then exit 0; fi
+    if pkg-config --exists yaml-0.1 sqlite3 openblas zlib libzip jansson libisal criterion 2>/dev/null; then exit 0; fi
     echo "This is no Debian or Ubuntu. Please install, by the names of your system: $*" >&2
     exit 7
 fi
