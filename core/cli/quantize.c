@@ -95,11 +95,17 @@ static status run(const cli_args *a) {
                       .dequant_path = cli_value(a, "--dequant"),
                       .packed_path = cli_value(a, "--output")};
     bool json = cli_has(a, "--json");
+    int64_t parity;
+    status bad = cli_int(a, "--parity", 0, INTEGRITY_MAX_PARITY, INTEGRITY_PARITY, &parity);
+    if (bad) return bad;
+    if (cli_has(a, "--parity") && j.packed_path == NULL)
+        return diag_error(a->d, ERR_USAGE, "--parity is of the packed file: it goes with -o");
+    j.parity = (int)parity;
     table t;
     registry r;
     registry_scan(&r);
     table_open(&t, heads);
-    status bad = quantize_file(&j, &r, json ? print_json : add_row, &t, a->d);
+    bad = quantize_file(&j, &r, json ? print_json : add_row, &t, a->d);
     if (!json && t.cells > 0) table_print(&t, stdout);
     table_close(&t);
     registry_fini(&r);
@@ -128,6 +134,9 @@ const verb verb_quantize = {
                 {"--meta", "F.npy", "write the stored metadata (float32, groups x metadata)"},
                 {"--dequant", "F.npy", "write the dequantized tensor (float32)"},
                 {"--output", "OUT.safetensors", "write the tensors as a packed file (-o)"},
+                {"--parity", "K",
+                 "damaged blocks of a stripe of it that can be restored, 0..32; "
+                 "default 2"},
                 {"--json", NULL, "one JSON object for each tensor"}},
     .run = run,
 };

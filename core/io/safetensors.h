@@ -15,7 +15,13 @@
 status safetensors_write_tensors(const char *path, named_tensor *tensors, int n, named_text *texts,
                                  int n_texts, diags *d, char sha256[65], int64_t *bytes);
 
-/* The same for float32 tensors alone. */
+/* The same with checks and `parity` blocks of parity a stripe, 0 .. 32, as one more
+ * tensor, __integrity__, the last one (io/integrity.h). */
+status safetensors_write_checked(const char *path, named_tensor *tensors, int n, named_text *texts,
+                                 int n_texts, int parity, diags *d, char sha256[65],
+                                 int64_t *bytes);
+
+/* The same, without, for float32 tensors alone. */
 typedef struct named_floats {
     const char *name;
     int n_dims;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "io/gguf.h"
+#include "io/integrity.h"
 #include "util/files.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -47,6 +48,53 @@ tensor_entry *tensor_file_add(tensor_file *f, char *name) {
     return t;
 }
 
+/* ---- checked files ---- */
+
+static status refuse_damaged(const tensor_file *f, const char *what, diags *d) {
+    diag_error(d, ERR_INPUT, "%s: the file is damaged: %s", f->path, what);
+    diag_hint(d, "`quantbench verify %s` says where; with --repair it mends what can be mended",
+              f->path);
+    return ERR_INPUT;
+}
+
+static status check_report(const tensor_file *f, const integrity_report *r, diags *d) {
+    char what[96];
+    if (!r->found || integrity_fine(r)) return OK;
+    if (r->present != r->g.total)
+        snprintf(what, sizeof what, "it has %" PRId64 " bytes, it was written with %" PRId64,
+                 r->present, r->g.total);
+    else
+        snprintf(what, sizeof what, "%" PRId64 " of its blocks %s not what was written", r->n,
+                 r->n == 1 ? "is" : "are");
+    return refuse_damaged(f, what, d);
+}
+
+/* The header must name the area of the checks, all of it and nothing else; no user sees
+ * that tensor. */
+static status take_area(tensor_file *f, const integrity_report *r, diags *d) {
+    const tensor_entry *e = tensor_file_find(f, INTEGRITY_TENSOR);
+    if (e == NULL && !r->found) return OK;
+    if (e == NULL) return refuse_damaged(f, "its header does not name its checks", d);
+    if (!r->found) return refuse_damaged(f, "its checks are lost", d);
+    if (e->data - (const uint8_t *)f->bytes != r->g.payload)
+        return refuse_damaged(f, "its header places its checks elsewhere", d);
+    int i = (int)(e - f->tensors);
+    free(f->tensors[i].name);
+    memmove(&f->tensors[i], &f->tensors[i + 1], (size_t)(f->n - i - 1) * sizeof *f->tensors);
+    f->n--;
+    return OK;
+}
+
+static status open_safetensors(tensor_file *f, diags *d) {
+    integrity_report r;
+    integrity_check((const uint8_t *)f->bytes, f->n_bytes, &r);
+    status bad = check_report(f, &r, d);
+    if (!bad) bad = safetensors_parse(f, d);
+    if (!bad) bad = take_area(f, &r, d);
+    integrity_report_fini(&r);
+    return bad;
+}
+
 status tensor_file_open(tensor_file *f, const char *path, diags *d) {
     *f = (tensor_file){.path = mem_strdup(path)};
     size_t n;
@@ -61,7 +109,7 @@ status tensor_file_open(tensor_file *f, const char *path, diags *d) {
         bad = npy_parse(f, d);
     } else if (path_has_suffix(path, ".safetensors")) {
         f->format = "safetensors";
-        bad = safetensors_parse(f, d);
+        bad = open_safetensors(f, d);
     } else if (path_has_suffix(path, ".gguf")) {
         f->format = "gguf";
         bad = gguf_parse(f, d);

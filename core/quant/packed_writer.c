@@ -142,11 +142,15 @@ void packed_add_text(packed_writer *w, const char *key, const char *value) {
     w->texts[w->n_texts++] = (named_text){arena_strdup(&w->a, key), arena_strdup(&w->a, value)};
 }
 
-status packed_write(packed_writer *w, const char *path, diags *d, char sha256[65], int64_t *bytes) {
+status packed_write(packed_writer *w, const char *path, int parity, diags *d, char sha256[65],
+                    int64_t *bytes) {
     packed_add_text(w, "format", PACKED_FORMAT);
     packed_add_text(w, "version", arena_format(&w->a, "%d", PACKED_VERSION));
-    return safetensors_write_tensors(path, w->tensors, w->n_tensors, w->texts, w->n_texts, d,
-                                     sha256, bytes);
+    if (parity == PACKED_UNCHECKED)
+        return safetensors_write_tensors(path, w->tensors, w->n_tensors, w->texts, w->n_texts, d,
+                                         sha256, bytes);
+    return safetensors_write_checked(path, w->tensors, w->n_tensors, w->texts, w->n_texts, parity,
+                                     d, sha256, bytes);
 }
 
 void packed_writer_fini(packed_writer *w) {

@@ -34,7 +34,10 @@ void packed_add_floats(packed_writer *w, const char *name, const int64_t *shape,
 void packed_add_site(packed_writer *w, const quantizer *q);
 void packed_add_text(packed_writer *w, const char *key, const char *value);
 
-/* sha256: of the file. */
-status packed_write(packed_writer *w, const char *path, diags *d, char sha256[65], int64_t *bytes);
+/* parity: blocks of parity a stripe, 0 .. INTEGRITY_MAX_PARITY (io/integrity.h), or
+ * PACKED_UNCHECKED for a file without checks. sha256: of the file. */
+enum { PACKED_UNCHECKED = -1 };
+status packed_write(packed_writer *w, const char *path, int parity, diags *d, char sha256[65],
+                    int64_t *bytes);
 
 #endif

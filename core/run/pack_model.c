@@ -65,7 +65,7 @@ status pack_model(model *m, const plan *p, const char *path, diags *d, char sha2
         if (l->bias != NULL) packed_add_floats(&w, l->bias->name, &l->desc.out, 1, l->bias->x);
         if (l->input_site.meta != NULL) packed_add_site(&w, &l->input_site.q);
     }
-    if (!bad) bad = packed_write(&w, path, d, sha256, bytes);
+    if (!bad) bad = packed_write(&w, path, (int)p->spec->output.save.parity, d, sha256, bytes);
     packed_writer_fini(&w);
     return bad;
 }

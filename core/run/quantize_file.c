@@ -202,7 +202,7 @@ static status quantize_tensors(const quantize_job *j, const choice *c, const reg
     if (!bad && j->packed_path != NULL) {
         char sha256[HASH_HEX];
         int64_t bytes;
-        bad = packed_write(&packed, j->packed_path, d, sha256, &bytes);
+        bad = packed_write(&packed, j->packed_path, j->parity, d, sha256, &bytes);
     }
     packed_writer_fini(&packed);
     tensor_file_close(&f);

@@ -4,6 +4,7 @@
 #ifndef RUN_QUANTIZE_FILE_H
 #define RUN_QUANTIZE_FILE_H
 
+#include "io/integrity.h"
 #include "quant/metrics.h"
 #include "spec/spec.h"
 
@@ -15,6 +16,7 @@ typedef struct quantize_job {
     int n_settings;
     const char *codes_path, *meta_path, *dequant_path; /* .npy to write, NULL: not */
     const char *packed_path; /* packed file of the tensors to write, NULL: not */
+    int parity;              /* of the packed file: io/integrity.h */
 } quantize_job;
 
 /* What came of one tensor. Borrowed during the call. */

@@ -368,6 +368,24 @@ static const field verify_fields[] = {
 #undef AT
 static const schema verify_schema = {verify_fields, COUNT(verify_fields)};
 
+/* ---- output.save ---- */
+
+#define AT(member) (offsetof(spec, output.save.member) - offsetof(spec, output.save))
+static const field save_fields[] = {
+    {FIELD(parity, FIELD_INT), .min = 0, .max = 32, .dflt = "2", .not_identity = true,
+     .doc = "damaged blocks of a stripe that `verify --repair` can restore in the packed model"},
+};
+#undef AT
+static const schema save_schema = {save_fields, COUNT(save_fields)};
+
+#define AT(member) (offsetof(spec, output.member) - offsetof(spec, output))
+static const field output_fields[] = {
+    {FIELD(save, FIELD_MAP), .map = &save_schema, .kinds = IN(QAT) | IN(PTQ),
+     .doc = "how the packed model of a run is kept"},
+};
+#undef AT
+static const schema output_schema = {output_fields, COUNT(output_fields)};
+
 /* ---- the top level ---- */
 
 #define AT(member) offsetof(spec, member)
@@ -410,6 +428,8 @@ static const field top_fields[] = {
      .doc = "what the points of a sweep are compared by"},
     {FIELD(verify, FIELD_MAP), .map = &verify_schema, .not_identity = true,
      .doc = "what must hold at the end"},
+    {FIELD(output, FIELD_MAP), .map = &output_schema, .kinds = IN(QAT) | IN(PTQ),
+     .not_identity = true, .doc = "what a run writes"},
 };
 #undef AT
 const schema spec_schema = {top_fields, COUNT(top_fields)};

@@ -167,6 +167,11 @@ typedef struct spec {
             double tolerance;
         } packed_parity;
     } verify;
+    struct {
+        struct {
+            int64_t parity; /* blocks of parity a stripe: io/integrity.h */
+        } save;
+    } output;
     const yaml_node *extends_node; /* always NULL: resolved before the tree is typed */
 } spec;
 

@@ -4,6 +4,7 @@
  */
 #include "support/support.h"
 
+#include "io/safetensors.h"
 #include "io/tensor_file.h"
 #include "util/files.h"
 #include "util/mem.h"
@@ -348,6 +349,29 @@ Test(eval, takes_a_spec_with_settings_or_keys_and_writes_what_it_predicts, .init
     diags_fini(&d);
 }
 
+/* Writes m.safetensors without its checks, so that damage reaches what is behind them. */
+static void drop_checks(void) {
+    tensor_file f;
+    diags d;
+    diags_init(&d);
+    char *path = path_join(dir, "m.safetensors"), hex[65];
+    int64_t bytes;
+    cr_assert(tensor_file_open(&f, path, &d) == OK);
+    named_tensor *list = mem_calloc((size_t)f.n, sizeof *list);
+    for (int i = 0; i < f.n; i++) {
+        const tensor_entry *t = &f.tensors[i];
+        list[i] =
+            (named_tensor){.name = t->name, .type = t->type, .n_dims = t->n_dims, .data = t->data};
+        memcpy(list[i].shape, t->shape, sizeof t->shape);
+    }
+    cr_assert(safetensors_write_tensors(path, list, f.n, f.texts, f.n_texts, &d, hex, &bytes) ==
+              OK);
+    tensor_file_close(&f);
+    diags_fini(&d);
+    free(list);
+    free(path);
+}
+
 /* Sets a byte of a tensor in m.safetensors; returns what stood there. */
 static uint8_t poke(const char *tensor, int64_t at, uint8_t value) {
     tensor_file f;
@@ -388,6 +412,7 @@ static int count_differing(const char *a, const char *b) {
 
 Test(eval, one_flipped_code_is_seen, .init = setup, .fini = teardown) {
     free(make_model("--set 'quant.weights={scheme: int, bits: 8, narrow_range: false}'"));
+    drop_checks();
     json_t *before = eval("m.safetensors", "--data s.yaml --predictions before.npy");
     char *options =
         str_format("--data s.yaml --expect-logits %s", text_of(before, "logits_sha256"));
@@ -411,6 +436,7 @@ Test(eval, one_flipped_code_is_seen, .init = setup, .fini = teardown) {
 
 Test(eval, bad_input_has_the_right_exit_code, .init = setup, .fini = teardown) {
     free(make_model(""));
+    drop_checks();
     refused(2, "eval wants --data", "$Q eval m.safetensors");
     refused(2, "--set goes with a spec",
             "$Q eval m.safetensors --data '{format: glyphs}' --set n=3");

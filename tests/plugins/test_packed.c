@@ -4,7 +4,9 @@
  */
 #include "support/support.h"
 
+#include <fcntl.h>
 #include <limits.h>
+#include <unistd.h>
 
 #include "quant/packed.h"
 #include "quant/packed_writer.h"
@@ -51,6 +53,7 @@ static plugin_choice pick(qb_kind kind, const char *name, const char *settings) 
 
 typedef struct written {
     char *path;
+    int parity; /* + 1; 0: without checks, so that damage reaches the reader itself */
     float y[N]; /* decoded by the quantizer itself */
     int64_t stored;
 } written;
@@ -81,7 +84,7 @@ static bool write_packed(const quant_config *config, const plugin_choice *packer
         if (fine) {
             cr_assert(packing_measure(&k, "w", code, R, C, &d, &codes) == OK);
             w->stored = codes + quantizer_groups(&q, R) * quantizer_meta_bits(&q) / 8;
-            cr_assert(packed_write(&out, w->path, &d, hex, &bytes) == OK);
+            cr_assert(packed_write(&out, w->path, w->parity - 1, &d, hex, &bytes) == OK);
         }
     }
     packed_writer_fini(&out);
@@ -199,30 +202,38 @@ Test(packed, stored_forms_come_back_as_they_were_rounded) {
 
 /* ---- damage ---- */
 
-static written sample(const char *name, const char *scheme, const char *packer) {
-    written w = {.path = path_join(dir, name)};
+static written checked_sample(const char *name, const char *scheme, const char *packer,
+                              int parity) {
+    written w = {.path = path_join(dir, name), .parity = parity + 1};
     quant_config config = config_of(scheme, "", 4);
     plugin_choice c = pick(QB_PACKER, packer, "");
     cr_assert(write_packed(&config, &c, &w));
     return w;
 }
 
-/* Opens bytes as a packed file and decodes all of it. */
-static status read_bytes(const char *bytes, size_t n, diags *d) {
+static written sample(const char *name, const char *scheme, const char *packer) {
+    return checked_sample(name, scheme, packer, PACKED_UNCHECKED);
+}
+
+/* Opens a packed file and decodes all of it. */
+static status read_path(const char *path, diags *d) {
     packed_file p;
-    char *path = path_join(dir, "damaged.safetensors");
-    FILE *f = fopen(path, "wb");
-    fwrite(bytes, 1, n, f);
-    fclose(f);
     status bad = packed_open(&p, path, d);
-    if (!bad) {
-        for (int i = 0; i < p.n && !bad; i++) {
-            float *x;
-            bad = packed_floats(&p, &p.tensors[i], &all, d, &x);
-            if (!bad) free(x);
-        }
-        packed_close(&p);
+    if (bad) return bad;
+    for (int i = 0; i < p.n && !bad; i++) {
+        float *x;
+        bad = packed_floats(&p, &p.tensors[i], &all, d, &x);
+        if (!bad) free(x);
     }
+    packed_close(&p);
+    return bad;
+}
+
+/* The same of bytes. */
+static status read_bytes(const char *bytes, size_t n, diags *d) {
+    char *path = path_join(dir, "damaged.safetensors");
+    write_bytes(path, bytes, n);
+    status bad = read_path(path, d);
     free(path);
     return bad;
 }
@@ -366,4 +377,113 @@ Test(packed, codes_and_metadata_that_nobody_wrote_are_refused, .init = setup, .f
     expect_refusal(bytes, n, "'w': a code is none of its levels (code 0)");
     free(bytes);
     free(w.path);
+}
+
+/* ---- checked files ---- */
+
+Test(packed, checks_change_nothing_that_is_read, .init = setup, .fini = teardown) {
+    for (int parity = 0; parity < 4; parity++) {
+        written w = checked_sample("x.safetensors", "bitnet158", "base3", parity),
+                again = checked_sample("y.safetensors", "bitnet158", "base3", parity);
+        check_read(&w, "checked");
+        cr_assert(files_equal(w.path, again.path), "equal content gives equal bytes");
+        free(w.path);
+        free(again.path);
+    }
+}
+
+/* Puts bytes into a file that is there: 10 times as fast as a new one. */
+static void put_bytes(const written *w, const char *bytes, size_t n, size_t at) {
+    int fd = open(w->path, O_WRONLY | O_CLOEXEC);
+    cr_assert(fd >= 0 && pwrite(fd, bytes, n, (off_t)at) == (ssize_t)n);
+    close(fd);
+}
+
+Test(packed, every_flipped_bit_of_a_checked_file_is_refused_before_it_is_read, .init = setup,
+     .fini = teardown) {
+    written w = checked_sample("x.safetensors", "bitnet158", "base3", 0);
+    size_t n;
+    char *bytes = bytes_of(&w, &n);
+    for (size_t i = 0; i < n * 8; i++) {
+        diags d;
+        diags_init(&d);
+        char flipped = (char)(bytes[i / 8] ^ 1 << i % 8);
+        put_bytes(&w, &flipped, 1, i / 8);
+        status st = read_path(w.path, &d);
+        put_bytes(&w, &bytes[i / 8], 1, i / 8);
+        cr_assert(st == ERR_INPUT && d.errors == 1, "bit %zu: status %d", i, st);
+        diags_fini(&d);
+    }
+    free(bytes);
+    check_read(&w, "as it was");
+    free(w.path);
+}
+
+/* 1 to 16 random bytes of the file are set to random values, n times. */
+static void change_bytes(const written *w, int cases) {
+    uint64_t state = 88172645463325252u;
+    size_t n;
+    char *bytes = bytes_of(w, &n), *copy = mem_aligned(n);
+    for (int k = 0; k < cases; k++) {
+        memcpy(copy, bytes, n);
+        for (int i = 0; i <= k % 16; i++) {
+            state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+            copy[(state >> 20) % n] = (char)(state >> 8);
+        }
+        diags d;
+        diags_init(&d);
+        put_bytes(w, copy, n, 0);
+        status st = read_path(w->path, &d);
+        cr_assert(st == (memcmp(copy, bytes, n) == 0 ? OK : ERR_INPUT), "case %d: status %d", k,
+                  st);
+        diags_fini(&d);
+    }
+    free(bytes);
+    free(copy);
+}
+
+Test(packed, no_random_change_of_a_checked_file_gives_another_tensor, .init = setup,
+     .fini = teardown) {
+    static const struct {
+        const char *scheme, *packer;
+        int parity;
+    } files[] = {{"bitnet158", "base3", 0},
+                 {"bitnet158", "runlength", 1},
+                 {"int", "bits", 2},
+                 {"int", "runlength", 0}};
+    for (int i = 0; i < 4; i++) {
+        written w =
+            checked_sample("x.safetensors", files[i].scheme, files[i].packer, files[i].parity);
+        change_bytes(&w, 2500);
+        free(w.path);
+    }
+}
+
+Test(packed, a_file_whose_checks_are_not_where_it_says_is_refused, .init = setup,
+     .fini = teardown) {
+    written w = checked_sample("x.safetensors", "bitnet158", "base3", 0);
+    size_t n;
+    char *bytes = bytes_of(&w, &n), *name = memmem(bytes, n, "__integrity__", 13);
+    cr_assert(name != NULL);
+    memset(bytes + n - 8, 0, 8); /* the only record */
+    expect_refusal(bytes, n, "its checks are lost");
+    memcpy(name, "__intogrity__", 13);
+    expect_refusal(bytes, n, "it belongs to no quantized tensor and is not F32");
+    free(bytes);
+    free(w.path);
+}
+
+Test(packed, the_name_of_the_checks_is_kept_for_them, .init = setup, .fini = teardown) {
+    packed_writer w = {0};
+    const float x[2] = {1, 2};
+    const int64_t shape[] = {2};
+    char hex[65], *path = path_join(dir, "x.safetensors");
+    int64_t bytes;
+    diags d;
+    diags_init(&d);
+    packed_add_floats(&w, "__integrity__", shape, 1, x);
+    cr_assert(packed_write(&w, path, 0, &d, hex, &bytes) == ERR_INPUT && !file_exists(path));
+    packed_writer_fini(&w);
+    diags_fini(&d);
+    free(path);
 }
