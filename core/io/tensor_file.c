@@ -42,7 +42,9 @@ void tensor_entry_matrix(const tensor_entry *t, int64_t *rows, int64_t *cols) {
 }
 
 tensor_entry *tensor_file_add(tensor_file *f, char *name) {
-    f->tensors = mem_realloc(f->tensors, (size_t)(f->n + 1) * sizeof *f->tensors);
+    if ((f->n & (f->n - 1)) == 0) /* the room doubles whenever it is full */
+        f->tensors =
+            mem_realloc(f->tensors, (f->n > 0 ? 2 * (size_t)f->n : 1) * sizeof *f->tensors);
     tensor_entry *t = &f->tensors[f->n++];
     *t = (tensor_entry){.name = name};
     return t;
