@@ -1,8 +1,9 @@
 /*
- * bits - codes in 1, 2, 4 or 8 bits, the fewest that hold n_levels.
+ * bits - codes in 1, 2, 3, 4 or 8 bits, the fewest that hold n_levels.
  *
  * Byte layout: code i stands in the bits [i * b, (i + 1) * b) of the bytes, low
- * bits first; the unused high bits of the last byte are 0.
+ * bits first, so 3 bits are 8 codes in 3 bytes; the unused high bits of the last
+ * byte are 0.
  */
 #include <quantbench/plugin.h>
 
@@ -17,8 +18,8 @@ static qb_status init(void *self, const qb_host *host, int32_t n_levels, int32_t
     (void)zero_code;
     p->k = host->kernels;
     p->n_levels = n_levels;
-    p->width = n_levels <= 2 ? 1 : n_levels <= 4 ? 2 : n_levels <= 16 ? 4 : 8;
-    info->unit = 8 / p->width;
+    p->width = n_levels <= 2 ? 1 : n_levels <= 4 ? 2 : n_levels <= 8 ? 3 : n_levels <= 16 ? 4 : 8;
+    info->unit = p->width == 3 ? 8 : 8 / p->width;
     return QB_OK;
 }
 
@@ -49,6 +50,6 @@ static qb_status unpack(const void *self, const uint8_t *src, int64_t src_bytes,
 static const qb_packer table = {
     .size = sizeof table, .init = init, .bound = bound, .pack = pack, .unpack = unpack};
 
-QB_PLUGIN_(QB_PACKER, qb_packer, bits, 0, NULL, table, .name = "bits", .version = "1.0.0",
-           .summary = "1, 2, 4 or 8 bits for each code, the fewest that hold the levels",
+QB_PLUGIN_(QB_PACKER, qb_packer, bits, 0, NULL, table, .name = "bits", .version = "1.1.0",
+           .summary = "1, 2, 3, 4 or 8 bits for each code, the fewest that hold the levels",
            .example = "packer: bits");

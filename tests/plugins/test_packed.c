@@ -248,8 +248,9 @@ static char *bytes_of(const written *w, size_t *n) {
 }
 
 Test(packed, no_flip_or_truncation_does_more_than_an_error, .init = setup, .fini = teardown) {
-    const char *const packers[] = {"base3", "bits", "runlength"};
-    for (int k = 0; k < 3; k++) {
+    static const char *const packers[] = {"base3",  "bits",   "planes",  "rle",
+                                          "sparse", "hybrid", "entropy", "runlength"};
+    for (int k = 0; k < 8; k++) {
         written w = sample("x.safetensors", "bitnet158", packers[k]);
         size_t n;
         char *bytes = bytes_of(&w, &n);

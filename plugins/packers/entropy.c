@@ -1,0 +1,254 @@
+/*
+ * entropy - order-0 entropy coding by rANS: what the codes' frequencies allow.
+ *
+ * Byte layout: the way, 0 or 1.
+ *   way 0, where it is not longer than way 1: b bits for each code, the fewest that hold
+ *     n_levels, low bits first, 0 behind the last.
+ *   way 1: the frequencies of all levels but the last in 65536ths, in half bytes, the low
+ *     half first: 3 bits of the number, the low ones first, and bit 3: more follow; a last
+ *     half byte that is not needed is 0. Then two states, 8 bytes each, and words of 4
+ *     bytes; all little endian. Code i is read from state i % 2:
+ *         slot = state mod 65536; the code is the level with c <= slot < c + f, where f is
+ *         its frequency and c the sum of those below;
+ *         state = f * floor(state / 65536) + slot - c; below 2^31 it takes the next word:
+ *         state = state * 2^32 + word.
+ *     Both states end at 2^31. The writer goes backwards from there.
+ *
+ * Frequencies are count * 65536 / n, rounded down but at least 1; while their sum is too
+ * large the largest one gives 1, while it is too small the level whose count / frequency is
+ * largest gets 1; of equal ones the lowest level. No other table is read.
+ *
+ * Duda, Asymmetric numeral systems, arXiv:1311.2540. Over the entropy a block costs 17
+ * bytes and its table, so it is long.
+ */
+#include <quantbench/plugin.h>
+
+#include <string.h>
+
+enum { PLAIN = 0, CODED = 1, LOG = 16, ONE = 1 << LOG, STATES = 2, LEVELS = 256 };
+#define LOW ((uint64_t)1 << 31) /* a state is in [LOW, LOW * 2^32) */
+
+typedef struct entropy {
+    int64_t block_size;
+    const qb_host *host;
+    int32_t n_levels, width;
+} entropy;
+
+typedef struct model {
+    uint32_t f[LEVELS], c[LEVELS];
+} model;
+
+static const qb_param params[] = {
+    QB_PARAM_INT(entropy, block_size, 1 << 20, 1024, 1 << 24, "codes",
+                 "codes that share a table and are packed together"),
+};
+
+static qb_status init(void *self, const qb_host *host, int32_t n_levels, int32_t zero_code,
+                      qb_packer_info *info) {
+    entropy *p = self;
+    (void)zero_code;
+    p->host = host;
+    p->n_levels = n_levels;
+    for (p->width = 1; 1 << p->width < n_levels;) p->width++;
+    info->chunk = p->block_size;
+    info->fixed_rate = false;
+    return host->reserve_scratch(host, ONE);
+}
+
+static int64_t plain_bytes(const entropy *p, int64_t n) { return (n * p->width + 7) / 8; }
+
+static int64_t bound(const void *self, int64_t n) { return 1 + plain_bytes(self, n); }
+
+/* ---- the table ---- */
+
+static int largest(const uint32_t *f, int levels) {
+    int best = 0;
+    for (int i = 1; i < levels; i++)
+        if (f[i] > f[best]) best = i;
+    return best;
+}
+
+static int most_wanting(const uint32_t *f, const int64_t *count, int levels) {
+    int best = -1;
+    for (int i = 0; i < levels; i++)
+        if (count[i] > 0 && (best < 0 || count[i] * f[best] > count[best] * f[i])) best = i;
+    return best;
+}
+
+static void frequencies(const entropy *p, const uint8_t *code, int64_t n, uint32_t *f) {
+    int64_t count[LEVELS] = {0}, sum = 0;
+    for (int64_t i = 0; i < n; i++) count[code[i]]++;
+    for (int i = 0; i < p->n_levels; i++) {
+        f[i] = (uint32_t)(count[i] * ONE / n);
+        if (f[i] == 0 && count[i] > 0) f[i] = 1;
+        sum += f[i];
+    }
+    for (; sum > ONE; sum--) f[largest(f, p->n_levels)]--;
+    for (; sum < ONE; sum++) f[most_wanting(f, count, p->n_levels)]++;
+}
+
+static void add_up(const entropy *p, model *m) {
+    uint32_t sum = 0;
+    for (int i = 0; i < p->n_levels; i++) m->c[i] = sum, sum += m->f[i];
+}
+
+/* Half byte `at`, of bytes that were 0. */
+static void put_half(uint8_t *to, int64_t at, uint32_t v) {
+    to[at / 2] |= (uint8_t)(v << at % 2 * 4);
+}
+
+/* Returns the bytes. */
+static int64_t put_table(const entropy *p, const model *m, uint8_t *to) {
+    int64_t at = 0;
+    for (int i = 0; i < p->n_levels - 1; i++) {
+        uint32_t v = m->f[i];
+        for (; v > 7; v >>= 3) put_half(to, at++, v % 8 + 8);
+        put_half(to, at++, v);
+    }
+    return (at + 1) / 2;
+}
+
+/* The table from the bytes; returns where they end, NULL if they are none. */
+static const uint8_t *get_table(const entropy *p, const uint8_t *from, const uint8_t *end,
+                                model *m) {
+    const int64_t halves = 2 * (end - from);
+    int64_t at = 0;
+    uint32_t left = ONE, half;
+    for (int i = 0; i < p->n_levels - 1; i++) {
+        uint32_t v = 0;
+        int shift = 0;
+        do {
+            if (at == halves || shift > LOG) return NULL;
+            half = from[at / 2] >> at % 2 * 4 & 15;
+            v |= half % 8 << shift;
+            at++, shift += 3;
+        } while (half > 7);
+        if (v > left || (shift > 3 && half == 0)) return NULL;
+        m->f[i] = v, left -= v;
+    }
+    if (at % 2 == 1 && from[at / 2] > 15) return NULL;
+    m->f[p->n_levels - 1] = left;
+    add_up(p, m);
+    return from + (at + 1) / 2;
+}
+
+/* ---- words ---- */
+
+static void put_le(uint8_t *to, uint64_t v, int bytes) {
+    for (int i = 0; i < bytes; i++) to[i] = (uint8_t)(v >> 8 * i);
+}
+
+static uint64_t get_le(const uint8_t *from, int bytes) {
+    uint64_t v = 0;
+    for (int i = 0; i < bytes; i++) v |= (uint64_t)from[i] << 8 * i;
+    return v;
+}
+
+/* Bytes of the words, which end at `end` unless that is NULL; -1 if they do not fit. */
+static int64_t encode(const model *m, const uint8_t *code, int64_t n, int64_t room, uint8_t *end,
+                      uint64_t *state) {
+    int64_t bytes = 0;
+    for (int s = 0; s < STATES; s++) state[s] = LOW;
+    for (int64_t i = n - 1; i >= 0; i--) {
+        const uint64_t f = m->f[code[i]];
+        uint64_t x = state[i % STATES];
+        if (x >= f * (LOW >> LOG << 32)) {
+            bytes += 4;
+            if (bytes > room) return -1;
+            if (end != NULL) put_le(end - bytes, x & UINT32_MAX, 4);
+            x >>= 32;
+        }
+        state[i % STATES] = (x / f << LOG) + x % f + m->c[code[i]];
+    }
+    return bytes;
+}
+
+/* All of way 1 to dst, or its size alone if dst is NULL; -1 where way 0 is not longer. */
+static int64_t put_coded(const entropy *p, const uint8_t *code, int64_t n, uint8_t *dst) {
+    const int64_t limit = plain_bytes(p, n);
+    uint8_t table_bytes[3 * LEVELS] = {0};
+    uint64_t state[STATES];
+    model m;
+    if (n == 0) return -1;
+    frequencies(p, code, n, m.f);
+    add_up(p, &m);
+    const int64_t table_size = put_table(p, &m, table_bytes), head = 1 + table_size + 8 * STATES;
+    uint8_t *end = dst == NULL ? NULL : dst + limit;
+    int64_t words = encode(&m, code, n, limit - head, end, state);
+    if (head > limit || words < 0) return -1;
+    if (dst == NULL) return head + words;
+    memmove(dst + head, end - words, (size_t)words);
+    dst[0] = CODED;
+    memcpy(dst + 1, table_bytes, (size_t)table_size);
+    for (int s = 0; s < STATES; s++) put_le(dst + head - 8 * (STATES - s), state[s], 8);
+    return head + words;
+}
+
+static int64_t pack(const void *self, const uint8_t *code, int64_t n, uint8_t *dst) {
+    const entropy *p = self;
+    int64_t bytes = put_coded(p, code, n, dst);
+    if (bytes >= 0) return bytes;
+    dst[0] = PLAIN;
+    p->host->kernels->pack_bits(code, n, p->width, dst + 1);
+    return bound(p, n);
+}
+
+static qb_status unpack_plain(const entropy *p, const uint8_t *src, int64_t n, uint8_t *code) {
+    int used = (int)(n * p->width % 8);
+    if (used > 0 && src[plain_bytes(p, n) - 1] >> used != 0) return QB_ECORRUPT;
+    p->host->kernels->unpack_bits(src, n, p->width, code);
+    for (int64_t i = 0; i < n; i++)
+        if (code[i] >= p->n_levels) return QB_ECORRUPT;
+    return put_coded(p, code, n, NULL) < 0 ? QB_OK : QB_ECORRUPT;
+}
+
+/* Exactly the words of [from, end). */
+static qb_status decode(const entropy *p, const model *m, const uint8_t *from, const uint8_t *end,
+                        uint64_t *state, int64_t n, uint8_t *code) {
+    uint8_t *level = p->host->scratch(p->host); /* of each slot */
+    for (int i = 0; i < p->n_levels; i++) memset(level + m->c[i], i, m->f[i]);
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t x = state[i % STATES];
+        const uint32_t slot = x & (ONE - 1);
+        const uint8_t is = level[slot];
+        x = m->f[is] * (x >> LOG) + slot - m->c[is];
+        if (x < LOW) {
+            if (from == end) return QB_ECORRUPT;
+            x = x << 32 | get_le(from, 4);
+            from += 4;
+        }
+        state[i % STATES] = x;
+        code[i] = is;
+    }
+    return from == end && state[0] == LOW && state[1] == LOW ? QB_OK : QB_ECORRUPT;
+}
+
+static qb_status unpack(const void *self, const uint8_t *src, int64_t src_bytes, int64_t n,
+                        uint8_t *code) {
+    const entropy *p = self;
+    model m;
+    uint64_t state[STATES];
+    uint32_t f[LEVELS];
+    if (src_bytes < 1 || src_bytes > bound(p, n) || src[0] > CODED) return QB_ECORRUPT;
+    if (src[0] == PLAIN)
+        return src_bytes == bound(p, n) ? unpack_plain(p, src + 1, n, code) : QB_ECORRUPT;
+    const uint8_t *end = src + src_bytes, *from = get_table(p, src + 1, end, &m);
+    if (n == 0 || src_bytes == bound(p, n) || from == NULL || end - from < 8 * STATES ||
+        (end - from) % 4 != 0)
+        return QB_ECORRUPT;
+    for (int s = 0; s < STATES; s++, from += 8) {
+        state[s] = get_le(from, 8);
+        if (state[s] < LOW || state[s] >= LOW << 32) return QB_ECORRUPT;
+    }
+    if (decode(p, &m, from, end, state, n, code) != QB_OK) return QB_ECORRUPT;
+    frequencies(p, code, n, f);
+    return memcmp(f, m.f, (size_t)p->n_levels * sizeof *f) == 0 ? QB_OK : QB_ECORRUPT;
+}
+
+static const qb_packer table = {
+    .size = sizeof table, .init = init, .bound = bound, .pack = pack, .unpack = unpack};
+
+QB_PACKER_PLUGIN(
+    entropy, params, table, .name = "entropy", .version = "1.0.0",
+    .summary = "order-0 entropy coding (rANS), within 1 % of the entropy in large tensors",
+    .example = "packer: entropy", .cite = "Duda 2013, Asymmetric numeral systems, arXiv:1311.2540");
