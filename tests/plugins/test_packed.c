@@ -248,9 +248,8 @@ static char *bytes_of(const written *w, size_t *n) {
 }
 
 Test(packed, no_flip_or_truncation_does_more_than_an_error, .init = setup, .fini = teardown) {
-    static const char *const packers[] = {"base3",  "bits",   "planes",  "rle",
-                                          "sparse", "hybrid", "entropy", "runlength"};
-    for (int k = 0; k < 8; k++) {
+    static const char *const packers[] = {"base3", "bits", "entropy", "runlength"};
+    for (int k = 0; k < 4; k++) {
         written w = sample("x.safetensors", "bitnet158", packers[k]);
         size_t n;
         char *bytes = bytes_of(&w, &n);
