@@ -24,16 +24,23 @@ CORE_CFLAGS = $(ALL_CFLAGS) -D_GNU_SOURCE -fopenmp -Icore -Icore/include -I$(BUI
 PLUGIN_CFLAGS := $(ALL_CFLAGS) -fPIC -fvisibility=hidden -Icore/include
 LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lm -fopenmp
 
-CORE := $(wildcard core/*/*.c)
+# Each level of the kernels has its own instructions, and only its own file has them.
+ISA_FILES := core/simd/sse4.c core/simd/avx2.c core/simd/avx512.c
+ISA_sse4 := -mssse3 -msse4.1
+ISA_avx2 := -mavx2
+ISA_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl
+X86_64 := $(findstring x86_64,$(shell $(CC) -dumpmachine))
+
+CORE := $(filter-out $(if $(X86_64),,$(ISA_FILES)),$(wildcard core/*/*.c))
 OBJECTS := $(CORE:%.c=$(BUILD)/%.o)
 LIBRARY := $(filter-out $(BUILD)/core/cli/main.o,$(OBJECTS))
 PLUGINS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard plugins/*/*.c))
 TEST_FOLDERS := unit kernels plugins cli
 TESTS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
 FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c))
-SOURCES = $(wildcard core/*/*.[ch] core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.c)
+SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.c)
 
-.PHONY: all deps demo test bench-store bench-integrity check-layers check-format format clean help
+.PHONY: all deps demo test bench-store bench-integrity check-kernels check-layers check-format format clean help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/quantbench $(PLUGINS)    ## build the program and the plugins
@@ -55,6 +62,10 @@ $(BUILD)/plugins/%.so: plugins/%.c
 $(BUILD)/tests/fixtures/%.so: tests/fixtures/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(PLUGIN_CFLAGS) -MMD -MP -shared -o $@ $< -lm
+
+$(BUILD)/core/simd/sse4.o: CORE_CFLAGS += $(ISA_sse4)
+$(BUILD)/core/simd/avx2.o: CORE_CFLAGS += $(ISA_avx2)
+$(BUILD)/core/simd/avx512.o: CORE_CFLAGS += $(ISA_avx512)
 
 # The database schema as C strings, one for each line.
 $(BUILD)/core/store/store.o: $(BUILD)/gen/store/schema.sql.inc
@@ -114,6 +125,14 @@ bench-store: $(BUILD)/quantbench $(PLUGINS) $(BUILD)/tests/bench_store    ## wha
 
 bench-integrity: $(BUILD)/tests/bench_integrity    ## what the checks of packed files cost
 	@$<
+
+# The harness of tests/kernels as a program of its own; it needs no Criterion.
+$(BUILD)/tests/check_kernels: $(patsubst %.c,$(BUILD)/%.o,tests/tools/check_kernels.c $(wildcard tests/kernels/check_*.c)) $(LIBRARY)
+	@echo "  link  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+check-kernels: $(BUILD)/tests/check_kernels    ## every level of every kernel against scalar, bit for bit
+	@$(BUILD)/tests/check_kernels
 
 check-layers:    ## who may include whom (core/README.md), and every header compiles alone
 	@sh tests/tools/check_layers.sh "$(CC)" "$(CORE_CFLAGS)"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/environment.h"
 #include "util/files.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -20,7 +21,7 @@ const int cli_n_verbs = sizeof cli_verbs / sizeof *cli_verbs;
 /* What every verb takes. */
 static const cli_option common[] = {
     {"--threads", "N", "threads to use, 1..1024; default OMP_NUM_THREADS, else the CPUs there are"},
-    {"--simd", "LEVEL", "force a level of the kernels; this build has: scalar"},
+    {"--simd", "LEVEL", "force a level of the kernels, default the best; this build has: "},
     {"--quiet", NULL, "say nothing but errors (-q)"},
     {"--verbose", NULL, "say more (-v)"},
     {"--help", NULL, "print this help (-h)"},
@@ -46,6 +47,14 @@ static void print_option(const cli_option *o, FILE *out) {
     fprintf(out, "  %-22s %s\n", left, o->doc);
 }
 
+/* Which levels there are depends on the machine that the program was built for. */
+static void print_common(const cli_option *o, FILE *out) {
+    char doc[160];
+    const char *levels = strcmp(o->name, "--simd") == 0 ? environment_simd_levels() : "";
+    snprintf(doc, sizeof doc, "%s%s", o->doc, levels);
+    print_option(&(cli_option){o->name, o->value, doc}, out);
+}
+
 void cli_print_help(const verb *v, FILE *out) {
     fprintf(out, "usage: quantbench %s%s%s [options]\n\n%s\n", v->name,
             *v->words != '\0' ? " " : "", v->words, v->summary);
@@ -53,7 +62,7 @@ void cli_print_help(const verb *v, FILE *out) {
     fprintf(out, "\noptions\n");
     for (int i = 0; i < CLI_MAX_OPTIONS && v->options[i].name != NULL; i++)
         print_option(&v->options[i], out);
-    for (int i = 0; i < N_COMMON; i++) print_option(&common[i], out);
+    for (int i = 0; i < N_COMMON; i++) print_common(&common[i], out);
 }
 
 void cli_print_verbs(FILE *out) {
@@ -214,9 +223,9 @@ static status user_db(bool create, diags *d, char **path) {
 }
 
 status cli_db_path(const cli_args *a, bool create, char **path) {
-    const char *given = cli_value(a, "--db"), *environment = getenv("QUANTBENCH_DB");
+    const char *given = cli_value(a, "--db"), *wish = getenv("QUANTBENCH_DB");
     *path = NULL;
-    if (given == NULL && environment != NULL && *environment != '\0') given = environment;
+    if (given == NULL && wish != NULL && *wish != '\0') given = wish;
     if (given != NULL) {
         *path = mem_strdup(given);
         char *dir = path_dir(given);

@@ -12,6 +12,7 @@ static status run(const cli_args *a) {
         printf("quantbench %s (%s)\nplugin ABI %d.%d, database schema %d, numeric version %d\n",
                e.version, e.git_commit, QB_ABI_MAJOR, QB_ABI_MINOR_LATEST, STORE_SCHEMA,
                NUMERIC_VERSION);
+        printf("%s kernels; this build has %s\n", e.simd, environment_simd_levels());
         return OK;
     }
     json_t *o = json_object();
@@ -21,6 +22,7 @@ static status run(const cli_args *a) {
     json_set_int(o, "abi_minor", QB_ABI_MINOR_LATEST);
     json_set_int(o, "schema", STORE_SCHEMA);
     json_set_int(o, "numeric_version", NUMERIC_VERSION);
+    json_set_str(o, "simd", e.simd);
     json_print_line(o, stdout);
     return OK;
 }
@@ -28,7 +30,7 @@ static status run(const cli_args *a) {
 const verb verb_version = {
     .name = "version",
     .words = "",
-    .summary = "the version of the program, its plugin ABI and its database schema",
+    .summary = "the version of the program, its plugin ABI, database schema and kernels",
     .options = {{"--json", NULL, "one JSON object"}},
     .run = run,
 };

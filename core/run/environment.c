@@ -37,6 +37,15 @@ void environment_read(environment *e) {
 
 status environment_force_simd(const char *level, diags *d) { return simd_force(level, d); }
 
+const char *environment_simd_levels(void) {
+    static char list[128];
+    size_t n = 0;
+    for (int i = 0; simd_level_name(i) != NULL && n < sizeof list; i++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i > 0 ? ", " : "",
+                              simd_level_name(i));
+    return list;
+}
+
 int64_t environment_memory_bytes(void) {
     return (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
 }

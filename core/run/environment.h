@@ -20,8 +20,12 @@ typedef struct environment {
 
 void environment_read(environment *e);
 
-/* Forces a level of the kernels (--simd); ERR_USAGE if there is none of that name. */
+/* Forces a level of the kernels (--simd); ERR_USAGE if there is none of that name
+ * or the CPU lacks it. */
 status environment_force_simd(const char *level, diags *d);
+
+/* The levels that this build has: "scalar, sse4, avx2". */
+const char *environment_simd_levels(void);
 
 /* Memory of the machine, in bytes. */
 int64_t environment_memory_bytes(void);

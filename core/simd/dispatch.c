@@ -1,23 +1,80 @@
 #include "simd/kernels.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
-/* Best first. A level joins this list with the file that implements it. */
-static const kernels *const levels[] = {&kernels_scalar};
-enum { N_LEVELS = sizeof levels / sizeof *levels };
+#include "simd/cpu.h"
 
+/* The ladder, lowest first. A level gives the kernels that it has; the others are those
+ * of the level below. It needs its own features and those of the levels below. */
+static const struct {
+    const kernels *own;
+    uint32_t needs;
+} ladder[] = {
+    {&kernels_scalar, 0},
+#ifdef __x86_64__
+    {&kernels_sse4, CPU_SSE4},
+    {&kernels_avx2, CPU_SSE4 | CPU_AVX2},
+    {&kernels_avx512, CPU_SSE4 | CPU_AVX2 | CPU_AVX512},
+#endif
+};
+enum { N_LEVELS = sizeof ladder / sizeof *ladder };
+
+static kernels filled[N_LEVELS];
+static uint32_t features;
 static const kernels *in_force;
 
-const kernels *simd_kernels(void) { return in_force != NULL ? in_force : levels[0]; }
+/* Before main(), so that no thread sees half of it. */
+__attribute__((constructor)) static void fill_ladder(void) {
+    features = cpu_features();
+    for (int i = 0; i < N_LEVELS; i++) {
+        const kernels *own = ladder[i].own, *below = &filled[i > 0 ? i - 1 : 0];
+        filled[i].level = own->level;
+#define KERNEL(result, name, parameters)                                                           \
+    filled[i].name = own->name != NULL ? own->name : below->name;
+#include "simd/kernels.def"
+#undef KERNEL
+        if (simd_level(i, features) != NULL) in_force = &filled[i];
+    }
+}
+
+const kernels *simd_kernels(void) { return in_force; }
+
+uint32_t simd_features(void) { return features; }
+
+const char *simd_level_name(int i) { return i < N_LEVELS ? ladder[i].own->level : NULL; }
+
+const kernels *simd_level(int i, uint32_t have) {
+    bool runs = i < N_LEVELS && (ladder[i].needs & ~have) == 0;
+    return runs ? &filled[i] : NULL;
+}
+
+static void hint_levels(diags *d, uint32_t have) {
+    char list[128] = "";
+    for (int i = 0; i < N_LEVELS; i++) {
+        if (simd_level(i, have) == NULL) continue;
+        if (*list != '\0') strcat(list, ", ");
+        strcat(list, ladder[i].own->level);
+    }
+    diag_hint(d, "this CPU runs: %s", list);
+}
+
+const kernels *simd_find(const char *level, uint32_t have, diags *d) {
+    int found = 0;
+    while (found < N_LEVELS && strcmp(ladder[found].own->level, level) != 0) found++;
+    if (simd_level(found, have) != NULL) return &filled[found];
+    if (found < N_LEVELS)
+        diag_error(d, ERR_USAGE, "this CPU lacks the SIMD level '%s'", level);
+    else
+        diag_error(d, ERR_USAGE, "unknown SIMD level '%s'", level);
+    hint_levels(d, have);
+    return NULL;
+}
 
 status simd_force(const char *level, diags *d) {
-    for (int i = 0; i < N_LEVELS; i++)
-        if (strcmp(levels[i]->level, level) == 0) {
-            in_force = levels[i];
-            return OK;
-        }
-    diag_error(d, ERR_USAGE, "unknown SIMD level '%s'", level);
-    diag_hint(d, "this build has the level: scalar");
-    return ERR_USAGE;
+    const kernels *k = simd_find(level, features, d);
+    if (k == NULL) return ERR_USAGE;
+    in_force = k;
+    return OK;
 }

@@ -51,10 +51,20 @@ typedef struct kernels {
  * that was forced. */
 const kernels *simd_kernels(void);
 
-/* Force a level (--simd, QUANTBENCH_SIMD); ERR_USAGE if it is unknown, not built
- * or not on this CPU. Before the first simd_kernels() of other threads. */
+/* Force a level (--simd, QUANTBENCH_SIMD); ERR_USAGE if there is none of that name or
+ * this CPU lacks it. Before the first simd_kernels() of other threads. */
 status simd_force(const char *level, diags *d);
 
-extern const kernels kernels_scalar;
+/* The levels of this build, lowest first: names, NULL behind the last. */
+const char *simd_level_name(int i);
+/* Level i, NULL if a CPU with the features `have` (simd/cpu.h) cannot run it. */
+const kernels *simd_level(int i, uint32_t have);
+/* The same by name, with the error that a user reads. */
+const kernels *simd_find(const char *level, uint32_t have, diags *d);
+uint32_t simd_features(void); /* those of this CPU */
+
+/* The kernels that each level defines itself: all in scalar.c, NULL where a level has
+ * none. */
+extern const kernels kernels_scalar, kernels_sse4, kernels_avx2, kernels_avx512;
 
 #endif

@@ -8,6 +8,8 @@
 
 #include "io/safetensors.h"
 #include "io/tensor_file.h"
+#include "simd/cpu.h"
+#include "simd/kernels.h"
 #include "util/files.h"
 #include "util/hash.h"
 #include "util/mem.h"
@@ -145,6 +147,37 @@ Test(run, weights_are_the_same_bits_for_any_threads_folder_and_process, .init = 
     cr_assert_str_neq(seed, first);
     free(seed);
     free(first);
+}
+
+Test(run, weights_are_the_same_bits_at_every_simd_level, .init = setup, .fini = teardown) {
+    static const char *const specs[] = {
+        SMALL,
+        "version: 1\nkind: qat\nname: wide\nmodel: {type: mlp, hidden: [33], norm: rmsnorm}\n"
+        "data: {train: {format: glyphs, n: 500}, test: {format: glyphs, n: 200}, batch: 96}\n"
+        "quant: {weights: {scheme: int, bits: 3, granularity: group, group_size: 49, ragged: short},\n"
+        "        activations: {scheme: int, symmetric: false}}\ntrain: {epochs: 1}\n",
+        "version: 1\nkind: qat\nname: levels\nmodel: {type: mlp, hidden: [20]}\n"
+        "data: {train: {format: glyphs, n: 500}, test: {format: glyphs, n: 200}, batch: 96}\n"
+        "quant: {weights: {scheme: nf4, granularity: channel}, ste: tanh}\ntrain: {epochs: 1}\n"};
+    for (int s = 0; s < 3; s++) {
+        char folder[32];
+        write_file("s.yaml", specs[s]);
+        snprintf(folder, sizeof folder, "%d/best", s);
+        char *best = weights_of("A=1", "", folder);
+        for (int i = 0; simd_level_name(i) != NULL; i++) {
+            char environment[64];
+            if (simd_level(i, simd_features()) == NULL) continue;
+            snprintf(folder, sizeof folder, "%d/%s", s, simd_level_name(i));
+            snprintf(environment, sizeof environment, "QUANTBENCH_SIMD=%s", simd_level_name(i));
+            char *hash = weights_of(environment, "", folder);
+            cr_assert_str_eq(hash, best, "%s", folder);
+            char *in_force = expect(0, "$Q query provenance @last --db %s/own.db", folder);
+            cr_assert(strstr(in_force, simd_level_name(i)) != NULL, "%s", in_force);
+            free(in_force);
+            free(hash);
+        }
+        free(best);
+    }
 }
 
 Test(run, the_weights_file_has_the_hash_that_the_store_names, .init = setup, .fini = teardown) {

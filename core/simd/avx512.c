@@ -1,0 +1,140 @@
+/*
+ * simd/avx512.c - the vectors of 16 in AVX-512 (F, BW, DQ, VL): one register holds 16
+ * floats or numbers of 32 bits, two hold 16 doubles. The kernels are in vector.inc.
+ */
+#include "simd/kernels.h"
+
+#include <immintrin.h>
+
+#define LEVEL_NAME "avx512"
+#define LEVEL_KERNELS kernels_avx512
+#define LEVEL_FN(name) avx512_##name
+#define V(operation) _mm512_##operation
+#define HAS_PERMUTE 1
+
+typedef __m512 f32x16;
+typedef __m512i i32x16;
+typedef struct f64x16 {
+    __m512d a, b;
+} f64x16;
+typedef __mmask16 mask16;
+
+#define MAP1(f, x) f(x)
+#define MAP2(f, x, y) f(x, y)
+#define MAP1_WITH(f, x, arg) f(x, arg)
+#define BOTH(f, arg) f(arg)
+#define MAP1_PD(f, x)                                                                              \
+    { f((x).a), f((x).b) }
+#define MAP2_PD(f, x, y)                                                                           \
+    { f((x).a, (y).a), f((x).b, (y).b) }
+#define V_AND_BITS _mm512_and_si512
+#define V_OR_BITS _mm512_or_si512
+#define V_XOR_BITS _mm512_xor_si512
+#define V_ZERO_BITS _mm512_setzero_si512
+#define V_TO_BITS _mm512_castps_si512
+#define V_TO_FLOAT _mm512_castsi512_ps
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE __mmask16 first_bits(int64_t m) { return (__mmask16)((1u << m) - 1); }
+
+INLINE f32x16 f_load(const float *p) { return _mm512_loadu_ps(p); }
+INLINE void f_store(float *p, f32x16 x) { _mm512_storeu_ps(p, x); }
+INLINE f32x16 f_load_first(const float *p, int64_t m) {
+    return _mm512_maskz_loadu_ps(first_bits(m), p);
+}
+INLINE void f_store_first(float *p, int64_t m, f32x16 x) {
+    _mm512_mask_storeu_ps(p, first_bits(m), x);
+}
+INLINE i32x16 i_load(const void *p) { return _mm512_loadu_si512(p); }
+INLINE void i_store(void *p, i32x16 x) { _mm512_storeu_si512(p, x); }
+
+INLINE mask16 f_less(f32x16 x, f32x16 y) { return _mm512_cmp_ps_mask(x, y, _CMP_LT_OQ); }
+INLINE mask16 f_at_most(f32x16 x, f32x16 y) { return _mm512_cmp_ps_mask(x, y, _CMP_LE_OQ); }
+INLINE mask16 m_first(int64_t m) { return first_bits(m); }
+INLINE mask16 m_and(mask16 x, mask16 y) { return x & y; }
+INLINE f32x16 f_select(mask16 m, f32x16 x, f32x16 y) { return _mm512_mask_blend_ps(m, y, x); }
+INLINE f32x16 f_keep(mask16 m, f32x16 x) { return _mm512_maskz_mov_ps(m, x); }
+INLINE i32x16 i_add_where(mask16 m, i32x16 x, i32x16 y) {
+    return _mm512_mask_add_epi32(x, m, x, y);
+}
+
+INLINE f32x16 f_floor(f32x16 x) { return _mm512_roundscale_ps(x, 9); }
+INLINE f32x16 f_ceil(f32x16 x) { return _mm512_roundscale_ps(x, 10); }
+INLINE f32x16 f_truncate(f32x16 x) { return _mm512_roundscale_ps(x, 11); }
+INLINE float f_largest(f32x16 x) { return _mm512_reduce_max_ps(x); }
+INLINE float f_smallest(f32x16 x) { return _mm512_reduce_min_ps(x); }
+INLINE int32_t i_largest(i32x16 x) { return _mm512_reduce_max_epi32(x); }
+INLINE int32_t i_total(i32x16 x) { return _mm512_reduce_add_epi32(x); }
+
+INLINE f64x16 d_from_f(f32x16 x) {
+    return (f64x16){_mm512_cvtps_pd(_mm512_castps512_ps256(x)),
+                    _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1))};
+}
+INLINE f64x16 d_load_f(const float *p) {
+    return (f64x16){_mm512_cvtps_pd(_mm256_loadu_ps(p)), _mm512_cvtps_pd(_mm256_loadu_ps(p + 8))};
+}
+INLINE f64x16 d_load(const double *p) {
+    return (f64x16){_mm512_loadu_pd(p), _mm512_loadu_pd(p + 8)};
+}
+INLINE f64x16 d_load_first(const double *p, int64_t m) {
+    return (f64x16){_mm512_maskz_loadu_pd((__mmask8)first_bits(m), p),
+                    _mm512_maskz_loadu_pd((__mmask8)(first_bits(m) >> 8), p + 8)};
+}
+INLINE f64x16 d_set1(double v) { return (f64x16){_mm512_set1_pd(v), _mm512_set1_pd(v)}; }
+INLINE double d_fold(f64x16 x) {
+    __m512d s8 = _mm512_add_pd(x.a, x.b);
+    __m256d s4 = _mm256_add_pd(_mm512_castpd512_pd256(s8), _mm512_extractf64x4_pd(s8, 1));
+    __m128d s2 = _mm_add_pd(_mm256_castpd256_pd128(s4), _mm256_extractf128_pd(s4, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2)));
+}
+INLINE double d_largest(f64x16 x) { return _mm512_reduce_max_pd(_mm512_max_pd(x.a, x.b)); }
+/* adds 1 where x is 0 */
+INLINE f64x16 d_count_zeros(f64x16 n, f64x16 x) {
+    const __m512d one = _mm512_set1_pd(1), zero = _mm512_setzero_pd();
+    __mmask8 a = _mm512_cmp_pd_mask(x.a, zero, _CMP_EQ_OQ),
+             b = _mm512_cmp_pd_mask(x.b, zero, _CMP_EQ_OQ);
+    return (f64x16){_mm512_mask_add_pd(n.a, a, n.a, one), _mm512_mask_add_pd(n.b, b, n.b, one)};
+}
+
+INLINE i32x16 i_widen(__m128i bytes) { return _mm512_cvtepu8_epi32(bytes); }
+INLINE __m128i i_narrow(i32x16 x) { return _mm512_cvtepi32_epi8(x); }
+INLINE i32x16 i_widen16(const uint8_t *p) {
+    return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)p));
+}
+INLINE void i_store_narrow16(uint8_t *p, i32x16 x) {
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi16_epi8(x));
+}
+INLINE i32x16 i_four(__m128i x) { return _mm512_broadcast_i32x4(x); }
+/* four pieces of 16 bytes, `stride` bytes apart */
+INLINE i32x16 i_load_pieces(const uint8_t *p, int64_t stride) {
+    const __m128i *a = (const __m128i *)p, *b = (const __m128i *)(p + stride),
+                  *c = (const __m128i *)(p + 2 * stride), *d = (const __m128i *)(p + 3 * stride);
+    __m256i ab = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(a)),
+                                         _mm_loadu_si128(b), 1),
+            cd = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(c)),
+                                         _mm_loadu_si128(d), 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(ab), cd, 1);
+}
+INLINE void i_store_pieces(uint8_t *p, int64_t stride, i32x16 x) {
+    _mm_storeu_si128((__m128i *)p, _mm512_castsi512_si128(x));
+    _mm_storeu_si128((__m128i *)(p + stride), _mm512_extracti32x4_epi32(x, 1));
+    _mm_storeu_si128((__m128i *)(p + 2 * stride), _mm512_extracti32x4_epi32(x, 2));
+    _mm_storeu_si128((__m128i *)(p + 3 * stride), _mm512_extracti32x4_epi32(x, 3));
+}
+INLINE i32x16 i_blend_odd(i32x16 even, i32x16 odd) {
+    return _mm512_mask_blend_epi32(0xaaaa, even, odd);
+}
+INLINE uint64_t b_low_bits(i32x16 bytes) {
+    return _mm512_test_epi8_mask(bytes, _mm512_set1_epi8(1));
+}
+INLINE i32x16 b_from_bits(uint64_t bits) { return _mm512_maskz_set1_epi8(bits, 1); }
+
+/* 16 floats that are looked up by number */
+typedef __m512 table16;
+INLINE table16 table_load(const float *t) { return _mm512_loadu_ps(t); }
+INLINE f32x16 table_bytes(table16 t, __m128i at) {
+    return _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(at), t);
+}
+INLINE f32x16 table_numbers(table16 t, i32x16 at) { return _mm512_permutexvar_ps(at, t); }
+
+#include "simd/vector.inc"

@@ -1,0 +1,24 @@
+/*
+ * simd/cpu.h - what the CPU has, and the system lets a program use.
+ */
+#ifndef SIMD_CPU_H
+#define SIMD_CPU_H
+
+#include <stdint.h>
+
+/* The first three make a level each (README.md); the others stand beside the levels. */
+enum {
+    CPU_SSE4 = 1 << 0,    /* SSE4.1 and SSSE3                       */
+    CPU_AVX2 = 1 << 1,    /* AVX2                                   */
+    CPU_AVX512 = 1 << 2,  /* AVX-512 F, BW, DQ, VL                  */
+    CPU_VNNI = 1 << 3,    /* AVX512_VNNI: int8 dot products         */
+    CPU_VBMI = 1 << 4,    /* AVX512_VBMI: permutes of bytes         */
+    CPU_GFNI = 1 << 5,    /* affine transforms of bits, 512 bits    */
+    CPU_AMX_INT8 = 1 << 6 /* the CPU has it; Linux wants to be asked before it is used */
+};
+
+/* The CPU_ bits of this machine: CPUID, and XGETBV for the registers that the system
+ * saves. 0 where the CPU is no x86-64. */
+uint32_t cpu_features(void);
+
+#endif

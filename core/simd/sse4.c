@@ -1,0 +1,217 @@
+/*
+ * simd/sse4.c - the vectors of 16 in SSE4.1 (and SSSE3): four registers hold 16 floats or
+ * numbers of 32 bits, eight hold 16 doubles. The kernels are in vector.inc.
+ */
+#include "simd/kernels.h"
+
+#include <smmintrin.h>
+
+#define LEVEL_NAME "sse4"
+#define LEVEL_KERNELS kernels_sse4
+#define LEVEL_FN(name) sse4_##name
+#define V(operation) _mm_##operation
+#define HAS_PERMUTE 0
+
+typedef struct f32x16 {
+    __m128 a, b, c, d;
+} f32x16;
+typedef struct i32x16 {
+    __m128i a, b, c, d;
+} i32x16;
+typedef struct f64x16 {
+    __m128d a, b, c, d, e, f, g, h;
+} f64x16;
+typedef f32x16 mask16; /* all bits of an element, or none */
+
+#define MAP1(op, x)                                                                                \
+    { op((x).a), op((x).b), op((x).c), op((x).d) }
+#define MAP2(op, x, y)                                                                             \
+    { op((x).a, (y).a), op((x).b, (y).b), op((x).c, (y).c), op((x).d, (y).d) }
+#define MAP3(op, x, y, z)                                                                          \
+    {                                                                                              \
+        op((x).a, (y).a, (z).a), op((x).b, (y).b, (z).b), op((x).c, (y).c, (z).c),                 \
+            op((x).d, (y).d, (z).d)                                                                \
+    }
+#define MAP1_WITH(op, x, arg)                                                                      \
+    { op((x).a, arg), op((x).b, arg), op((x).c, arg), op((x).d, arg) }
+#define BOTH(op, arg)                                                                              \
+    { op(arg), op(arg), op(arg), op(arg) }
+#define MAP1_PD(op, x)                                                                             \
+    { op((x).a), op((x).b), op((x).c), op((x).d), op((x).e), op((x).f), op((x).g), op((x).h) }
+#define MAP2_PD(op, x, y)                                                                          \
+    {                                                                                              \
+        op((x).a, (y).a), op((x).b, (y).b), op((x).c, (y).c), op((x).d, (y).d), op((x).e, (y).e),  \
+            op((x).f, (y).f), op((x).g, (y).g), op((x).h, (y).h)                                   \
+    }
+#define V_AND_BITS _mm_and_si128
+#define V_OR_BITS _mm_or_si128
+#define V_XOR_BITS _mm_xor_si128
+#define V_ZERO_BITS _mm_setzero_si128
+#define V_TO_BITS _mm_castps_si128
+#define V_TO_FLOAT _mm_castsi128_ps
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE f32x16 f_load(const float *p) {
+    return (f32x16){_mm_loadu_ps(p), _mm_loadu_ps(p + 4), _mm_loadu_ps(p + 8),
+                    _mm_loadu_ps(p + 12)};
+}
+INLINE void f_store(float *p, f32x16 x) {
+    _mm_storeu_ps(p, x.a);
+    _mm_storeu_ps(p + 4, x.b);
+    _mm_storeu_ps(p + 8, x.c);
+    _mm_storeu_ps(p + 12, x.d);
+}
+INLINE f32x16 f_load_first(const float *p, int64_t m) {
+    float t[16] = {0};
+    for (int64_t i = 0; i < m; i++) t[i] = p[i];
+    return f_load(t);
+}
+INLINE void f_store_first(float *p, int64_t m, f32x16 x) {
+    float t[16];
+    f_store(t, x);
+    for (int64_t i = 0; i < m; i++) p[i] = t[i];
+}
+INLINE i32x16 i_load(const void *p) {
+    const __m128i *q = p;
+    return (i32x16){_mm_loadu_si128(q), _mm_loadu_si128(q + 1), _mm_loadu_si128(q + 2),
+                    _mm_loadu_si128(q + 3)};
+}
+INLINE void i_store(void *p, i32x16 x) {
+    __m128i *q = p;
+    _mm_storeu_si128(q, x.a);
+    _mm_storeu_si128(q + 1, x.b);
+    _mm_storeu_si128(q + 2, x.c);
+    _mm_storeu_si128(q + 3, x.d);
+}
+
+INLINE mask16 f_less(f32x16 x, f32x16 y) { return (mask16)MAP2(_mm_cmplt_ps, x, y); }
+INLINE mask16 f_at_most(f32x16 x, f32x16 y) { return (mask16)MAP2(_mm_cmple_ps, x, y); }
+INLINE __m128 first_of_4(int64_t m) {
+    return _mm_castsi128_ps(_mm_cmpgt_epi32(_mm_set1_epi32((int)m), _mm_setr_epi32(0, 1, 2, 3)));
+}
+INLINE mask16 m_first(int64_t m) {
+    return (mask16){first_of_4(m), first_of_4(m - 4), first_of_4(m - 8), first_of_4(m - 12)};
+}
+INLINE mask16 m_and(mask16 x, mask16 y) { return (mask16)MAP2(_mm_and_ps, x, y); }
+INLINE f32x16 f_select(mask16 m, f32x16 x, f32x16 y) {
+    return (f32x16)MAP3(_mm_blendv_ps, y, x, m);
+}
+INLINE f32x16 f_keep(mask16 m, f32x16 x) { return (f32x16)MAP2(_mm_and_ps, m, x); }
+INLINE __m128i add_where_4(__m128 m, __m128i x, __m128i y) {
+    return _mm_add_epi32(x, _mm_and_si128(_mm_castps_si128(m), y));
+}
+INLINE i32x16 i_add_where(mask16 m, i32x16 x, i32x16 y) {
+    return (i32x16)MAP3(add_where_4, m, x, y);
+}
+
+INLINE f32x16 f_floor(f32x16 x) { return (f32x16)MAP1_WITH(_mm_round_ps, x, 9); }
+INLINE f32x16 f_ceil(f32x16 x) { return (f32x16)MAP1_WITH(_mm_round_ps, x, 10); }
+INLINE f32x16 f_truncate(f32x16 x) { return (f32x16)MAP1_WITH(_mm_round_ps, x, 11); }
+
+#define FOLD_FLOATS(x, op)                                                                         \
+    __m128 s4 = op(op((x).a, (x).c), op((x).b, (x).d));                                            \
+    __m128 s2 = op(s4, _mm_movehl_ps(s4, s4));                                                     \
+    return _mm_cvtss_f32(op(s2, _mm_shuffle_ps(s2, s2, 1)))
+#define FOLD_INTS(x, op)                                                                           \
+    __m128i s4 = op(op((x).a, (x).c), op((x).b, (x).d));                                           \
+    __m128i s2 = op(s4, _mm_shuffle_epi32(s4, 0x4e));                                              \
+    return _mm_cvtsi128_si32(op(s2, _mm_shuffle_epi32(s2, 0xb1)))
+
+INLINE float f_largest(f32x16 x) { FOLD_FLOATS(x, _mm_max_ps); }
+INLINE float f_smallest(f32x16 x) { FOLD_FLOATS(x, _mm_min_ps); }
+INLINE int32_t i_largest(i32x16 x) { FOLD_INTS(x, _mm_max_epi32); }
+INLINE int32_t i_total(i32x16 x) { FOLD_INTS(x, _mm_add_epi32); }
+
+INLINE __m128d upper(__m128 x) { return _mm_cvtps_pd(_mm_movehl_ps(x, x)); }
+INLINE f64x16 d_from_f(f32x16 x) {
+    return (f64x16){_mm_cvtps_pd(x.a), upper(x.a), _mm_cvtps_pd(x.b), upper(x.b),
+                    _mm_cvtps_pd(x.c), upper(x.c), _mm_cvtps_pd(x.d), upper(x.d)};
+}
+INLINE f64x16 d_load_f(const float *p) { return d_from_f(f_load(p)); }
+INLINE f64x16 d_load(const double *p) {
+    return (f64x16){_mm_loadu_pd(p),      _mm_loadu_pd(p + 2), _mm_loadu_pd(p + 4),
+                    _mm_loadu_pd(p + 6),  _mm_loadu_pd(p + 8), _mm_loadu_pd(p + 10),
+                    _mm_loadu_pd(p + 12), _mm_loadu_pd(p + 14)};
+}
+INLINE f64x16 d_load_first(const double *p, int64_t m) {
+    double t[16] = {0};
+    for (int64_t i = 0; i < m; i++) t[i] = p[i];
+    return d_load(t);
+}
+INLINE f64x16 d_set1(double v) {
+    __m128d x = _mm_set1_pd(v);
+    return (f64x16){x, x, x, x, x, x, x, x};
+}
+INLINE double d_fold(f64x16 x) {
+    __m128d a = _mm_add_pd(x.a, x.e), b = _mm_add_pd(x.b, x.f), c = _mm_add_pd(x.c, x.g),
+            d = _mm_add_pd(x.d, x.h);
+    __m128d s2 = _mm_add_pd(_mm_add_pd(a, c), _mm_add_pd(b, d));
+    return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2)));
+}
+INLINE double d_largest(f64x16 x) {
+    __m128d a = _mm_max_pd(x.a, x.e), b = _mm_max_pd(x.b, x.f), c = _mm_max_pd(x.c, x.g),
+            d = _mm_max_pd(x.d, x.h);
+    __m128d m2 = _mm_max_pd(_mm_max_pd(a, c), _mm_max_pd(b, d));
+    return _mm_cvtsd_f64(_mm_max_sd(m2, _mm_unpackhi_pd(m2, m2)));
+}
+/* adds 1 where x is 0 */
+INLINE __m128d count_zeros_2(__m128d n, __m128d x) {
+    return _mm_add_pd(n, _mm_and_pd(_mm_cmpeq_pd(x, _mm_setzero_pd()), _mm_set1_pd(1)));
+}
+INLINE f64x16 d_count_zeros(f64x16 n, f64x16 x) { return (f64x16)MAP2_PD(count_zeros_2, n, x); }
+
+INLINE i32x16 i_widen(__m128i x) {
+    return (i32x16){_mm_cvtepu8_epi32(x), _mm_cvtepu8_epi32(_mm_srli_si128(x, 4)),
+                    _mm_cvtepu8_epi32(_mm_srli_si128(x, 8)),
+                    _mm_cvtepu8_epi32(_mm_srli_si128(x, 12))};
+}
+INLINE __m128i i_narrow(i32x16 x) { /* numbers 0..255 */
+    return _mm_packus_epi16(_mm_packs_epi32(x.a, x.b), _mm_packs_epi32(x.c, x.d));
+}
+INLINE i32x16 i_widen16(const uint8_t *p) {
+    __m128i x = _mm_loadu_si128((const __m128i *)p), y = _mm_loadu_si128((const __m128i *)(p + 16)),
+            zero = _mm_setzero_si128();
+    return (i32x16){_mm_unpacklo_epi8(x, zero), _mm_unpackhi_epi8(x, zero),
+                    _mm_unpacklo_epi8(y, zero), _mm_unpackhi_epi8(y, zero)};
+}
+INLINE void i_store_narrow16(uint8_t *p, i32x16 x) { /* numbers 0..255 */
+    _mm_storeu_si128((__m128i *)p, _mm_packus_epi16(x.a, x.b));
+    _mm_storeu_si128((__m128i *)(p + 16), _mm_packus_epi16(x.c, x.d));
+}
+INLINE i32x16 i_four(__m128i x) { return (i32x16){x, x, x, x}; }
+/* four pieces of 16 bytes, `stride` bytes apart */
+INLINE i32x16 i_load_pieces(const uint8_t *p, int64_t stride) {
+    return (i32x16){_mm_loadu_si128((const __m128i *)p),
+                    _mm_loadu_si128((const __m128i *)(p + stride)),
+                    _mm_loadu_si128((const __m128i *)(p + 2 * stride)),
+                    _mm_loadu_si128((const __m128i *)(p + 3 * stride))};
+}
+INLINE void i_store_pieces(uint8_t *p, int64_t stride, i32x16 x) {
+    _mm_storeu_si128((__m128i *)p, x.a);
+    _mm_storeu_si128((__m128i *)(p + stride), x.b);
+    _mm_storeu_si128((__m128i *)(p + 2 * stride), x.c);
+    _mm_storeu_si128((__m128i *)(p + 3 * stride), x.d);
+}
+INLINE i32x16 i_blend_odd(i32x16 even, i32x16 odd) {
+    return (i32x16){_mm_blend_epi16(even.a, odd.a, 0xcc), _mm_blend_epi16(even.b, odd.b, 0xcc),
+                    _mm_blend_epi16(even.c, odd.c, 0xcc), _mm_blend_epi16(even.d, odd.d, 0xcc)};
+}
+INLINE uint64_t low_bits_16(__m128i x) { return (uint64_t)_mm_movemask_epi8(_mm_slli_epi16(x, 7)); }
+INLINE uint64_t b_low_bits(i32x16 x) {
+    return low_bits_16(x.d) << 48 | low_bits_16(x.c) << 32 | low_bits_16(x.b) << 16 |
+           low_bits_16(x.a);
+}
+INLINE __m128i from_bits_16(uint64_t bits) {
+    const __m128i source = _mm_set_epi64x(0x0101010101010101, 0),
+                  bit = _mm_set1_epi64x((long long)0x8040201008040201);
+    __m128i x = _mm_shuffle_epi8(_mm_cvtsi32_si128((int)(bits & 0xffff)), source);
+    x = _mm_cmpeq_epi8(_mm_and_si128(x, bit), bit);
+    return _mm_and_si128(x, _mm_set1_epi8(1));
+}
+INLINE i32x16 b_from_bits(uint64_t bits) {
+    return (i32x16){from_bits_16(bits), from_bits_16(bits >> 16), from_bits_16(bits >> 32),
+                    from_bits_16(bits >> 48)};
+}
+
+#include "simd/table_bytes.inc"
+#include "simd/vector.inc"

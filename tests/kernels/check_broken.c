@@ -1,0 +1,271 @@
+/*
+ * Kernels that are wrong on purpose, each in a way that a faster one goes wrong: the
+ * harness must find every one of them.
+ */
+#include "kernels/check.h"
+
+#include <math.h>
+#include <string.h>
+
+static const kernels *right = &kernels_scalar;
+
+/* ---- ends of vectors ---- */
+
+static void sum_without_tail(const float *x, int64_t groups, int64_t n, double *out) {
+    for (int64_t g = 0; g < groups; g++) right->sum(x + g * n, 1, n > 16 ? n - n % 16 : n, &out[g]);
+}
+
+static void absmax_reads_behind(const float *x, int64_t groups, int64_t n, float *out) {
+    volatile float behind = x[groups * n];
+    (void)behind;
+    right->absmax(x, groups, n, out);
+}
+
+static int64_t find_reads_before(const float *x, int64_t n) {
+    volatile float before = x[-1];
+    (void)before;
+    return right->find_nonfinite(x, n);
+}
+
+static void exp_writes_behind(const float *x, int64_t n, float *y) {
+    right->exp(x, n, y);
+    if (n % 4 == 3) y[n] = 0;
+}
+
+static void decode_writes_before(const uint8_t *code, int64_t n, const affine *a, float *y) {
+    right->decode_affine(code, n, a, y);
+    if (n > 100) y[-1] = 0;
+}
+
+static void unpack_writes_whole_bytes(const uint8_t *src, int64_t n, int32_t bits, uint8_t *code) {
+    int64_t whole = (n * bits + 7) / 8 * 8 / bits;
+    uint8_t one[8] = {0};
+    right->unpack_bits(src, n, bits, code);
+    for (int64_t i = n; i < whole && i < n + 7; i++) code[i] = one[0];
+}
+
+static void tanh_not_in_place(const float *x, int64_t n, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = 0;
+    right->tanh(x, n, y);
+}
+
+/* ---- arithmetic ---- */
+
+static void decode_fused(const uint8_t *code, int64_t n, const affine *a, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = fmaf(a->lo + (float)code[i], a->scale, a->offset);
+}
+
+static void sum_folds_neighbours(const float *x, int64_t groups, int64_t n, double *out) {
+    for (int64_t g = 0; g < groups; g++, x += n) {
+        double lane[16] = {0}, total = 0;
+        for (int64_t b = 0; b < n; b += KERNEL_BLOCK) {
+            memset(lane, 0, sizeof lane);
+            for (int64_t i = b; i < n && i < b + KERNEL_BLOCK; i++) lane[(i - b) % 16] += x[i];
+            for (int half = 1; half < 16; half *= 2)
+                for (int j = 0; j < 16; j += 2 * half) lane[j] += lane[j + half];
+            total += lane[0];
+        }
+        out[g] = total;
+    }
+}
+
+static void sum_of_8_lanes(const float *x, int64_t groups, int64_t n, double *out) {
+    for (int64_t g = 0; g < groups; g++, x += n) {
+        double lane[8] = {0};
+        for (int64_t i = 0; i < n; i++) lane[i % 8] += x[i];
+        for (int half = 4; half > 0; half /= 2)
+            for (int j = 0; j < half; j++) lane[j] += lane[j + half];
+        out[g] = lane[0];
+    }
+}
+
+static double fold_16(double *lane) {
+    for (int half = 8; half > 0; half /= 2)
+        for (int j = 0; j < half; j++) lane[j] += lane[j + half];
+    return lane[0];
+}
+
+static void sum_sq_without_blocks(const float *x, int64_t groups, int64_t n, double *out) {
+    for (int64_t g = 0; g < groups; g++, x += n) {
+        double lane[16] = {0};
+        for (int64_t i = 0; i < n; i++) lane[i % 16] += (double)x[i] * x[i];
+        out[g] = fold_16(lane);
+    }
+}
+
+static double dot_in_float(const float *x, const float *y, int64_t n) {
+    double lane[16] = {0};
+    if (n > KERNEL_BLOCK) return right->dot(x, y, n);
+    for (int64_t i = 0; i < n; i++) lane[i % 16] += x[i] * y[i];
+    return fold_16(lane);
+}
+
+static void errors_fused(const float *x, const double *y, int64_t n, error_sums *out) {
+    double lane[16] = {0};
+    right->error_sums(x, y, n, out);
+    for (int64_t i = 0; i < n; i++) lane[i % 16] = fma(x[i] - y[i], x[i] - y[i], lane[i % 16]);
+    if (n <= KERNEL_BLOCK) out->ee = fold_16(lane);
+}
+
+static void errors_without_negative_zero(const float *x, const double *y, int64_t n,
+                                         error_sums *out) {
+    right->error_sums(x, y, n, out);
+    out->zeros = 0;
+    for (int64_t i = 0; i < n; i++) out->zeros += y[i] == 0 && !signbit(y[i]);
+}
+
+static void log_without_subnormals(const float *x, int64_t n, float *y) {
+    for (int64_t i = 0; i < n; i++) {
+        float v = fabsf(x[i]) < 0x1p-126f ? copysignf(0, x[i]) : x[i];
+        right->log(&v, 1, &y[i]);
+    }
+}
+
+static void exp_of_libm(const float *x, int64_t n, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = expf(x[i]);
+}
+
+static void uniform_by_blocks(uint64_t key, uint64_t offset, int64_t n, float *u) {
+    right->uniform(key, offset & ~(uint64_t)3, n, u);
+}
+
+static void uniform_without_carry(uint64_t key, uint64_t offset, int64_t n, float *u) {
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t at = offset + (uint64_t)i,
+                 block = (offset / 4 & ~(uint64_t)UINT32_MAX) | ((uint32_t)(at / 4));
+        right->uniform(key, block * 4 + at % 4, 1, &u[i]);
+    }
+}
+
+/* ---- signs, ties, edges ---- */
+
+static void minmax_keeps_negative_zero(const float *x, int64_t groups, int64_t n, float *lo,
+                                       float *hi) {
+    right->minmax(x, groups, n, lo, hi);
+    for (int64_t g = 0; g < groups; g++)
+        if (lo[g] == 0) lo[g] = x[g * n];
+}
+
+static void above_or_equal(const float *x, int64_t groups, int64_t n, const float *t, double *sum,
+                           int64_t *count) {
+    for (int64_t g = 0; g < groups; g++) {
+        float below = nextafterf(t[g], -INFINITY);
+        right->sum_abs_above(x + g * n, 1, n, &below, &sum[g], &count[g]);
+    }
+}
+
+static void above_counts_padding(const float *x, int64_t groups, int64_t n, const float *t,
+                                 double *sum, int64_t *count) {
+    right->sum_abs_above(x, groups, n, t, sum, count);
+    for (int64_t g = 0; g < groups; g++)
+        if (t[g] < 0) count[g] = (n + 15) / 16 * 16;
+}
+
+static int64_t find_last(const float *x, int64_t n) {
+    for (int64_t i = n; i > 0; i--)
+        if (!isfinite(x[i - 1])) return i - 1;
+    return n;
+}
+
+static void ties_away(const float *x, int64_t n, const affine *a, rounding round, const float *u,
+                      uint8_t *code) {
+    right->encode_affine(x, n, a, round == ROUND_EVEN ? ROUND_AWAY : round, u, code);
+}
+
+static void without_offset(const float *x, int64_t n, const affine *a, rounding round,
+                           const float *u, uint8_t *code) {
+    affine b = *a;
+    b.offset = 0;
+    right->encode_affine(x, n, &b, round, u, code);
+}
+
+static void without_clamp(const float *x, int64_t n, const affine *a, rounding round,
+                          const float *u, uint8_t *code) {
+    affine b = *a;
+    b.hi = b.lo + 255;
+    right->encode_affine(x, n, &b, round, u, code);
+}
+
+static void steps_strictly(const float *x, int64_t n, float inv, float offset, const float *steps,
+                           int32_t n_steps, uint8_t *code) {
+    for (int64_t i = 0; i < n; i++) {
+        code[i] = 0;
+        for (int32_t k = 0; k < n_steps; k++)
+            code[i] = (uint8_t)(code[i] + (steps[k] < (x[i] - offset) * inv));
+    }
+}
+
+static void levels_ties_up(const float *x, int64_t n, const float *levels, int32_t n_levels,
+                           uint8_t *code) {
+    for (int64_t i = 0; i < n; i++) {
+        code[i] = 0;
+        for (int32_t k = 0; k + 1 < n_levels; k++)
+            code[i] = (uint8_t)(code[i] + (((double)levels[k] + levels[k + 1]) / 2 <= x[i]));
+    }
+}
+
+static void levels_middle_in_float(const float *x, int64_t n, const float *levels, int32_t n_levels,
+                                   uint8_t *code) {
+    for (int64_t i = 0; i < n; i++) {
+        code[i] = 0;
+        for (int32_t k = 0; k + 1 < n_levels; k++)
+            code[i] = (uint8_t)(code[i] + ((levels[k] + levels[k + 1]) / 2 < x[i]));
+    }
+}
+
+static void levels_wrap(const uint8_t *code, int64_t n, const float *levels, int32_t n_levels,
+                        float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = levels[code[i] % n_levels];
+}
+
+/* ---- codes and bytes ---- */
+
+static void counts_anew(const uint8_t *code, int64_t n, int64_t counts[256]) {
+    memset(counts, 0, 256 * sizeof *counts);
+    right->count_codes(code, n, counts);
+}
+
+static void pack_leaves_last_bits(const uint8_t *code, int64_t n, int32_t bits, uint8_t *dst) {
+    right->pack_bits(code, n, bits, dst);
+    if (n * bits % 8 != 0) dst[n * bits / 8] |= 0x80;
+}
+
+static void pack_high_bits_first(const uint8_t *code, int64_t n, int32_t bits, uint8_t *dst) {
+    right->pack_bits(code, n, bits, dst);
+    for (int64_t i = 0; bits == 4 && i < n / 2; i++) dst[i] = (uint8_t)(dst[i] << 4 | dst[i] >> 4);
+}
+
+static void base3_fills_with_0(const uint8_t *code, int64_t n, uint8_t *dst) {
+    uint8_t last[5] = {0};
+    right->pack_base3(code, n, dst);
+    if (n % 5 == 0) return;
+    memcpy(last, code + n / 5 * 5, (size_t)(n % 5));
+    right->pack_base3(last, 5, dst + n / 5);
+}
+
+static int64_t base3_takes_any(const uint8_t *src, int64_t n, uint8_t *code) {
+    for (int64_t i = 0; i < n; i++) {
+        uint8_t b = src[i / 5];
+        for (int64_t k = 0; k < i % 5; k++) b = (uint8_t)(b * 3);
+        code[i] = (uint8_t)(b * 3 >> 8);
+    }
+    return -1;
+}
+
+static int64_t base3_writes_the_bad_byte(const uint8_t *src, int64_t n, uint8_t *code) {
+    int64_t bad = right->unpack_base3(src, n, code);
+    if (bad >= 0) code[bad * 5] = 0;
+    return bad;
+}
+
+#define BROKEN(kernel, function, what)                                                             \
+    static void put_##function(kernels *k) { k->kernel = function; }
+#include "kernels/check_broken.def"
+#undef BROKEN
+
+const broken_kernel broken_kernels[] = {
+#define BROKEN(kernel, function, what) {what, #kernel, put_##function},
+#include "kernels/check_broken.def"
+#undef BROKEN
+};
+const int n_broken_kernels = sizeof broken_kernels / sizeof *broken_kernels;

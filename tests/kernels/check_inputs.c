@@ -1,0 +1,302 @@
+/*
+ * One generator for each line of kernels.def: it takes the buffers, fills the inputs and
+ * calls the kernel. `variant` chooses among the ways to call it.
+ */
+#include "kernels/check.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "util/float_bits.h"
+
+#define GENERATOR(name, ...)                                                                       \
+    static const check_generator name##_inputs = {.run = run_##name, __VA_ARGS__}
+
+/* ---- numbers ---- */
+
+static float one_float(check_call *c, float equal) {
+    uint32_t r = check_draw(c);
+    switch (c->c->data) {
+    case DATA_UNIFORM: return (float)(int32_t)r * 0x1p-31f;
+    case DATA_DYADIC: return (float)((int32_t)(r >> 8) % 65 - 32) * 0.125f;
+    case DATA_TIES: return (float)((int32_t)(r >> 8) % 41 - 20) * 0.5f;
+    case DATA_EXTREME: return float_from_bits((r & 0x807fffff) | (97 + (r >> 23 & 255) % 61) << 23);
+    case DATA_ZEROS: return r % 11 == 0 ? (float)(r >> 8 & 3) - 1.5f : r & 256 ? -0.0f : 0.0f;
+    default: return equal;
+    }
+}
+
+static float *floats_of(check_call *c, int64_t n, float *x) {
+    static const float equal[] = {0.3f, -0.3f, 0.0f, -0.0f, 1e-45f, -7.5f};
+    float e = equal[check_draw(c) % 6];
+    for (int64_t i = 0; i < n; i++) x[i] = one_float(c, e);
+    return x;
+}
+
+static const float *floats(check_call *c, int64_t n) {
+    return floats_of(c, n, check_in(c, n, sizeof(float)));
+}
+
+/* Codes below n_levels. */
+static const uint8_t *codes(check_call *c, int64_t n, uint32_t n_levels) {
+    uint8_t *code = check_in(c, n, 1);
+    uint32_t one = check_draw(c) % n_levels;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t r = check_draw(c) >> 8;
+        bool rare = c->c->data == DATA_ZEROS && r % 8 != 0;
+        code[i] = (uint8_t)(c->c->data == DATA_EQUAL || rare ? one : r % n_levels);
+    }
+    return code;
+}
+
+/* ---- reductions: variant 0 is one group, 1 three groups ---- */
+
+static int64_t groups_of(const check_call *c) { return c->c->variant == 0 ? 1 : 3; }
+
+#define GROUP_INPUTS(NAME, TYPE)                                                                   \
+    static void run_##NAME(check_call *c) {                                                        \
+        int64_t g = groups_of(c);                                                                  \
+        const float *x = floats(c, g * c->c->n);                                                   \
+        c->k->NAME(x, g, c->c->n, check_out(c, g, sizeof(TYPE)));                                  \
+    }
+
+GROUP_INPUTS(absmax, float)
+GENERATOR(absmax, .variants = 2);
+GROUP_INPUTS(sum, double)
+GENERATOR(sum, .variants = 2, .blocks = true);
+GROUP_INPUTS(sum_abs, double)
+GENERATOR(sum_abs, .variants = 2, .blocks = true);
+GROUP_INPUTS(sum_sq, double)
+GENERATOR(sum_sq, .variants = 2, .blocks = true);
+
+static void run_minmax(check_call *c) {
+    int64_t g = groups_of(c);
+    const float *x = floats(c, g * c->c->n);
+    float *lo = check_out(c, g, sizeof *lo), *hi = check_out(c, g, sizeof *hi);
+    c->k->minmax(x, g, c->c->n, lo, hi);
+}
+GENERATOR(minmax, .variants = 2);
+
+static void run_sum_abs_above(check_call *c) {
+    static const float bounds[] = {0, 0.5f, 1, 0.3f, -1, 1000};
+    int64_t g = groups_of(c);
+    const float *x = floats(c, g * c->c->n);
+    float *t = check_in(c, g, sizeof *t);
+    for (int64_t i = 0; i < g; i++) t[i] = bounds[check_draw(c) % 6];
+    double *sum = check_out(c, g, sizeof *sum);
+    int64_t *count = check_out(c, g, sizeof *count);
+    c->k->sum_abs_above(x, g, c->c->n, t, sum, count);
+}
+GENERATOR(sum_abs_above, .variants = 2, .blocks = true);
+
+static void run_dot(check_call *c) {
+    const float *x = floats(c, c->c->n), *y = floats(c, c->c->n);
+    double *out = check_out(c, 1, sizeof *out);
+    *out = c->k->dot(x, y, c->c->n);
+}
+GENERATOR(dot, .variants = 1, .blocks = true);
+
+/* Finite numbers, or some that are not. */
+static void run_find_nonfinite(check_call *c) {
+    static const uint32_t odd[] = {0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001, 0x7f7fffff};
+    float *x = floats_of(c, c->c->n, check_in(c, c->c->n, sizeof *x));
+    for (int i = 0; i < c->c->variant && c->c->n > 0; i++)
+        x[check_draw(c) % (uint32_t)c->c->n] = float_from_bits(odd[check_draw(c) % 5]);
+    int64_t *out = check_out(c, 1, sizeof *out);
+    *out = c->k->find_nonfinite(x, c->c->n);
+}
+GENERATOR(find_nonfinite, .variants = 3, .blocks = true);
+
+static void run_error_sums(check_call *c) {
+    const float *x = floats(c, c->c->n);
+    double *y = check_in(c, c->c->n, sizeof *y);
+    for (int64_t i = 0; i < c->c->n; i++)
+        y[i] = check_draw(c) % 4 == 0 ? (check_draw(c) & 1 ? 0.0 : -0.0) : rint(x[i] * 7) / 7;
+    error_sums *out = check_out(c, 1, sizeof *out);
+    c->k->error_sums(x, y, c->c->n, out);
+}
+GENERATOR(error_sums, .variants = 1, .blocks = true);
+
+static void run_count_codes(check_call *c) {
+    const uint8_t *code = codes(c, c->c->n, 256);
+    int64_t *counts = check_out(c, 256, sizeof *counts);
+    for (int i = 0; i < 256; i++) counts[i] = i;
+    c->k->count_codes(code, c->c->n, counts);
+}
+GENERATOR(count_codes, .variants = 1);
+
+/* ---- elementwise: variants 0, 2 into another buffer, 1, 3 in place; 2, 3 within the
+ * range of exp and, for all, around the ends of ranges ---- */
+
+static void elementwise(check_call *c, void (*f)(const float *x, int64_t n, float *y)) {
+    static const float edges[] = {-87.33654f, 88.72283f, -87.4f,  88.73f, 0.625f, 0.70710677f,
+                                  1e-45f,     FLT_MIN,   -1e-45f, 1e-39f, 3e38f,  0.0f};
+    bool in_place = c->c->variant & 1;
+    float *y = in_place ? check_out(c, c->c->n, sizeof *y) : NULL;
+    float *x = in_place ? y : check_in(c, c->c->n, sizeof *x);
+    floats_of(c, c->c->n, x);
+    for (int64_t i = 0; c->c->variant >= 2 && i < c->c->n; i++) {
+        uint32_t r = check_draw(c);
+        x[i] = r % 5 == 0 ? edges[(r >> 8) % 12] : (float)(int32_t)r * 0x1p-31f * 90;
+    }
+    if (!in_place) y = check_out(c, c->c->n, sizeof *y);
+    f(x, c->c->n, y);
+}
+
+static void run_exp(check_call *c) { elementwise(c, c->k->exp); }
+GENERATOR(exp, .variants = 4);
+static void run_log(check_call *c) { elementwise(c, c->k->log); }
+GENERATOR(log, .variants = 4);
+static void run_tanh(check_call *c) { elementwise(c, c->k->tanh); }
+GENERATOR(tanh, .variants = 4);
+
+/* variants: key 0; offsets 0..3 beside a multiple of 4; a counter that passes 2^32 */
+static void run_uniform(check_call *c) {
+    uint64_t key = (uint64_t)check_draw(c) << 32 | check_draw(c), offset = check_draw(c);
+    if (c->c->variant == 0) key = 0;
+    offset = offset * 4 + (uint64_t)c->c->variant;
+    if (c->c->variant == 5) offset = (UINT64_C(1) << 34) - 1 - (uint64_t)c->c->n / 2;
+    float *u = check_out(c, c->c->n, sizeof *u);
+    c->k->uniform(key, offset, c->c->n, u);
+}
+GENERATOR(uniform, .variants = 6);
+
+/* ---- levels and codes ---- */
+
+static affine an_affine(check_call *c) {
+    static const float tops[][2] = {{-1, 1}, {-8, 7}, {0, 255}, {-127, 127}, {0, 1}, {-255, 0}};
+    static const float scales[] = {1, 0.5f, 0.1f, 0.007f, 3.3f, 0};
+    const float *top = tops[check_draw(c) % 6];
+    affine a = {.scale = scales[check_draw(c) % 6], .lo = top[0], .hi = top[1]};
+    a.inv = a.scale > 0 ? 1 / a.scale : 0;
+    a.offset = check_draw(c) % 2 ? 0.37f : 0;
+    return a;
+}
+
+/* variant: the rounding */
+static void run_encode_affine(check_call *c) {
+    rounding round = (rounding)c->c->variant;
+    affine a = an_affine(c);
+    const float *x = floats(c, c->c->n);
+    float *u = round == ROUND_STOCHASTIC ? check_in(c, c->c->n, sizeof *u) : NULL;
+    for (int64_t i = 0; u != NULL && i < c->c->n; i++)
+        u[i] = (float)(check_draw(c) >> 8) * 0x1p-24f;
+    c->k->encode_affine(x, c->c->n, &a, round, u, check_out(c, c->c->n, 1));
+}
+GENERATOR(encode_affine, .variants = 7);
+
+static void run_decode_affine(check_call *c) {
+    affine a = an_affine(c);
+    const uint8_t *code = codes(c, c->c->n, (uint32_t)(a.hi - a.lo) + 1);
+    c->k->decode_affine(code, c->c->n, &a, check_out(c, c->c->n, sizeof(float)));
+}
+GENERATOR(decode_affine, .variants = 1);
+
+/* Numbers of levels for variants: the few, the many, and what lies between. */
+static const int32_t level_counts[] = {2, 3, 4, 5, 8, 16, 17, 100, 256};
+enum { LEVEL_COUNTS = sizeof level_counts / sizeof *level_counts };
+
+/* n ascending numbers, on which values of the data fall. */
+static float *ascending(check_call *c, int32_t n) {
+    float *t = check_in(c, n, sizeof *t), gap = check_draw(c) % 2 ? 0.125f : 0.37f;
+    if (c->c->data == DATA_EXTREME) {
+        for (int32_t i = 0; i < n; i++) /* from -2^30 to 2^30 */
+            t[i] = ldexpf(2 * i < n ? -1.0f : 1.0f,
+                          (int)(60.0f * fabsf(2 * (float)i / (float)n - 1)) - 30) *
+                   (1 + (2 * i < n ? -1.0f : 1.0f) * (float)i / 1024);
+        return t;
+    }
+    for (int32_t i = 0; i < n; i++) t[i] = ((float)i - (float)(n / 2)) * gap;
+    return t;
+}
+
+/* Puts some of x on the middles of neighbours in t, and beside them. */
+static void meet(check_call *c, float *x, const float *t, int32_t n) {
+    for (int64_t i = 0; i < c->c->n && n > 1; i += 3) {
+        uint32_t r = check_draw(c), k = (r >> 8) % (uint32_t)(n - 1);
+        float middle = (float)(((double)t[k] + t[k + 1]) / 2);
+        x[i] = r % 4 == 0   ? nextafterf(middle, -INFINITY)
+               : r % 4 == 1 ? nextafterf(middle, INFINITY)
+               : r % 4 == 2 ? t[k]
+                            : middle;
+    }
+}
+
+static void run_encode_steps(check_call *c) {
+    static const float inv[] = {1, 10, 0, 0.3f};
+    int32_t n = level_counts[c->c->variant] - 1;
+    float *x = floats_of(c, c->c->n, check_in(c, c->c->n, sizeof *x)), *steps = ascending(c, n);
+    meet(c, x, steps, n);
+    float by = inv[check_draw(c) % 4], offset = check_draw(c) % 2 ? 0.25f : 0;
+    c->k->encode_steps(x, c->c->n, by, offset, steps, n, check_out(c, c->c->n, 1));
+}
+GENERATOR(encode_steps, .variants = LEVEL_COUNTS);
+
+static void run_encode_levels(check_call *c) {
+    int32_t n = level_counts[c->c->variant];
+    float *x = floats_of(c, c->c->n, check_in(c, c->c->n, sizeof *x)), *levels = ascending(c, n);
+    meet(c, x, levels, n);
+    c->k->encode_levels(x, c->c->n, levels, n, check_out(c, c->c->n, 1));
+}
+GENERATOR(encode_levels, .variants = LEVEL_COUNTS);
+
+/* codes beyond the last level too */
+static void run_decode_levels(check_call *c) {
+    int32_t n = level_counts[c->c->variant];
+    const uint8_t *code = codes(c, c->c->n, check_draw(c) % 2 ? 256 : (uint32_t)n);
+    const float *levels = ascending(c, n);
+    c->k->decode_levels(code, c->c->n, levels, n, check_out(c, c->c->n, sizeof(float)));
+}
+GENERATOR(decode_levels, .variants = LEVEL_COUNTS);
+
+/* ---- packing: variant is the width - 1 ---- */
+
+static void run_pack_bits(check_call *c) {
+    int32_t bits = c->c->variant + 1;
+    const uint8_t *code = codes(c, c->c->n, 1u << bits);
+    c->k->pack_bits(code, c->c->n, bits, check_out(c, (c->c->n * bits + 7) / 8, 1));
+}
+GENERATOR(pack_bits, .variants = 8, .may_be_empty = true);
+
+static void run_unpack_bits(check_call *c) {
+    int32_t bits = c->c->variant + 1;
+    const uint8_t *src = codes(c, (c->c->n * bits + 7) / 8, 256);
+    c->k->unpack_bits(src, c->c->n, bits, check_out(c, c->c->n, 1));
+}
+GENERATOR(unpack_bits, .variants = 8, .may_be_empty = true);
+
+static void run_pack_base3(check_call *c) {
+    const uint8_t *code = codes(c, c->c->n, 3);
+    c->k->pack_base3(code, c->c->n, check_out(c, (c->c->n + 4) / 5, 1));
+}
+GENERATOR(pack_base3, .variants = 1);
+
+/* variant 0: bytes that were packed; 1: with one that may be none; 2: any bytes */
+static void run_unpack_base3(check_call *c) {
+    int64_t bytes = (c->c->n + 4) / 5;
+    uint8_t *src = check_in(c, bytes, 1);
+    for (int64_t i = 0; i < bytes; i++) {
+        uint32_t v = check_draw(c) >> 8;
+        int64_t here = c->c->n - 5 * i < 5 ? c->c->n - 5 * i : 5;
+        uint8_t code[5];
+        for (int64_t k = 0; k < here; k++, v /= 3) code[k] = (uint8_t)(v % 3);
+        kernels_scalar.pack_base3(code, here, &src[i]);
+        if (c->c->variant == 2) src[i] = (uint8_t)(v * 37 + check_draw(c) / 7);
+    }
+    if (c->c->variant == 1 && bytes > 0)
+        src[check_draw(c) % (uint32_t)bytes] = (uint8_t)(check_draw(c) >> 8);
+    uint8_t *code = check_out(c, c->c->n, 1);
+    int64_t *bad = check_out(c, 1, sizeof *bad);
+    *bad = c->k->unpack_base3(src, c->c->n, code);
+}
+GENERATOR(unpack_base3, .variants = 3);
+
+/* ---- the list ---- */
+
+const check_kernel check_kernels[] = {
+#define KERNEL(result, name, parameters) {#name, &name##_inputs},
+#include "simd/kernels.def"
+#undef KERNEL
+};
+const int check_n_kernels = sizeof check_kernels / sizeof *check_kernels;
