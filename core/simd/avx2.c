@@ -205,5 +205,10 @@ INLINE i32x16 b_from_bits(uint64_t bits) {
     return (i32x16){from_bits_32((uint32_t)bits), from_bits_32((uint32_t)(bits >> 32))};
 }
 
+INLINE f32x16 f_from_pieces(__m128i a, __m128i b, __m128i c, __m128i d) {
+    return (f32x16){_mm256_castsi256_ps(_mm256_set_m128i(b, a)),
+                    _mm256_castsi256_ps(_mm256_set_m128i(d, c))};
+}
+
 #include "simd/table_bytes.inc"
 #include "simd/vector.inc"

@@ -213,5 +213,10 @@ INLINE i32x16 b_from_bits(uint64_t bits) {
                     from_bits_16(bits >> 48)};
 }
 
+INLINE f32x16 f_from_pieces(__m128i a, __m128i b, __m128i c, __m128i d) {
+    return (f32x16){_mm_castsi128_ps(a), _mm_castsi128_ps(b), _mm_castsi128_ps(c),
+                    _mm_castsi128_ps(d)};
+}
+
 #include "simd/table_bytes.inc"
 #include "simd/vector.inc"

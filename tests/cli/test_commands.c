@@ -5,6 +5,8 @@
 
 #include "cli/cli.h"
 #include "io/safetensors.h"
+#include "simd/cpu.h"
+#include "simd/kernels.h"
 #include "util/files.h"
 #include "util/hash.h"
 #include "util/mem.h"
@@ -227,7 +229,9 @@ Test(cli, usage_errors_are_exit_2_with_a_suggestion, .init = setup, .fini = tear
                  {"ls --simd avx9", "unknown SIMD level 'avx9'"},
                  {"plugins frob", "plugins wants list or show"},
                  {"plugins show itn", "did you mean 'int'?"},
-                 {"bench frob", "bench wants train"},
+                 {"bench frob", "bench wants train or kernels"},
+                 {"bench kernels smu", "did you mean 'sum'?"},
+                 {"bench kernels --samples 30", "[31, 1000]"},
                  {"bench train --set data.batch=64", "none is given"},
                  {"help frob", "no help for 'frob'"},
                  {"run s.yaml --quiet=1", "--quiet takes no value"},
@@ -259,6 +263,22 @@ Test(cli, the_database_is_where_it_is_said_to_be, .init = setup, .fini = teardow
         0, "XDG_DATA_HOME=$PWD/data $Q run s.yaml -q && test -f data/quantbench/quantbench.db"));
     free(expect(0, "mkdir results && $Q run s.yaml -q && test -f results/quantbench.db"));
     free(expect(6, "$Q info nothing"));
+}
+
+Test(bench, kernels_prints_every_level_of_a_kernel_beside_scalar, .init = setup, .fini = teardown) {
+    char *out = expect(0, "$Q bench kernels pack_bits --json");
+    for (int i = 0, k = 0; simd_level_name(i) != NULL; i++) {
+        if (simd_level(i, simd_features()) == NULL) continue;
+        json_t *o = json_line(out, k++);
+        cr_assert_str_eq(text_of(o, "kernel"), "pack_bits");
+        cr_assert_str_eq(text_of(o, "level"), simd_level_name(i));
+        double gb = real_of(o, "gb_per_second"), us = real_of(o, "us_median");
+        assert_near(gb, real_of(o, "bytes") / us * 1e-3, 1e-9, 0);
+        cr_assert(real_of(o, "us_mad") >= 0 && real_of(o, "ratio_to_scalar") > 0);
+        if (i == 0) cr_assert(real_of(o, "ratio_to_scalar") == 1);
+        json_decref(o);
+    }
+    free(out);
 }
 
 Test(bench, train_prints_speed_and_phases_of_both_networks, .init = setup, .fini = teardown) {
