@@ -115,8 +115,10 @@ test: deps    ## everything that a commit must pass; the last line is the count
 	@$(MAKE) --no-print-directory all $(TESTS) $(FIXTURES)
 	@sh tests/tools/run.sh $(BUILD) $(TEST_FOLDERS)
 
-BENCHES := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
-$(BENCHES): $(BUILD)/tests/%: $(BUILD)/tests/tools/%.o $(LIBRARY)
+# Programs of their own, without Criterion.
+TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
+$(BUILD)/tests/check_kernels: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/kernels/check_*.c))
+$(TOOLS): $(BUILD)/tests/%: $(BUILD)/tests/tools/%.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -125,11 +127,6 @@ bench-store: $(BUILD)/quantbench $(PLUGINS) $(BUILD)/tests/bench_store    ## wha
 
 bench-integrity: $(BUILD)/tests/bench_integrity    ## what the checks of packed files cost
 	@$<
-
-# The harness of tests/kernels as a program of its own; it needs no Criterion.
-$(BUILD)/tests/check_kernels: $(patsubst %.c,$(BUILD)/%.o,tests/tools/check_kernels.c $(wildcard tests/kernels/check_*.c)) $(LIBRARY)
-	@echo "  link  $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 check-kernels: $(BUILD)/tests/check_kernels    ## every level of every kernel against scalar, bit for bit
 	@$(BUILD)/tests/check_kernels

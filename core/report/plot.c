@@ -20,6 +20,8 @@ const plot_kind plot_kinds[] = {
      plot_sensitivity_heatmap},
     {"weight_hist", "Weights before and after",
      "each layer's weights before and after quantization, with the levels", plot_weight_hist},
+    {"packers", "Packers", "bits a weight against the share of zeros, for each packer",
+     plot_packers},
 };
 const int plot_n_kinds = sizeof plot_kinds / sizeof *plot_kinds;
 

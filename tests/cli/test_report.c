@@ -170,8 +170,8 @@ Test(plot, where_there_is_nothing_it_says_what_would_make_it, .init = setup, .fi
                              .bits = 32});
     store_close(s);
     free(expect(0, "sqlite3 r.db 'DELETE FROM metric_point'"));
-    const char *const says[] = {"`sweep`", "train.eval_every", "quant.weights", "`sensitivity:`",
-                                "--again"};
+    const char *const says[] = {"`sweep`",        "train.eval_every", "quant.weights",
+                                "`sensitivity:`", "--again",          "experiments/packers.yaml"};
     for (int i = 0; i < plot_n_kinds; i++) {
         char *text = expect(6, "$Q plot %s --db r.db", plot_kinds[i].name);
         cr_assert(strstr(text, says[i]) != NULL, "%s: %s", plot_kinds[i].name, text);
@@ -179,6 +179,29 @@ Test(plot, where_there_is_nothing_it_says_what_would_make_it, .init = setup, .fi
     }
     char *text = expect(0, "$Q report --db r.db");
     cr_assert(strstr(text, "bare has no accuracy to judge.") == text, "%s", text);
+    free(text);
+}
+
+/* Runs of kind tensors with one packer each, of the codes of one another. */
+Test(plot, packers_draws_bits_against_zeros_where_two_packed_the_same_codes, .init = setup,
+     .fini = teardown) {
+    char *path = str_format("%s/p.yaml", dir);
+    write_text(path, "version: 1\nkind: tensors\nname: p\ndata: {source: {format: random, shape: "
+                     "[64, 64]}}\nquant: {weights: {scheme: ternary, threshold: sparsity, "
+                     "granularity: tensor}}\nsweep: {axes: {quant.packer: [base3, sparse], "
+                     "quant.weights.sparsity: [0.25, 0.75]}}\n");
+    free(path);
+    free(expect(0, "$Q run p.yaml --db r.db -q"));
+    free(expect(0, "$Q plot packers --db r.db -o p.svg --keep"));
+    char *text = read_in_dir("packers.tsv");
+    /* 64 rows of 13 bytes, and 4 for the scale */
+    cr_assert(strstr(text, "\"base3\"\t0.25\t1.6328125\t1.56") != NULL, "%s", text);
+    /* 1 + 512 + 3072 / 8 bytes, 4 for the length and 4 for the scale */
+    cr_assert(strstr(text, "\"sparse\"\t0.25\t1.767578125\t1.56") != NULL, "%s", text);
+    free(text);
+    free(expect(0, "$Q run p.yaml --db r2.db -q --set quant.packer=base3"));
+    text = expect(6, "$Q plot packers --db r2.db");
+    cr_assert(strstr(text, "no codes that two packers have packed") != NULL, "%s", text);
     free(text);
 }
 

@@ -39,11 +39,14 @@ static void add_layer(store *s, int64_t run, int i, const result *r) {
                          .params = "bits=2",
                          .granularity = "tensor",
                          .n_levels = 3,
+                         .packer = r->bits > 2 ? "bits" : "base3",
                          .n_groups = 1,
                          .packed_bytes = 7,
                          .bits_per_weight = r->bits};
     store_quantizer_row(s, run, i, &q);
     store_layer_metric(s, run, i, "weight", "sqnr_db", 10 + i);
+    store_layer_metric(s, run, i, "weight", "sparsity", 0.3 + i * 0.1);
+    store_layer_metric(s, run, i, "weight", "code_entropy", 1.5);
     h.what = "after", h.levels = levels, h.n_levels = 3;
     store_histogram(s, run, i, &h);
 }
