@@ -40,7 +40,7 @@ TESTS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
 FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c))
 SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.c)
 
-.PHONY: all deps demo test bench-store bench-integrity check-kernels check-layers check-format format clean help
+.PHONY: all deps demo test bench-store bench-integrity check-kernels readme-check check-layers check-format format clean help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/quantbench $(PLUGINS)    ## build the program and the plugins
@@ -130,6 +130,9 @@ bench-integrity: $(BUILD)/tests/bench_integrity    ## what the checks of packed 
 
 check-kernels: $(BUILD)/tests/check_kernels    ## every level of every kernel against scalar, bit for bit
 	@$(BUILD)/tests/check_kernels
+
+readme-check: $(BUILD)/quantbench $(PLUGINS) $(TESTS)    ## run the commands of README.md, compare what they print
+	@sh tests/tools/readme_check.sh $(BUILD)
 
 check-layers:    ## who may include whom (core/README.md), and every header compiles alone
 	@sh tests/tools/check_layers.sh "$(CC)" "$(CORE_CFLAGS)"
