@@ -9,7 +9,7 @@ Q := $(if $(V),,@)    # `make V=1` shows the commands
 # One reason for each is in README.md.
 PKGS := yaml-0.1 sqlite3 openblas zlib libzip jansson libisal
 DEPS := gcc g++ make pkg-config libyaml-dev libsqlite3-dev libopenblas-pthread-dev zlib1g-dev \
-	libzip-dev libjansson-dev libisal-dev libcriterion-dev gnuplot-nox clang-format $(if $(findstring clang,$(CC)),clang libomp-dev)
+	libzip-dev libjansson-dev libisal-dev libcriterion-dev gnuplot-nox sqlite3 clang-format $(if $(findstring clang,$(CC)),clang libomp-dev)
 
 # No contraction to FMA and never -ffast-math: a result must not depend on what the
 # compiler likes (core/simd/README.md). Nobody reads the errno of sqrt().
@@ -40,7 +40,7 @@ TESTS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
 FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c))
 SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.c)
 
-.PHONY: all deps demo test bench-store bench-integrity check-kernels readme-check check-layers check-format format clean help
+.PHONY: all deps demo test bench-store bench-integrity check-kernels readme-check clean-install-check check-layers check-format format clean help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/quantbench $(PLUGINS)    ## build the program and the plugins
@@ -134,6 +134,9 @@ check-kernels: $(BUILD)/tests/check_kernels    ## every level of every kernel ag
 readme-check: $(BUILD)/quantbench $(PLUGINS) $(TESTS)    ## run the commands of README.md, compare what they print
 	@sh tests/tools/readme_check.sh $(BUILD)
 
+clean-install-check:    ## `make demo` and `make test` in a bare Debian (root, debootstrap, a network)
+	@sh tests/tools/clean_install.sh
+
 check-layers:    ## who may include whom (core/README.md), and every header compiles alone
 	@sh tests/tools/check_layers.sh "$(CC)" "$(CORE_CFLAGS)"
 
@@ -147,4 +150,4 @@ clean:    ## remove what was built
 	rm -rf $(BUILD)
 
 help:    ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*##  *\(.*\)/  \1@\2/p' Makefile | awk -F@ '{printf "  %-14s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):[^#]*##  *\(.*\)/  \1@\2/p' Makefile | awk -F@ '{printf "  %-21s %s\n", $$1, $$2}'
