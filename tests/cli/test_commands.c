@@ -18,7 +18,7 @@ static void make_tensors(void) {
     float w[6 * 10], b[6];
     named_floats t[] = {{.name = "fc.weight", .n_dims = 2, .shape = {6, 10}, .data = w},
                         {.name = "fc.bias", .n_dims = 1, .shape = {6}, .data = b}};
-    char *path = path_join(dir, "t.safetensors"), hex[HASH_HEX];
+    char *path = in_dir("t.safetensors"), hex[HASH_HEX];
     int64_t bytes;
     diags d;
     diags_init(&d);
@@ -27,14 +27,6 @@ static void make_tensors(void) {
     cr_assert(safetensors_write(path, t, 2, &d, hex, &bytes) == OK);
     free(path);
     diags_fini(&d);
-}
-
-static tensor_file open_npy(const char *name, diags *d) {
-    tensor_file f;
-    char *path = path_join(dir, name);
-    cr_assert(tensor_file_open(&f, path, d) == OK);
-    free(path);
-    return f;
 }
 
 Test(quantize, prints_metrics_and_writes_codes_metadata_and_values, .init = setup,
@@ -47,7 +39,7 @@ Test(quantize, prints_metrics_and_writes_codes_metadata_and_values, .init = setu
     json_t *o = json_line(out, 0);
     diags d;
     diags_init(&d);
-    tensor_file c = open_npy("c.npy", &d), m = open_npy("m.npy", &d), y = open_npy("d.npy", &d);
+    tensor_file c = open_tensors("c.npy"), m = open_tensors("m.npy"), y = open_tensors("d.npy");
     char hex[HASH_HEX];
     cr_assert_str_eq(text_of(o, "tensor"), "fc.weight");
     cr_assert(real_of(o, "n_groups") == 18 && real_of(o, "n_levels") == 15 &&

@@ -23,7 +23,7 @@ static void make_tensors(float largest) {
         {.name = "fc.weight", .type = DTYPE_F32, .n_dims = 2, .shape = {ROWS, COLS}, .data = w},
         {.name = "fc.bias", .type = DTYPE_F32, .n_dims = 1, .shape = {COLS}, .data = b},
         {.name = "short", .type = DTYPE_F32, .n_dims = 2, .shape = {ROWS, 10}, .data = s}};
-    char *path = path_join(dir, "t.safetensors"), hex[HASH_HEX];
+    char *path = in_dir("t.safetensors"), hex[HASH_HEX];
     int64_t bytes;
     diags d;
     diags_init(&d);
@@ -34,25 +34,6 @@ static void make_tensors(float largest) {
     cr_assert(safetensors_write_tensors(path, t, 3, &text, 1, &d, hex, &bytes) == OK);
     free(path);
     diags_fini(&d);
-}
-
-static bool same(const char *a, const char *b) {
-    char *x = path_join(dir, a), *y = path_join(dir, b);
-    bool equal = files_equal(x, y);
-    free(x);
-    free(y);
-    return equal;
-}
-
-static tensor_file open_file(const char *name) {
-    tensor_file f;
-    diags d;
-    diags_init(&d);
-    char *path = path_join(dir, name);
-    cr_assert(tensor_file_open(&f, path, &d) == OK);
-    free(path);
-    diags_fini(&d);
-    return f;
 }
 
 /* The largest difference of two tensors of one shape. */
@@ -69,17 +50,17 @@ static double difference(const tensor_entry *a, const tensor_entry *b) {
 Test(export, float32_tensors_pass_through_every_format_unchanged, .init = setup, .fini = teardown) {
     make_tensors(0);
     free(expect(0, "$Q export t.safetensors -o t.gguf && $Q export t.gguf -o g.safetensors"));
-    cr_assert(same("t.safetensors", "g.safetensors"), "the text goes along");
+    cr_assert(same_files("t.safetensors", "g.safetensors"), "the text goes along");
     free(expect(0, "$Q export t.safetensors -o t.npz && $Q export t.npz -o z.gguf"
                    " && $Q export z.gguf -o z.npz"));
-    cr_assert(same("t.npz", "z.npz"));
+    cr_assert(same_files("t.npz", "z.npz"));
     free(expect(0, "$Q export t.npz --tensor short -o short.npy"
                    " && $Q export short.npy -o short.bin --format gguf"
                    " && mv short.bin short.gguf"));
-    tensor_file t = open_file("t.safetensors");
+    tensor_file t = open_tensors("t.safetensors");
     const char *const files[] = {"t.gguf", "t.npz", "z.gguf", "short.npy", "short.gguf"};
     for (int i = 0; i < 5; i++) {
-        tensor_file f = open_file(files[i]);
+        tensor_file f = open_tensors(files[i]);
         cr_assert(f.n == (i < 3 ? 3 : 1));
         for (int k = 0; k < f.n; k++) {
             const tensor_entry *e = tensor_file_find(&t, f.tensors[k].name);
@@ -95,8 +76,8 @@ Test(export, csv_has_a_line_for_each_row_and_numbers_that_read_back, .init = set
      .fini = teardown) {
     make_tensors(0);
     free(expect(0, "$Q export t.safetensors --tensor short -o s.csv"));
-    char *path = path_join(dir, "s.csv"), *text = read_text(path), *at = text;
-    tensor_file t = open_file("t.safetensors");
+    char *text = read_file("s.csv"), *at = text;
+    tensor_file t = open_tensors("t.safetensors");
     const tensor_entry *e = tensor_file_find(&t, "short");
     for (int i = 0; i < ROWS * 10; i++) {
         cr_assert(strtof(at, &at) == (float)tensor_entry_value(e, i));
@@ -105,7 +86,6 @@ Test(export, csv_has_a_line_for_each_row_and_numbers_that_read_back, .init = set
     cr_assert(*at == '\0');
     tensor_file_close(&t);
     free(text);
-    free(path);
 }
 
 Test(export, types_are_kept_where_the_format_has_them, .init = setup, .fini = teardown) {
@@ -113,7 +93,8 @@ Test(export, types_are_kept_where_the_format_has_them, .init = setup, .fini = te
     free(expect(0,
                 "$Q export t.safetensors -o h.gguf --type BF16 && $Q export h.gguf -o h.safetensors"
                 " && $Q export h.gguf -o h.npz"));
-    tensor_file s = open_file("h.safetensors"), z = open_file("h.npz"), g = open_file("h.gguf");
+    tensor_file s = open_tensors("h.safetensors"), z = open_tensors("h.npz"),
+                g = open_tensors("h.gguf");
     for (int i = 0; i < 3; i++) {
         const char *name = g.tensors[i].name;
         cr_assert(g.tensors[i].type == DTYPE_BF16);
@@ -130,13 +111,11 @@ Test(export, integers_stay_integers_or_are_refused, .init = setup, .fini = teard
     free(expect(0,
                 "$Q export c.npy -o c.safetensors --type F16 && $Q export c.safetensors -o c2.npz"
                 " && $Q export c2.npz -o c3.safetensors"));
-    tensor_file f = open_file("c.safetensors");
+    tensor_file f = open_tensors("c.safetensors");
     cr_assert(f.tensors[0].type == DTYPE_U8);
     tensor_file_close(&f);
-    cr_assert(same("c.safetensors", "c3.safetensors"));
-    outcome o = run("$Q export c.npy -o c.gguf");
-    cr_assert(o.exit == 4 && strstr(o.err, "'c' has the type U8, which gguf files do not have"));
-    free_outcome(&o);
+    cr_assert(same_files("c.safetensors", "c3.safetensors"));
+    refused(4, "'c' has the type U8, which gguf files do not have", "$Q export c.npy -o c.gguf");
 }
 
 /* ---- blocks ---- */
@@ -159,15 +138,14 @@ Test(export, whole_rows_of_blocks_of_matrices_are_quantized, .init = setup, .fin
         free(out);
         free(expect(0, "$Q export %s.gguf -o again.gguf", types[i]));
         char *name = str_format("%s.gguf", types[i]);
-        cr_assert(same(name, "again.gguf"), "blocks are copied, not quantized again");
+        cr_assert(same_files(name, "again.gguf"), "blocks are copied, not quantized again");
         free(name);
     }
     char *out = expect(0, "$Q export t.safetensors --tensor fc.bias --type Q4_0 -o b.gguf --json");
     cr_assert(strstr(out, "\"dtype\":\"Q4_0\"") != NULL, "a vector alone");
     free(out);
-    outcome o = run("$Q export t.safetensors --tensor short --type Q8_0 -o s.gguf");
-    cr_assert(o.exit == 4 && strstr(o.err, "no tensor has rows of whole blocks of Q8_0"));
-    free_outcome(&o);
+    refused(4, "no tensor has rows of whole blocks of Q8_0",
+            "$Q export t.safetensors --tensor short --type Q8_0 -o s.gguf");
 }
 
 /* A ternary tensor has values -s, 0 and s: blocks keep them, s as binary16. */
@@ -177,7 +155,7 @@ static void check_ternary(const char *scheme, const char *settings, const char *
                 " && $Q export p.safetensors -o v.npy && $Q export p.safetensors --type %s"
                 " -o q.gguf",
                 scheme, settings, type));
-    tensor_file v = open_file("v.npy"), q = open_file("q.gguf");
+    tensor_file v = open_tensors("v.npy"), q = open_tensors("q.gguf");
     cr_assert_str_eq(dtype_name(q.tensors[0].type), type);
     int zeros = 0;
     for (int64_t i = 0; i < ROWS * COLS; i++) {
@@ -245,9 +223,8 @@ Test(gguf, quantize_tensors_and_networks_take_it, .init = setup, .fini = teardow
     a = expect(0, "$Q run t.yaml --db r.db");
     cr_assert(strstr(a, "fc.weight") != NULL, "%s", a);
     free(a);
-    outcome o = run("$Q check t.yaml --set data.source.format=npz --set data.source.path=t.gguf");
-    cr_assert(o.exit == 3 && strstr(o.err, "write `format: gguf`"), "%s", o.err);
-    free_outcome(&o);
+    refused(3, "write `format: gguf`",
+            "$Q check t.yaml --set data.source.format=npz --set data.source.path=t.gguf");
     write_file("s.yaml", SMALL);
     free(expect(0, "$Q run s.yaml --db m.db -q && $Q export runs/*/weights.safetensors -o w.gguf"));
     write_file("p.yaml",
@@ -280,28 +257,23 @@ Test(gguf, inspect_shows_types_shapes_ranges_and_metadata, .init = setup, .fini 
 
 /* ---- errors ---- */
 
-static void refused(int code, const char *because, const char *words) {
-    outcome o = run("$Q export %s", words);
-    cr_assert(o.exit == code && strstr(o.err, because) != NULL, "%s: exit %d, %s", words, o.exit,
-              o.err);
-    free_outcome(&o);
-}
-
 Test(export, mistakes_have_the_right_exit_code_and_leave_no_file, .init = setup, .fini = teardown) {
     make_tensors(70000);
-    refused(2, "export wants -o OUT", "t.safetensors");
-    refused(2, "in which format?", "t.safetensors -o x.bin");
-    refused(2, "--format is one of", "t.safetensors -o x.bin --format hdf5");
-    refused(2, "--type is one of", "t.safetensors -o x.gguf --type Q5_0");
-    refused(2, "a npy file holds one tensor, 3 are chosen", "t.safetensors -o x.npy");
-    refused(2, "a csv file holds one tensor, 3 are chosen", "t.safetensors -o x.csv");
-    refused(2, "npz files do not have the type BF16", "t.safetensors -o x.npz --type BF16");
+    refused(2, "export wants -o OUT", "$Q export t.safetensors");
+    refused(2, "in which format?", "$Q export t.safetensors -o x.bin");
+    refused(2, "--format is one of", "$Q export t.safetensors -o x.bin --format hdf5");
+    refused(2, "--type is one of", "$Q export t.safetensors -o x.gguf --type Q5_0");
+    refused(2, "a npy file holds one tensor, 3 are chosen", "$Q export t.safetensors -o x.npy");
+    refused(2, "a csv file holds one tensor, 3 are chosen", "$Q export t.safetensors -o x.csv");
+    refused(2, "npz files do not have the type BF16",
+            "$Q export t.safetensors -o x.npz --type BF16");
     refused(2, "safetensors files do not have the type TQ2_0",
-            "t.safetensors -o x.safetensors --type TQ2_0");
-    refused(4, "no tensor matches 'z'", "t.safetensors -o x.gguf --tensor z");
+            "$Q export t.safetensors -o x.safetensors --type TQ2_0");
+    refused(4, "no tensor matches 'z'", "$Q export t.safetensors -o x.gguf --tensor z");
     refused(4, "tensor 'fc.weight': from element 7 on F16 cannot hold it",
-            "t.safetensors -o x.gguf --type F16");
-    refused(4, "from element 0 on TQ2_0 cannot hold it", "t.safetensors -o x.gguf --type TQ2_0");
-    refused(4, "no.safetensors", "no.safetensors -o x.gguf");
+            "$Q export t.safetensors -o x.gguf --type F16");
+    refused(4, "from element 0 on TQ2_0 cannot hold it",
+            "$Q export t.safetensors -o x.gguf --type TQ2_0");
+    refused(4, "no.safetensors", "$Q export no.safetensors -o x.gguf");
     cr_assert(count_files("x.*") == 0);
 }

@@ -1,45 +1,25 @@
 /*
  * Histograms of weights: what a run leaves in the store.
  */
-#include "support/support.h"
+#include "cli/command.h"
 
-#include "store/store.h"
 #include "util/str.h"
 
-#define SMALL                                                                                      \
+#define SPEC                                                                                       \
     "version: 1\nkind: qat\nname: small\nseed: 1\n"                                                \
     "data: {train: {format: glyphs, n: 500}, test: {format: glyphs, n: 200}, batch: 96}\n"         \
     "model: {type: mlp, hidden: [48]}\n"                                                           \
     "quant: {weights: bitnet158, rules: [{match: last, weights: none}]}\n"                         \
     "train: {epochs: 2}\n"
 
-static char *dir;
-
-static void setup(void) {
-    dir = temp_dir();
-    unsetenv("QUANTBENCH_DB");
-    char *path = str_format("%s/s.yaml", dir);
-    write_text(path, SMALL);
-    free(path);
-}
-
-static void teardown(void) {
-    remove_dir(dir);
-    free(dir);
+static void setup_spec(void) {
+    setup();
+    write_file("s.yaml", SPEC);
 }
 
 static store *run_spec(const char *db, const char *words) {
-    outcome o = run_in(dir, "$Q run s.yaml -q --db %s %s", db, words);
-    cr_assert(o.exit == 0, "%s", o.err);
-    free_outcome(&o);
-    char *path = str_format("%s/%s", dir, db);
-    store *s;
-    diags d;
-    diags_init(&d);
-    cr_assert(store_open(path, true, &d, &s) == OK);
-    diags_fini(&d);
-    free(path);
-    return s;
+    free(expect(0, "$Q run s.yaml -q --db %s %s", db, words));
+    return open_store(db, true);
 }
 
 static char *text(store *s, const char *sql) {
@@ -50,7 +30,8 @@ static char *text(store *s, const char *sql) {
     return copy;
 }
 
-Test(histogram, every_weight_is_counted_once_before_and_after, .init = setup, .fini = teardown) {
+Test(histogram, every_weight_is_counted_once_before_and_after, .init = setup_spec,
+     .fini = teardown) {
     store *s = run_spec("r.db", "");
     store_rows *r = store_select(
         s,
@@ -85,7 +66,7 @@ Test(histogram, every_weight_is_counted_once_before_and_after, .init = setup, .f
     store_close(s);
 }
 
-Test(histogram, it_does_not_depend_on_the_threads, .init = setup, .fini = teardown) {
+Test(histogram, it_does_not_depend_on_the_threads, .init = setup_spec, .fini = teardown) {
     const char sql[] = "SELECT group_concat(hex(counts) || hex(coalesce(levels, '')) || lo || hi)"
                        " FROM histogram";
     store *one = run_spec("one.db", "--threads 1"), *four = run_spec("four.db", "--threads 4");

@@ -2,64 +2,15 @@
  * Packed models as a user has them: another process that sees only the file predicts
  * what the run predicted, for every scheme and packer; what is damaged is found.
  */
-#include "support/support.h"
+#include "cli/command.h"
 
 #include "io/safetensors.h"
-#include "io/tensor_file.h"
 #include "util/files.h"
+#include "util/hash.h"
 #include "util/mem.h"
 #include "util/str.h"
 
 /* ---- helpers ---- */
-
-static char *dir;
-
-static void setup(void) {
-    dir = temp_dir();
-    unsetenv("QUANTBENCH_DB");
-}
-
-static void teardown(void) {
-    remove_dir(dir);
-    free(dir);
-}
-
-/* Runs and expects an exit code; returns stdout, free(). */
-static char *expect(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static char *expect(int code, const char *fmt, ...) {
-    va_list ap;
-    va_start(ap, fmt);
-    char *command = str_vformat(fmt, ap);
-    va_end(ap);
-    outcome o = run_in(dir, "%s", command);
-    cr_assert(o.exit == code, "%s\nexit %d, expected %d\n%s%s", command, o.exit, code, o.out,
-              o.err);
-    free(command);
-    free(o.err);
-    return o.out;
-}
-
-/* Expects a failure whose one error line has this text. */
-static void refused(int code, const char *message, const char *command) {
-    outcome o = run_in(dir, "%s", command);
-    cr_assert(o.exit == code && strstr(o.err, message) != NULL, "%s\nexit %d, expected %d\n%s",
-              command, o.exit, code, o.err);
-    free_outcome(&o);
-}
-
-static json_t *json_of(char *text) { /* takes it */
-    json_t *o = json_loads(text, JSON_DISABLE_EOF_CHECK, NULL);
-    cr_assert(o != NULL, "no JSON: %.80s", text);
-    free(text);
-    return o;
-}
-
-static const char *text_of(const json_t *o, const char *key) {
-    return json_string_value(json_object_get(o, key));
-}
-static double real_of(const json_t *o, const char *key) {
-    return json_number_value(json_object_get(o, key));
-}
 
 /* The object of a list whose `key` is `value`. */
 static const json_t *find(const json_t *list, const char *key, const char *value) {
@@ -83,12 +34,6 @@ static double test_metric(const json_t *info, const char *name) {
                        o) if (strcmp(text_of(o, "name"), name) == 0 &&
                               strcmp(text_of(o, "split"), "test") == 0) return real_of(o, "value");
     return NAN;
-}
-
-static void write_file(const char *name, const char *text) {
-    char *path = path_join(dir, name);
-    write_text(path, text);
-    free(path);
 }
 
 /* Three layers by tensor, channel and ragged group, scales f32 and f16. */
@@ -166,7 +111,7 @@ Test(parity, eval_of_the_packed_file_is_the_run_for_every_scheme_and_packer, .in
     for (int i = 0; i < n_schemes * n_packers; i++) {
         char *set = str_format("--set quant.weights.scheme=%s --set quant.packer=%s",
                                schemes[i / n_packers], packers[i % n_packers]);
-        outcome o = run_in(dir, "$Q run s.yaml --db r.db -q --again %s", set);
+        outcome o = run("$Q run s.yaml --db r.db -q --again %s", set);
         cr_assert(o.exit == 0 || (o.exit == 3 && strstr(o.err, "packer '") != NULL),
                   "%s: exit %d\n%s", set, o.exit, o.err);
         if (o.exit == 0) check_run(set);
@@ -190,7 +135,7 @@ Test(parity, packed_files_are_the_same_bytes_for_any_threads, .init = setup, .fi
         free(expect(0, "$Q run s.yaml --db r.db -q --again --threads %d", i + 1));
         json_t *o = json_of(expect(0, "$Q info @last --db r.db --json"));
         const json_t *a = find(json_object_get(o, "artifacts"), "role", "packed");
-        char *file = path_join(dir, text_of(a, "path")), hex[65];
+        char *file = in_dir(text_of(a, "path")), hex[HASH_HEX];
         diags d;
         diags_init(&d);
         cr_assert(file_hash(file, ERR_INPUT, &d, hex) == OK);
@@ -211,10 +156,9 @@ Test(parity, a_model_that_another_process_cannot_repeat_fails_the_run, .init = s
     char *fixtures = str_format("%s/tests/fixtures", build_dir()),
          *there = realpath(fixtures, NULL);
     write_file("s.yaml", SPEC);
-    outcome o = run_in(dir,
-                       "QUANTBENCH_PLUGIN_PATH=%s $Q run s.yaml --db r.db -q --set repeats=2 --set "
-                       "quant.weights.scheme=forgetful",
-                       there);
+    outcome o = run("QUANTBENCH_PLUGIN_PATH=%s $Q run s.yaml --db r.db -q --set repeats=2 --set "
+                    "quant.weights.scheme=forgetful",
+                    there);
     cr_assert(o.exit == 8 && strstr(o.err, " of 150 predictions of the packed model differ from") &&
                   strstr(o.err, "seed 1") && strstr(o.err, "seed 2"),
               "exit %d\n%s", o.exit, o.err);
@@ -240,8 +184,7 @@ Test(parity, samples_and_tolerance_are_no_part_of_a_runs_identity, .init = setup
     json_t *run = json_of(expect(0, "$Q info @last --db r.db --json"));
     cr_assert(metric(run, "parity_samples") == 64 && metric(run, "parity_differences") == 0);
     json_decref(run);
-    outcome o =
-        run_in(dir, "$Q run s.yaml --db r.db --set 'verify={packed_parity: {tolerance: 0.5}}'");
+    outcome o = run("$Q run s.yaml --db r.db --set 'verify={packed_parity: {tolerance: 0.5}}'");
     cr_assert(o.exit == 0 && strstr(o.err, "done before") != NULL, "%s", o.err);
     free_outcome(&o);
     refused(3, "tolerance must be a number in [0, 1]",
@@ -254,7 +197,7 @@ Test(parity, samples_and_tolerance_are_no_part_of_a_runs_identity, .init = setup
 
 static void write_idx(const char *name, int n, int side) {
     char *images = str_format("%s.images", name), *labels = str_format("%s.labels", name);
-    char *paths[] = {path_join(dir, images), path_join(dir, labels)};
+    char *paths[] = {in_dir(images), in_dir(labels)};
     for (int k = 0; k < 2; k++) {
         FILE *f = fopen(paths[k], "wb");
         uint8_t head[] = {0, 0, 8, k ? 1 : 3,     0, 0, 0, (uint8_t)n,
@@ -289,11 +232,10 @@ Test(parity, the_other_process_reads_the_same_files, .init = setup, .fini = tear
     json_t *e = eval(file, "--data s.yaml");
     cr_assert(real_of(e, "accuracy") == test_metric(run, "accuracy") &&
               real_of(e, "loss") == test_metric(run, "loss") && real_of(e, "classes") == 3);
-    char *command = str_format("$Q eval %s --data '{format: glyphs, n: 5}'", file);
-    refused(4, "the model has 36 inputs, a sample has 784 values", command);
+    refused(4, "the model has 36 inputs, a sample has 784 values",
+            "$Q eval %s --data '{format: glyphs, n: 5}'", file);
     json_decref(run);
     json_decref(e);
-    free(command);
     free(folder);
     free(file);
 }
@@ -320,11 +262,8 @@ Test(eval, takes_a_spec_with_settings_or_keys_and_writes_what_it_predicts, .init
                      "l.npy");
     cr_assert_str_eq(text_of(a, "logits_sha256"), text_of(b, "logits_sha256"));
     cr_assert(real_of(a, "samples") == 40 && real_of(b, "seconds") > 0);
-    tensor_file p, l;
-    diags d;
-    diags_init(&d);
-    char *paths[] = {path_join(dir, "p.npy"), path_join(dir, "l.npy")}, hex[65];
-    cr_assert(tensor_file_open(&p, paths[0], &d) == OK && tensor_file_open(&l, paths[1], &d) == OK);
+    tensor_file p = open_tensors("p.npy"), l = open_tensors("l.npy");
+    char hex[HASH_HEX];
     cr_assert(p.tensors[0].type == DTYPE_I32 && p.tensors[0].n == 40 && l.tensors[0].n == 400);
     hash_bytes(p.tensors[0].data, 40 * 4, hex);
     cr_assert_str_eq(hex, text_of(b, "predictions_sha256"));
@@ -345,18 +284,15 @@ Test(eval, takes_a_spec_with_settings_or_keys_and_writes_what_it_predicts, .init
     tensor_file_close(&l);
     json_decref(a);
     json_decref(b);
-    for (int i = 0; i < 2; i++) free(paths[i]);
-    diags_fini(&d);
 }
 
 /* Writes m.safetensors without its checks, so that damage reaches what is behind them. */
 static void drop_checks(void) {
-    tensor_file f;
+    tensor_file f = open_tensors("m.safetensors");
     diags d;
     diags_init(&d);
-    char *path = path_join(dir, "m.safetensors"), hex[65];
+    char *path = in_dir("m.safetensors"), hex[HASH_HEX];
     int64_t bytes;
-    cr_assert(tensor_file_open(&f, path, &d) == OK);
     named_tensor *list = mem_calloc((size_t)f.n, sizeof *list);
     for (int i = 0; i < f.n; i++) {
         const tensor_entry *t = &f.tensors[i];
@@ -374,11 +310,8 @@ static void drop_checks(void) {
 
 /* Sets a byte of a tensor in m.safetensors; returns what stood there. */
 static uint8_t poke(const char *tensor, int64_t at, uint8_t value) {
-    tensor_file f;
-    diags d;
-    diags_init(&d);
-    char *path = path_join(dir, "m.safetensors");
-    cr_assert(tensor_file_open(&f, path, &d) == OK);
+    tensor_file f = open_tensors("m.safetensors");
+    char *path = in_dir("m.safetensors");
     ptrdiff_t offset = tensor_file_find(&f, tensor)->data - (const uint8_t *)f.bytes + at;
     uint8_t before = (uint8_t)f.bytes[offset];
     FILE *file = fopen(path, "r+b");
@@ -386,27 +319,17 @@ static uint8_t poke(const char *tensor, int64_t at, uint8_t value) {
     fputc(value, file);
     fclose(file);
     tensor_file_close(&f);
-    diags_fini(&d);
     free(path);
     return before;
 }
 
 static int count_differing(const char *a, const char *b) {
-    tensor_file f[2];
-    diags d;
-    diags_init(&d);
-    const char *names[] = {a, b};
-    for (int i = 0; i < 2; i++) {
-        char *path = path_join(dir, names[i]);
-        cr_assert(tensor_file_open(&f[i], path, &d) == OK);
-        free(path);
-    }
+    tensor_file f[2] = {open_tensors(a), open_tensors(b)};
     int n = 0;
     for (int64_t i = 0; i < f[0].tensors->n; i++)
         n += tensor_entry_value(f[0].tensors, i) != tensor_entry_value(f[1].tensors, i);
     tensor_file_close(&f[0]);
     tensor_file_close(&f[1]);
-    diags_fini(&d);
     return n;
 }
 
@@ -419,8 +342,7 @@ Test(eval, one_flipped_code_is_seen, .init = setup, .fini = teardown) {
     json_decref(eval("m.safetensors", options));
     uint8_t code = poke("fc3.weight.codes", 3, 0); /* 8 bits: a byte is a code of 256 */
     poke("fc3.weight.codes", 3, code ^ 0x80);
-    char *command = str_format("$Q eval m.safetensors %s", options);
-    refused(8, "the logits have the SHA-256", command);
+    refused(8, "the logits have the SHA-256", "$Q eval m.safetensors %s", options);
     for (int i = 0; i < 10 * 24; i++) /* all of the layer: now predictions differ as well */
         if (i != 3) poke("fc3.weight.codes", i, poke("fc3.weight.codes", i, 0) ^ 0x80);
     json_t *after =
@@ -430,7 +352,6 @@ Test(eval, one_flipped_code_is_seen, .init = setup, .fini = teardown) {
     cr_assert(count_differing("before.npy", "after.npy") > 0);
     json_decref(before);
     json_decref(after);
-    free(command);
     free(options);
 }
 

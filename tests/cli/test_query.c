@@ -2,8 +2,8 @@
  * query, compare and ls as a user has them, on a database with known numbers
  * (tests/support/results.h).
  */
+#include "cli/command.h"
 #include "support/results.h"
-#include "support/support.h"
 
 #include <sqlite3.h>
 
@@ -11,39 +11,18 @@
 #include "util/files.h"
 #include "util/str.h"
 
-static char *dir; /* of each test; r.db is the study */
-
-static void setup(void) {
-    dir = temp_dir();
-    char *path = path_join(dir, "r.db");
+/* r.db is the study. */
+static void setup_study(void) {
+    setup();
+    char *path = in_dir("r.db");
     results_make_study(path);
     setenv("QUANTBENCH_DB", path, 1);
     free(path);
 }
 
-static void teardown(void) {
-    remove_dir(dir);
-    free(dir);
-}
-
-/* Runs and expects an exit code; returns stdout, free(). */
-static char *expect(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static char *expect(int code, const char *fmt, ...) {
-    va_list ap;
-    va_start(ap, fmt);
-    char *command = str_vformat(fmt, ap);
-    va_end(ap);
-    outcome o = run_in(dir, "%s", command);
-    cr_assert(o.exit == code, "%s\nexit %d, expected %d\n%s%s", command, o.exit, code, o.out,
-              o.err);
-    free(command);
-    free(o.err);
-    return o.out;
-}
-
 /* Exit 2, a message with these words on stderr and nothing on stdout. */
 static void refuses(const char *words, const char *says) {
-    outcome o = run_in(dir, "$Q %s", words);
+    outcome o = run("$Q %s", words);
     cr_assert(o.exit == 2 && *o.out == '\0' && strstr(o.err, says) != NULL, "%s\nexit %d\n%s%s",
               words, o.exit, o.out, o.err);
     free_outcome(&o);
@@ -63,7 +42,7 @@ static json_t *table_of(const char *words) {
 }
 
 static const char *text_at(const json_t *list, int row, const char *key) {
-    return json_string_value(json_object_get(json_array_get(list, (size_t)row), key));
+    return text_of(json_array_get(list, (size_t)row), key);
 }
 static double real_at(const json_t *list, int row, const char *key) {
     const json_t *v = json_object_get(json_array_get(list, (size_t)row), key);
@@ -85,7 +64,8 @@ static double value_of(const char *expression, const char *from) {
 
 #define VALUES(list) "(VALUES " list ")"
 
-Test(functions, median_is_the_middle_or_the_mean_of_the_two, .init = setup, .fini = teardown) {
+Test(functions, median_is_the_middle_or_the_mean_of_the_two, .init = setup_study,
+     .fini = teardown) {
     cr_assert(value_of("median(column1)", VALUES("(3), (1), (50.0), (2.5), (4), (2), (3.5)")) == 3);
     cr_assert(value_of("median(column1)", VALUES("(4), (1), (NULL), (2), (10)")) == 3);
     cr_assert(value_of("median(column1)", VALUES("(7)")) == 7);
@@ -94,7 +74,7 @@ Test(functions, median_is_the_middle_or_the_mean_of_the_two, .init = setup, .fin
 }
 
 /* The quartiles of x = 1 2 2.5 3 3.5 4 50 by type 7 are 2.25 and 3.75 (numpy agrees). */
-Test(functions, percentile_is_linear_between_values, .init = setup, .fini = teardown) {
+Test(functions, percentile_is_linear_between_values, .init = setup_study, .fini = teardown) {
 #define X VALUES("(50), (1), (2), (2.5), (NULL), (3), (3.5), (4)")
     cr_assert(value_of("percentile(column1, 25)", X) == 2.25);
     cr_assert(value_of("percentile(column1, 75)", X) == 3.75);
@@ -106,7 +86,7 @@ Test(functions, percentile_is_linear_between_values, .init = setup, .fini = tear
     refuses("query --sql 'SELECT percentile(seed, seed) FROM run'", "the same p for all rows");
 }
 
-Test(functions, stddev_samp_divides_by_n_minus_1, .init = setup, .fini = teardown) {
+Test(functions, stddev_samp_divides_by_n_minus_1, .init = setup_study, .fini = teardown) {
     assert_near(value_of("stddev_samp(column1)", VALUES("(1), (2), (NULL), (3), (4)")),
                 sqrt(5.0 / 3), 1e-15, 0);
     assert_near(value_of("stddev_samp(column1)", VALUES("(1e9 + 1), (1e9 + 2), (1e9 + 3)")), 1, 0,
@@ -117,7 +97,7 @@ Test(functions, stddev_samp_divides_by_n_minus_1, .init = setup, .fini = teardow
 
 /* ---- named queries ---- */
 
-Test(query, alone_lists_all_of_them_and_each_runs, .init = setup, .fini = teardown) {
+Test(query, alone_lists_all_of_them_and_each_runs, .init = setup_study, .fini = teardown) {
     json_t *list = table_of("query"), *same = table_of("query --list");
     cr_assert(json_equal(list, same) && json_array_size(list) == (size_t)n_named_queries);
     for (int i = 0; i < n_named_queries; i++) {
@@ -135,7 +115,7 @@ Test(query, alone_lists_all_of_them_and_each_runs, .init = setup, .fini = teardo
     json_decref(same);
 }
 
-Test(query, best_per_bits_has_the_best_mean_of_each_number_of_bits, .init = setup,
+Test(query, best_per_bits_has_the_best_mean_of_each_number_of_bits, .init = setup_study,
      .fini = teardown) {
     json_t *t = table_of("query best-per-bits");
     cr_assert(json_array_size(t) == 3);
@@ -158,7 +138,7 @@ Test(query, best_per_bits_has_the_best_mean_of_each_number_of_bits, .init = setu
     json_decref(t);
 }
 
-Test(query, marginals_average_the_configurations_that_share_a_value, .init = setup,
+Test(query, marginals_average_the_configurations_that_share_a_value, .init = setup_study,
      .fini = teardown) {
     json_t *t = table_of("query marginals");
     const struct {
@@ -192,7 +172,7 @@ static const json_t *row_named(const json_t *t, const char *what, const char *na
 }
 
 /* @14 is the first run (float, seed 1), @3 is bits=2 lr=0.1, seed 3. */
-Test(query, diff_has_the_settings_that_differ_and_the_metrics_of_both, .init = setup,
+Test(query, diff_has_the_settings_that_differ_and_the_metrics_of_both, .init = setup_study,
      .fini = teardown) {
     json_t *t = table_of("query diff @14 @3");
     const json_t *bits = row_named(t, "setting", "bits"),
@@ -214,7 +194,7 @@ Test(query, diff_has_the_settings_that_differ_and_the_metrics_of_both, .init = s
     json_decref(t);
 }
 
-Test(query, failed_says_which_and_why, .init = setup, .fini = teardown) {
+Test(query, failed_says_which_and_why, .init = setup_study, .fini = teardown) {
     json_t *t = table_of("query failed --experiment study");
     cr_assert(json_array_size(t) == 1 && real_at(t, 0, "seed") == 2);
     cr_assert_str_eq(text_at(t, 0, "label"), "bits=2 lr=0.2");
@@ -223,7 +203,7 @@ Test(query, failed_says_which_and_why, .init = setup, .fini = teardown) {
     free(expect(6, "$Q query failed --experiment sutdy"));
 }
 
-Test(query, provenance_has_everything_that_made_a_run, .init = setup, .fini = teardown) {
+Test(query, provenance_has_everything_that_made_a_run, .init = setup_study, .fini = teardown) {
     json_t *t = table_of("query provenance @14");
     const struct {
         const char *what, *name, *value;
@@ -241,21 +221,19 @@ Test(query, provenance_has_everything_that_made_a_run, .init = setup, .fini = te
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const json_t *row = row_named(t, rows[i].what, rows[i].name);
         cr_assert(row != NULL, "%s %s", rows[i].what, rows[i].name);
-        cr_assert_str_eq(json_string_value(json_object_get(row, "value")), rows[i].value);
+        cr_assert_str_eq(text_of(row, "value"), rows[i].value);
     }
     json_decref(t);
 }
 
-Test(query, the_command_of_a_run_does_it_again, .init = setup, .fini = teardown) {
-    char *path = path_join(dir, "s.yaml");
-    write_text(path, "version: 1\nkind: qat\nname: small\nseed: 1\n"
-                     "data: {train: {format: glyphs, n: 300}, test: {format: glyphs, n: 100}}\n"
-                     "model: {type: mlp, hidden: [16]}\ntrain: {epochs: 1}\n");
+Test(query, the_command_of_a_run_does_it_again, .init = setup_study, .fini = teardown) {
+    write_file("s.yaml", "version: 1\nkind: qat\nname: small\nseed: 1\n"
+                         "data: {train: {format: glyphs, n: 300}, test: {format: glyphs, n: 100}}\n"
+                         "model: {type: mlp, hidden: [16]}\ntrain: {epochs: 1}\n");
     free(expect(0, "$Q run s.yaml --db small.db -q --set 'quant.weights={scheme: int, bits: 3}' "
                    "--set description=\"it's\""));
     json_t *t = table_of("query provenance @last --db small.db");
-    const char *again =
-        json_string_value(json_object_get(row_named(t, "command", "reproduces it"), "value"));
+    const char *again = text_of(row_named(t, "command", "reproduces it"), "value");
     free(expect(0, "quantbench() { $Q \"$@\"; }; %s", again));
     json_t *runs = table_of("ls --db small.db");
     cr_assert(json_array_size(runs) == 2);
@@ -263,7 +241,6 @@ Test(query, the_command_of_a_run_does_it_again, .init = setup, .fini = teardown)
     cr_assert(real_at(runs, 0, "loss") == real_at(runs, 1, "loss"));
     json_decref(t);
     json_decref(runs);
-    free(path);
 }
 
 /* What the store does not write yet. */
@@ -275,7 +252,7 @@ static void change(const char *sql) {
 }
 
 /* The first layer loses twice as much as the second. */
-Test(query, sensitive_layers_ranks_the_layers_of_the_newest_analysis, .init = setup,
+Test(query, sensitive_layers_ranks_the_layers_of_the_newest_analysis, .init = setup_study,
      .fini = teardown) {
     change("INSERT INTO layer VALUES (1, 1, 'fc2', 'linear', '(3, 3)', 9, 9);"
            "INSERT INTO candidate VALUES (1, 0, 'int 4', 'int', 'bits=4', 4);"
@@ -292,7 +269,7 @@ Test(query, sensitive_layers_ranks_the_layers_of_the_newest_analysis, .init = se
     json_decref(t);
 }
 
-Test(query, wrong_words_and_options_are_exit_2, .init = setup, .fini = teardown) {
+Test(query, wrong_words_and_options_are_exit_2, .init = setup_study, .fini = teardown) {
     refuses("query best-per-bit", "did you mean 'best-per-bits'?");
     refuses("query diff @1", "query diff wants A B");
     refuses("query failed @1", "query failed wants no words");
@@ -308,7 +285,7 @@ Test(query, wrong_words_and_options_are_exit_2, .init = setup, .fini = teardown)
 
 /* ---- SQL of the user's ---- */
 
-Test(query, sql_reads_tables_and_views_in_every_format, .init = setup, .fini = teardown) {
+Test(query, sql_reads_tables_and_views_in_every_format, .init = setup_study, .fini = teardown) {
     const char *sql = "query --sql 'SELECT label, count(*) AS n, NULL AS none FROM v_run "
                       "GROUP BY label ORDER BY label LIMIT 2'";
     const char *expected[] = {"label          n  none\n"
@@ -334,7 +311,7 @@ Test(query, sql_reads_tables_and_views_in_every_format, .init = setup, .fini = t
     free(expect(0, "$Q query --sql 'SELECT 1; -- a comment ends it'"));
 }
 
-Test(query, sql_cannot_do_anything_but_read, .init = setup, .fini = teardown) {
+Test(query, sql_cannot_do_anything_but_read, .init = setup_study, .fini = teardown) {
     static const char *const wrong[][2] = {{"DELETE FROM run", "DELETE FROM run"},
                                            {"UPDATE run SET seed = 9 RETURNING seed", "UPDATE run"},
                                            {"INSERT INTO spec VALUES (9, 1, 2, 3)",
@@ -366,7 +343,7 @@ Test(query, sql_cannot_do_anything_but_read, .init = setup, .fini = teardown) {
     free(after);
 }
 
-Test(query, sql_errors_say_where, .init = setup, .fini = teardown) {
+Test(query, sql_errors_say_where, .init = setup_study, .fini = teardown) {
     refuses("query --sql 'SELECT uid,\n  sed FROM v_run'",
             "--sql:2:3: error: no such column: sed\n    2 |   sed FROM v_run\n      |   ^\n");
     refuses("query --sql 'SELEC 1'", "--sql:1:1: error: near \"SELEC\": syntax error");
@@ -375,9 +352,9 @@ Test(query, sql_errors_say_where, .init = setup, .fini = teardown) {
     refuses("query --sql 'SELECT zeroblob(999999999)'", "too big");
 }
 
-Test(query, sql_that_takes_too_long_is_stopped, .init = setup, .fini = teardown, .timeout = 30) {
-    outcome o =
-        run_in(dir, "$Q query --timeout 1 --sql 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL "
+Test(query, sql_that_takes_too_long_is_stopped, .init = setup_study, .fini = teardown,
+     .timeout = 30) {
+    outcome o = run("$Q query --timeout 1 --sql 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL "
                     "SELECT x + 1 FROM c) SELECT count(*) FROM c'");
     cr_assert(o.exit == 7 && *o.out == '\0', "exit %d", o.exit);
     cr_assert(strstr(o.err, "stopped after 1 s") != NULL && strstr(o.err, "--timeout") != NULL,
@@ -388,7 +365,7 @@ Test(query, sql_that_takes_too_long_is_stopped, .init = setup, .fini = teardown,
 /* ---- compare ---- */
 
 /* Differences to float by seed: -0.01, 0, -0.01 for bits=4 lr=0.1. */
-Test(compare, differences_are_paired_by_seed, .init = setup, .fini = teardown) {
+Test(compare, differences_are_paired_by_seed, .init = setup_study, .fini = teardown) {
     json_t *t = table_of("compare float 'bits=4 lr=0.1' 'bits=2 lr=0.2' -q");
     cr_assert(json_array_size(t) == 3);
     assert_near(real_at(t, 0, "accuracy_mean"), 0.98, 1e-12, 0);
@@ -408,14 +385,10 @@ Test(compare, differences_are_paired_by_seed, .init = setup, .fini = teardown) {
 
 /* The published paired example: tests of reference values, t = 4.3333 with n = 5, so
  * mean 0.013 and deviation 0.013 sqrt(5) / 4.3333. */
-Test(compare, the_paired_moments_are_those_of_the_reference_example, .init = setup,
+Test(compare, the_paired_moments_are_those_of_the_reference_example, .init = setup_study,
      .fini = teardown) {
     const double a[] = {0.91, 0.9, 0.93, 0.92, 0.89}, b[] = {0.9, 0.88, 0.92, 0.9, 0.885};
-    char *path = path_join(dir, "pairs.db");
-    store *s;
-    diags d;
-    diags_init(&d);
-    cr_assert(store_open(path, false, &d, &s) == OK);
+    store *s = open_store("pairs.db", false);
     for (int i = 0; i < 5; i++) {
         result r = {.experiment = "b", .config = "b", .seed = (uint64_t)i, .accuracy = b[i]};
         results_add(s, &r);
@@ -428,11 +401,9 @@ Test(compare, the_paired_moments_are_those_of_the_reference_example, .init = set
     assert_near(real_at(t, 1, "accuracy_difference_mean"), 0.013, 1e-9, 0);
     assert_near(real_at(t, 1, "accuracy_difference_sd"), 0.013 * sqrt(5) / 4.333333333, 1e-8, 0);
     json_decref(t);
-    free(path);
-    diags_fini(&d);
 }
 
-Test(compare, an_experiment_is_its_last_sweep_with_the_baseline_first, .init = setup,
+Test(compare, an_experiment_is_its_last_sweep_with_the_baseline_first, .init = setup_study,
      .fini = teardown) {
     json_t *t = table_of("compare study -q"), *run = table_of("compare @1 -q"),
            *two = table_of("compare 'bits=2 lr=0.1' study --experiment study -q");
@@ -447,7 +418,7 @@ Test(compare, an_experiment_is_its_last_sweep_with_the_baseline_first, .init = s
 }
 
 /* By seed: -0.08, -0.05, -0.05. */
-Test(compare, it_says_what_it_does_not_know, .init = setup, .fini = teardown) {
+Test(compare, it_says_what_it_does_not_know, .init = setup_study, .fini = teardown) {
     char *out = expect(0, "$Q compare float 'bits=2 lr=0.1'");
     cr_assert(strstr(out, "92.00 % +- 2.00") != NULL && strstr(out, "-6.00 +- 1.73") != NULL, "%s",
               out);
@@ -458,19 +429,17 @@ Test(compare, it_says_what_it_does_not_know, .init = setup, .fini = teardown) {
     cr_assert(strstr(out, "no test of significance yet; n = 1 to 3 seeds") != NULL, "%s", out);
     cr_assert(strstr(out, "n=1: no spread known") != NULL, "%s", out);
     free(out);
-    outcome o = run_in(dir, "$Q compare study --format csv");
+    outcome o = run("$Q compare study --format csv");
     cr_assert(o.exit == 0 && strstr(o.out, "significance") == NULL &&
                   strstr(o.err, "no test of significance yet") != NULL,
               "%s%s", o.out, o.err);
     free_outcome(&o);
-    o = run_in(dir, "$Q compare float nothing");
-    cr_assert(o.exit == 6 && strstr(o.err, "no run 'nothing'") != NULL, "%s", o.err);
-    free_outcome(&o);
+    refused(6, "no run 'nothing'", "$Q compare float nothing");
 }
 
 /* ---- ls ---- */
 
-Test(ls, has_labels_and_filters, .init = setup, .fini = teardown) {
+Test(ls, has_labels_and_filters, .init = setup_study, .fini = teardown) {
     json_t *all = table_of("ls"), *done = table_of("ls --status done --experiment study"),
            *failed = table_of("ls --status failed"), *two = table_of("ls --status done --limit 2");
     cr_assert(json_array_size(all) == 14 && json_array_size(done) == 13 &&
@@ -480,9 +449,7 @@ Test(ls, has_labels_and_filters, .init = setup, .fini = teardown) {
     cr_assert_str_eq(text_at(two, 1, "label"), "bits=2 lr=0.2");
     char *text = expect(0, "$Q ls --json"), *same = expect(0, "$Q ls --format json");
     cr_assert_str_eq(text, same);
-    outcome o = run_in(dir, "$Q ls --experiment sutdy");
-    cr_assert(o.exit == 6 && strstr(o.err, "did you mean 'study'?") != NULL, "%s", o.err);
-    free_outcome(&o);
+    refused(6, "did you mean 'study'?", "$Q ls --experiment sutdy");
     free(text);
     free(same);
     json_decref(all);

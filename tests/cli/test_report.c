@@ -2,8 +2,8 @@
  * Plots and the report as a user has them: files, messages, and names that try to be
  * more than names.
  */
+#include "cli/command.h"
 #include "support/results.h"
-#include "support/support.h"
 
 #include <sqlite3.h>
 #include <strings.h>
@@ -14,51 +14,17 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-static char *dir, *db;
+static char *db; /* r.db of each test */
 
-static void setup(void) {
-    dir = temp_dir();
-    db = str_format("%s/r.db", dir);
-    unsetenv("QUANTBENCH_DB");
+static void setup_db(void) {
+    setup();
+    db = in_dir("r.db");
     unsetenv("SOURCE_DATE_EPOCH");
 }
 
-static void teardown(void) {
-    remove_dir(dir);
-    free(dir);
+static void teardown_db(void) {
+    teardown();
     free(db);
-}
-
-/* Runs and expects an exit code; returns what it says on both outputs, free(). */
-static char *expect(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static char *expect(int code, const char *fmt, ...) {
-    va_list ap;
-    va_start(ap, fmt);
-    char *command = str_vformat(fmt, ap);
-    va_end(ap);
-    outcome o = run_in(dir, "%s", command);
-    cr_assert(o.exit == code, "%s\nexit %d, expected %d\n%s%s", command, o.exit, code, o.out,
-              o.err);
-    char *both = str_format("%s%s", o.out, o.err);
-    free(command);
-    free_outcome(&o);
-    return both;
-}
-
-static char *read_in_dir(const char *name) {
-    char *path = str_format("%s/%s", dir, name), *text = read_text(path);
-    cr_assert(text != NULL, "%s is not there", path);
-    free(path);
-    return text;
-}
-
-static store *open_db(void) {
-    store *s;
-    diags d;
-    diags_init(&d);
-    cr_assert(store_open(db, false, &d, &s) == OK);
-    diags_fini(&d);
-    return s;
 }
 
 /* Sensitivities of the first run: each candidate has a score for each layer. */
@@ -90,7 +56,7 @@ static void add_sensitivity(const char *const *candidates, int n, int n_layers) 
 
 /* A float network and two quantized ones, three seeds each, with these names. */
 static void fill(const char *experiment, const char *a, const char *b, const char *layer) {
-    store *s = open_db();
+    store *s = open_store("r.db", false);
     store_begin(s);
     int64_t sweep = store_sweep(s, experiment, "qat", "{\"quant.weights\": []}", "accuracy");
     store_sweep_point(s, sweep, 0, "f", "float", NULL);
@@ -136,7 +102,7 @@ static void fill(const char *experiment, const char *a, const char *b, const cha
 
 /* ---- plots ---- */
 
-Test(plot, every_kind_is_drawn_as_svg_png_and_text, .init = setup, .fini = teardown,
+Test(plot, every_kind_is_drawn_as_svg_png_and_text, .init = setup_db, .fini = teardown_db,
      .timeout = 120) {
     fill("study", "int bits=4", "binary", "fc1");
     for (int i = 0; i < plot_n_kinds; i++) {
@@ -147,21 +113,22 @@ Test(plot, every_kind_is_drawn_as_svg_png_and_text, .init = setup, .fini = teard
         free(expect(0, "head -c 4 a.png | grep -q PNG && test -s %s.gp && test -s %s.tsv", kind,
                     kind));
         free(expect(0, "mv a.png b.png && gnuplot %s.gp && cmp %s.png b.png", kind, kind));
-        char *text = expect(0, "$Q plot %s --db r.db --term", kind);
+        char *text = expect_both(0, "$Q plot %s --db r.db --term", kind);
         for (char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
             cr_assert(str_chars(line, strcspn(line, "\n")) <= 80, "%s:\n%s", kind, text);
         cr_assert(strlen(text) > 120, "%s", text);
         free(text);
     }
-    char *text = expect(0, "$Q plot sqnr_bars --db r.db --term");
+    char *text = expect_both(0, "$Q plot sqnr_bars --db r.db --term");
     cr_assert(strstr(text, "fc1") != NULL && strstr(text, "int bits=4") != NULL &&
                   strstr(text, "10.0 ====") != NULL,
               "%s", text);
     free(text);
 }
 
-Test(plot, where_there_is_nothing_it_says_what_would_make_it, .init = setup, .fini = teardown) {
-    store *s = open_db();
+Test(plot, where_there_is_nothing_it_says_what_would_make_it, .init = setup_db,
+     .fini = teardown_db) {
+    store *s = open_store("r.db", false);
     results_add(s, &(result){.experiment = "bare",
                              .label = "",
                              .config = "c",
@@ -173,41 +140,40 @@ Test(plot, where_there_is_nothing_it_says_what_would_make_it, .init = setup, .fi
     const char *const says[] = {"`sweep`",        "train.eval_every", "quant.weights",
                                 "`sensitivity:`", "--again",          "experiments/packers.yaml"};
     for (int i = 0; i < plot_n_kinds; i++) {
-        char *text = expect(6, "$Q plot %s --db r.db", plot_kinds[i].name);
+        char *text = expect_both(6, "$Q plot %s --db r.db", plot_kinds[i].name);
         cr_assert(strstr(text, says[i]) != NULL, "%s: %s", plot_kinds[i].name, text);
         free(text);
     }
-    char *text = expect(0, "$Q report --db r.db");
+    char *text = expect_both(0, "$Q report --db r.db");
     cr_assert(strstr(text, "bare has no accuracy to judge.") == text, "%s", text);
     free(text);
 }
 
 /* Runs of kind tensors with one packer each, of the codes of one another. */
-Test(plot, packers_draws_bits_against_zeros_where_two_packed_the_same_codes, .init = setup,
-     .fini = teardown) {
-    char *path = str_format("%s/p.yaml", dir);
-    write_text(path, "version: 1\nkind: tensors\nname: p\ndata: {source: {format: random, shape: "
-                     "[64, 64]}}\nquant: {weights: {scheme: ternary, threshold: sparsity, "
-                     "granularity: tensor}}\nsweep: {axes: {quant.packer: [base3, sparse], "
-                     "quant.weights.sparsity: [0.25, 0.75]}}\n");
-    free(path);
+Test(plot, packers_draws_bits_against_zeros_where_two_packed_the_same_codes, .init = setup_db,
+     .fini = teardown_db) {
+    write_file("p.yaml",
+               "version: 1\nkind: tensors\nname: p\ndata: {source: {format: random, shape: "
+               "[64, 64]}}\nquant: {weights: {scheme: ternary, threshold: sparsity, "
+               "granularity: tensor}}\nsweep: {axes: {quant.packer: [base3, sparse], "
+               "quant.weights.sparsity: [0.25, 0.75]}}\n");
     free(expect(0, "$Q run p.yaml --db r.db -q"));
     free(expect(0, "$Q plot packers --db r.db -o p.svg --keep"));
-    char *text = read_in_dir("packers.tsv");
+    char *text = read_file("packers.tsv");
     /* 64 rows of 13 bytes, and 4 for the scale */
     cr_assert(strstr(text, "\"base3\"\t0.25\t1.6328125\t1.56") != NULL, "%s", text);
     /* 1 + 512 + 3072 / 8 bytes, 4 for the length and 4 for the scale */
     cr_assert(strstr(text, "\"sparse\"\t0.25\t1.767578125\t1.56") != NULL, "%s", text);
     free(text);
     free(expect(0, "$Q run p.yaml --db r2.db -q --set quant.packer=base3"));
-    text = expect(6, "$Q plot packers --db r2.db");
+    text = expect_both(6, "$Q plot packers --db r2.db");
     cr_assert(strstr(text, "no codes that two packers have packed") != NULL, "%s", text);
     free(text);
 }
 
-Test(plot, wrong_words_are_usage_errors, .init = setup, .fini = teardown) {
+Test(plot, wrong_words_are_usage_errors, .init = setup_db, .fini = teardown_db) {
     fill("study", "a", "b", "fc1");
-    char *text = expect(2, "$Q plot parteo --db r.db");
+    char *text = expect_both(2, "$Q plot parteo --db r.db");
     cr_assert(strstr(text, "did you mean 'pareto'?") != NULL, "%s", text);
     free(text);
     free(expect(2, "$Q plot pareto --db r.db -o a.pdf"));
@@ -222,43 +188,43 @@ static void make_tools(const char *gnuplot) {
                 "mkdir -p bin && for t in sh sleep cat rm ls; do ln -sf $(command -v $t) bin/$t; "
                 "done"));
     if (gnuplot == NULL) return;
-    char *path = str_format("%s/bin/gnuplot", dir),
-         *script = str_format("#!/bin/sh\n%s\n", gnuplot);
-    write_text(path, script);
+    char *script = str_format("#!/bin/sh\n%s\n", gnuplot);
+    write_file("bin/gnuplot", script);
     free(expect(0, "chmod +x bin/gnuplot"));
-    free(path);
     free(script);
 }
 
-Test(plot, without_gnuplot_the_data_is_written_and_it_says_how_to_get_it, .init = setup,
-     .fini = teardown) {
+Test(plot, without_gnuplot_the_data_is_written_and_it_says_how_to_get_it, .init = setup_db,
+     .fini = teardown_db) {
     fill("study", "int bits=4", "binary", "fc1");
     make_tools(NULL);
-    char *text = expect(7, "PATH=$PWD/bin $Q plot pareto --db r.db");
+    char *text = expect_both(7, "PATH=$PWD/bin $Q plot pareto --db r.db");
     cr_assert(strstr(text, "apt-get install gnuplot-nox") != NULL, "%s", text);
     free(text);
-    text = read_in_dir("plots/pareto.tsv");
+    text = read_file("plots/pareto.tsv");
     cr_assert(strstr(text, "\"int bits=4\"\t4\t95.8\t") != NULL, "%s", text);
     free(text);
     free(expect(0, "test -s plots/pareto.gp && ! test -e plots/pareto.svg"));
     free(expect(7, "PATH=$PWD/bin $Q report --db r.db"));
-    text = read_in_dir("report.html");
+    text = read_file("report.html");
     cr_assert(strstr(text, "could not be drawn: pictures need gnuplot") != NULL);
     cr_assert(strstr(text, "int bits=4 95.80 % ± 0.90 at 4.00 bits") != NULL);
     cr_assert(strstr(text, "</html>") != NULL && strstr(text, "<svg") == NULL);
     free(text);
 }
 
-Test(plot, a_gnuplot_that_fails_is_named_with_its_first_words, .init = setup, .fini = teardown) {
+Test(plot, a_gnuplot_that_fails_is_named_with_its_first_words, .init = setup_db,
+     .fini = teardown_db) {
     fill("study", "a", "b", "fc1");
     make_tools("echo 'x.gp line 1: warning: so so' >&2; echo '' >&2; echo 'too old' >&2; exit 3");
-    char *text = expect(7, "PATH=$PWD/bin $Q plot pareto --db r.db");
+    char *text = expect_both(7, "PATH=$PWD/bin $Q plot pareto --db r.db");
     cr_assert(strstr(text, "gnuplot failed (exit 3): too old") != NULL, "%s", text);
     free(text);
 }
 
-Test(plot, numbers_that_leave_no_range_are_drawn_all_the_same, .init = setup, .fini = teardown) {
-    store *s = open_db();
+Test(plot, numbers_that_leave_no_range_are_drawn_all_the_same, .init = setup_db,
+     .fini = teardown_db) {
+    store *s = open_store("r.db", false);
     for (uint64_t seed = 1; seed <= 2; seed++)
         results_add(s, &(result){.experiment = "flat",
                                  .label = "",
@@ -301,10 +267,10 @@ static void assert_ids_are_unique(const char *page) {
     }
 }
 
-Test(report, is_one_file_that_begins_with_the_verdict, .init = setup, .fini = teardown,
+Test(report, is_one_file_that_begins_with_the_verdict, .init = setup_db, .fini = teardown_db,
      .timeout = 120) {
     fill("study", "int bits=4", "binary", "fc1");
-    char *spoken = expect(0, "$Q report --db r.db"), *page = read_in_dir("report.html");
+    char *spoken = expect_both(0, "$Q report --db r.db"), *page = read_file("report.html");
     /* mean of .94 + .9 seed / 100 less .95 + seed / 100: -1.1 -1.2 -1.3 */
     const char *verdict = "int bits=4 wins: at 4.00 effective bits a weight it loses 1.20 +- 0.10"
                           " points of accuracy against its float twin (95.80 % against 97.00 %, 3"
@@ -334,34 +300,35 @@ Test(report, is_one_file_that_begins_with_the_verdict, .init = setup, .fini = te
     free(page);
 }
 
-Test(report, its_policy_allows_its_own_style_and_nothing_else, .init = setup, .fini = teardown) {
+Test(report, its_policy_allows_its_own_style_and_nothing_else, .init = setup_db,
+     .fini = teardown_db) {
     fill("study", "a", "b", "fc1");
     free(expect(0, "$Q report --db r.db"));
-    char *page = read_in_dir("report.html"), *policy = strstr(page, "style-src 'sha256-") + 18;
+    char *page = read_file("report.html"), *policy = strstr(page, "style-src 'sha256-") + 18;
     char *style = strstr(page, "<style>") + 7, hex[HASH_HEX];
     hash_bytes(style, (size_t)(strstr(style, "</style>") - style), hex);
-    char *decoded = expect(0, "echo '%.*s' | base64 -d | od -An -v -tx1 | tr -d ' \\n'",
-                           (int)strcspn(policy, "'"), policy);
+    char *decoded = expect_both(0, "echo '%.*s' | base64 -d | od -An -v -tx1 | tr -d ' \\n'",
+                                (int)strcspn(policy, "'"), policy);
     cr_assert_str_eq(decoded, hex);
     cr_assert(strstr(page, "content=\"default-src 'none'; style-src") != NULL);
     free(decoded);
     free(page);
 }
 
-Test(report, equal_results_are_equal_bytes_under_source_date_epoch, .init = setup, .fini = teardown,
-     .timeout = 120) {
+Test(report, equal_results_are_equal_bytes_under_source_date_epoch, .init = setup_db,
+     .fini = teardown_db, .timeout = 120) {
     fill("study", "a", "b", "fc1");
     free(expect(0, "SOURCE_DATE_EPOCH=86400 $Q report --db r.db -o 1.html"));
     free(expect(0, "sleep 1; SOURCE_DATE_EPOCH=86400 $Q report --db $PWD/r.db -o 2.html"));
     free(expect(0, "cmp 1.html 2.html && grep -q 1970-01-02T00:00:00Z 1.html"));
 }
 
-Test(report, names_what_failed, .init = setup, .fini = teardown) {
+Test(report, names_what_failed, .init = setup_db, .fini = teardown_db) {
     fill("study", "a", "b", "fc1");
     free(expect(0, "sqlite3 r.db \"UPDATE run SET status = 'failed', replica = NULL, error = "
                    "'diverged <b>' WHERE id = 9\""));
     free(expect(0, "$Q report --db r.db"));
-    char *page = read_in_dir("report.html");
+    char *page = read_file("report.html");
     cr_assert(strstr(page, "What failed") != NULL && strstr(page, "diverged &lt;b&gt;") != NULL);
     free(page);
 }
@@ -390,7 +357,7 @@ static char *long_name(void) {
     return name;
 }
 
-Test(hostile, names_run_nothing_and_break_nothing, .init = setup, .fini = teardown,
+Test(hostile, names_run_nothing_and_break_nothing, .init = setup_db, .fini = teardown_db,
      .timeout = 590) {
     char *endless = long_name();
     const char *const names[] = {
@@ -421,13 +388,13 @@ Test(hostile, names_run_nothing_and_break_nothing, .init = setup, .fini = teardo
             free(expect(0, "$Q plot %s --db r.db -o a.svg --keep", plot_kinds[k].name));
             free(expect(0, "$Q plot %s --db r.db --term > t.txt", plot_kinds[k].name));
             free(expect(0, "! LC_ALL=C grep -q '[[:cntrl:]]' t.txt"));
-            char *svg = read_in_dir("a.svg");
+            char *svg = read_file("a.svg");
             assert_tags_are_harmless(svg);
             cr_assert(strstr(svg, "&#") == NULL, "gnuplot passes references on");
             free(svg);
         }
         free(expect(0, "SOURCE_DATE_EPOCH=0 $Q report --db r.db"));
-        char *page = read_in_dir("report.html");
+        char *page = read_file("report.html");
         assert_tags_are_harmless(page);
         cr_assert(str_find_bad_utf8(page, strlen(page)) == -1);
         cr_assert(strstr(page, "\xe2\x80\xae") == NULL && strchr(page, '\x1b') == NULL);
@@ -439,14 +406,14 @@ Test(hostile, names_run_nothing_and_break_nothing, .init = setup, .fini = teardo
     free(endless);
 }
 
-Test(hostile, a_name_is_shown_as_it_is_written, .init = setup, .fini = teardown) {
+Test(hostile, a_name_is_shown_as_it_is_written, .init = setup_db, .fini = teardown_db) {
     fill("study", "a \"q\" \\n `b` $c {d}_e 50%", "plain", "it's");
     free(expect(0, "$Q plot pareto --db r.db -o a.svg"));
-    char *svg = read_in_dir("a.svg");
+    char *svg = read_file("a.svg");
     cr_assert(strstr(svg, ">a \"q\" \\n `b` $…{d}_e 50%<") != NULL, "%s", svg);
     free(svg);
     free(expect(0, "$Q plot weight_hist --db r.db -o a.svg"));
-    svg = read_in_dir("a.svg");
+    svg = read_file("a.svg");
     cr_assert(strstr(svg, "it's  a \"q\" \\n `b` $c {d}_e 50%<") != NULL, "%s", svg);
     free(svg);
 }

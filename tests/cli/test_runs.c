@@ -375,7 +375,7 @@ static void fake_weights(void) {
                                         "0.bias",   "2.bias",   "4.bias"};
     static const int64_t out[] = {512, 512, 10}, in[] = {784, 512, 512};
     named_floats t[6];
-    char *path = path_join(dir, "data/weights/own_mlp_mnist_fp32.safetensors"), hex[HASH_HEX];
+    char *path = in_dir("data/weights/own_mlp_mnist_fp32.safetensors"), hex[HASH_HEX];
     int64_t bytes;
     diags d;
     diags_init(&d);
