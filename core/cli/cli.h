@@ -69,6 +69,8 @@ status cli_one_of(const cli_args *a, const char *option, const char *const *name
 status cli_format(const cli_args *a, rows_format *f);
 #define CLI_FORMAT_OPTION                                                                          \
     { "--format", "FORMAT", "table (default), markdown, csv or json: one object a line" }
+#define CLI_FORMAT_JSON_OPTION                                                                     \
+    { "--json", NULL, "the same as --format json" }
 
 /* The database: --db, else QUANTBENCH_DB, else results/quantbench.db where ./results
  * exists, else in the user's data folder (made with `create`). free() */

@@ -36,6 +36,7 @@ const verb verb_compare = {
             "significance yet.\n",
     .options = {{"--db", "FILE", "the results database"},
                 {"--experiment", "NAME", "whose last sweep has the labels; default the newest"},
-                CLI_FORMAT_OPTION},
+                CLI_FORMAT_OPTION,
+                CLI_FORMAT_JSON_OPTION},
     .run = run,
 };

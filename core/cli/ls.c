@@ -31,6 +31,6 @@ const verb verb_ls = {
                 {"--status", "STATUS", "only running, done, failed or interrupted ones"},
                 {"--limit", "N", "only the newest N"},
                 CLI_FORMAT_OPTION,
-                {"--json", NULL, "the same as --format json"}},
+                CLI_FORMAT_JSON_OPTION},
     .run = run,
 };

@@ -100,6 +100,7 @@ const verb verb_query = {
                 {"--list", NULL, "the named queries, their words and options"},
                 {"--sql", "TEXT", "one SELECT"},
                 CLI_FORMAT_OPTION,
+                CLI_FORMAT_JSON_OPTION,
                 {"--timeout", "SECONDS", "stop a query that takes longer; default 60"},
                 {"--experiment", "NAME", "only this experiment's configurations"},
                 {"--metric", "NAME", "the metric that decides; default accuracy"},

@@ -437,7 +437,24 @@ Test(compare, it_says_what_it_does_not_know, .init = setup_study, .fini = teardo
     refused(6, "no run 'nothing'", "$Q compare float nothing");
 }
 
-/* ---- ls ---- */
+/* ---- ls, query and compare ---- */
+
+Test(listing, json_is_the_same_as_format_json, .init = setup_study, .fini = teardown) {
+    static const char *const words[] = {"ls",
+                                        "query",
+                                        "query best-per-bits",
+                                        "query --sql 'SELECT label, accuracy FROM v_run'",
+                                        "compare study -q",
+                                        "compare @1 -q"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char *text = expect(0, "$Q %s --json", words[i]),
+             *same = expect(0, "$Q %s --format json", words[i]);
+        cr_assert_str_eq(text, same);
+        json_decref(json_line(text, 0));
+        free(text);
+        free(same);
+    }
+}
 
 Test(ls, has_labels_and_filters, .init = setup_study, .fini = teardown) {
     json_t *all = table_of("ls"), *done = table_of("ls --status done --experiment study"),
@@ -447,11 +464,7 @@ Test(ls, has_labels_and_filters, .init = setup_study, .fini = teardown) {
     cr_assert_str_eq(text_at(all, 0, "label"), "float");
     cr_assert_str_eq(text_at(failed, 0, "error"), "diverged: the loss is not finite");
     cr_assert_str_eq(text_at(two, 1, "label"), "bits=2 lr=0.2");
-    char *text = expect(0, "$Q ls --json"), *same = expect(0, "$Q ls --format json");
-    cr_assert_str_eq(text, same);
     refused(6, "did you mean 'study'?", "$Q ls --experiment sutdy");
-    free(text);
-    free(same);
     json_decref(all);
     json_decref(done);
     json_decref(failed);
