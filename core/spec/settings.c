@@ -4,6 +4,7 @@
 
 #include "spec/language.h"
 #include "spec/site.h"
+#include "spec/sweep.h"
 #include "spec/tree.h"
 
 /* The field at the first n bytes of a path. */
@@ -145,4 +146,81 @@ status setting_alternatives(const schema_context *c, const char *path, yaml_node
     status bad = expand(c, path, value, &g);
     *out = g.v, *n = g.n;
     return bad;
+}
+
+/* ---- --set ---- */
+
+/* Puts a key with dots in it into sweep.axes; value NULL takes it out. */
+static void set_axis(const schema_context *c, yaml_node *root, const setting *s, yaml_node *value) {
+    const yaml_node *old = tree_get(root, "sweep.axes");
+    yaml_node empty = {.kind = YAML_MAP, .at = s->at};
+    yaml_node *axes = tree_copy_map(c->a, old != NULL && old->kind == YAML_MAP ? old : &empty);
+    yaml_node *key = arena_alloc(c->a, sizeof *key);
+    *key = (yaml_node){.kind = YAML_SCALAR, .at = s->at, .text = s->path};
+    int n = 0;
+    for (int i = 0; i < axes->n; i++) {
+        if (strcmp(axes->keys[i]->text, s->path) == 0) continue;
+        axes->keys[n] = axes->keys[i], axes->items[n++] = axes->items[i];
+    }
+    if (value != NULL) axes->keys[n] = key, axes->items[n++] = value;
+    axes->n = n;
+    if (old != NULL || value != NULL) tree_set(c->a, root, "sweep.axes", &s->at, axes);
+}
+
+/* The axis whose values replace what stands at the path; NULL for none. */
+static const yaml_node *axis_above(const yaml_node *root, const char *path) {
+    const yaml_node *axes = tree_get(root, "sweep.axes");
+    for (int i = 0; axes != NULL && axes->kind == YAML_MAP && i < axes->n; i++) {
+        size_t n = strlen(axes->keys[i]->text);
+        if (strncmp(axes->keys[i]->text, path, n) == 0 && path[n] == '.') return axes->keys[i];
+    }
+    return NULL;
+}
+
+/* A list or range where one value is wanted is an axis; what --set says replaces an axis. */
+static status apply_setting(const schema_context *c, yaml_node *root, setting *s) {
+    yaml_node **values;
+    int n;
+    const yaml_node *axis = axis_above(root, s->path);
+    if (axis != NULL) {
+        diag_error_at(c->d, ERR_SPEC, &s->at, "the axis '%s' of the sweep replaces this value",
+                      axis->text);
+        diag_hint(c->d, "set the axis: --set '%s=[...]'", axis->text);
+        return ERR_SPEC;
+    }
+    int errors = c->d->errors;
+    yaml_node *range = sweep_range(c, s->value);
+    if (c->d->errors > errors) return ERR_SPEC;
+    if (range != NULL) s->value = range;
+    status bad = setting_alternatives(c, s->path, s->value, SWEEP_MAX_POINTS, &values, &n);
+    if (bad) return bad;
+    set_axis(c, root, s, NULL);
+    if (strcmp(s->path, "repeats") == 0) set_axis(c, root, &(setting){"seed", s->at, NULL}, NULL);
+    if (n == 1) {
+        s->value = values[0];
+        return setting_put(c, root, s);
+    }
+    if (strcmp(s->path, "seed") == 0) tree_remove(c->a, root, "repeats");
+    if (s->value->kind != YAML_LIST) {
+        yaml_node *list = arena_alloc(c->a, sizeof *list);
+        *list = (yaml_node){.kind = YAML_LIST, .at = s->value->at, .n = n, .items = values};
+        s->value = list;
+    }
+    set_axis(c, root, s, s->value);
+    return OK;
+}
+
+status settings_apply(const schema_context *c, yaml_node *root, const char *const *settings,
+                      int n) {
+    status first = OK;
+    for (int i = 0; i < n; i++) {
+        setting one = {0};
+        status bad = yaml_parse_setting(c->a, settings[i], c->d, &one.path, &one.value);
+        if (!bad && root != NULL) {
+            one.at = one.value->at;
+            bad = apply_setting(c, root, &one);
+        }
+        if (bad && !first) first = bad;
+    }
+    return first;
 }

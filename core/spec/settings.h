@@ -26,4 +26,10 @@ const yaml_node *setting_get(const yaml_node *root, const char *path);
 status setting_alternatives(const schema_context *c, const char *path, yaml_node *value, int max,
                             yaml_node ***out, int *n);
 
+/* Puts what --set says, "PATH=VALUE" each, into the tree: several values where one is
+ * wanted are an axis of the sweep. One that is wrong is left out, so that the errors of
+ * the others and of the file are found too; the first is returned. root NULL: the settings
+ * are only checked. */
+status settings_apply(const schema_context *c, yaml_node *root, const char *const *settings, int n);
+
 #endif

@@ -6,7 +6,7 @@
 #include "spec/candidates.h"
 #include "spec/extends.h"
 #include "spec/language.h"
-#include "spec/sweep.h"
+#include "spec/settings.h"
 #include "spec/tree.h"
 #include "util/files.h"
 #include "util/suggest.h"
@@ -174,84 +174,6 @@ static void check_train(spec *s, const schema_context *c) {
     if (s->train.epochs == 0 && s->train.steps == 0) s->train.epochs = 5;
 }
 
-/* Puts a key with dots in it into sweep.axes; value NULL takes it out. */
-static void set_axis(const schema_context *c, yaml_node *root, const setting *s, yaml_node *value) {
-    const yaml_node *old = tree_get(root, "sweep.axes");
-    yaml_node empty = {.kind = YAML_MAP, .at = s->at};
-    yaml_node *axes = tree_copy_map(c->a, old != NULL && old->kind == YAML_MAP ? old : &empty);
-    yaml_node *key = arena_alloc(c->a, sizeof *key);
-    *key = (yaml_node){.kind = YAML_SCALAR, .at = s->at, .text = s->path};
-    int n = 0;
-    for (int i = 0; i < axes->n; i++) {
-        if (strcmp(axes->keys[i]->text, s->path) == 0) continue;
-        axes->keys[n] = axes->keys[i], axes->items[n++] = axes->items[i];
-    }
-    if (value != NULL) axes->keys[n] = key, axes->items[n++] = value;
-    axes->n = n;
-    if (old != NULL || value != NULL) tree_set(c->a, root, "sweep.axes", &s->at, axes);
-}
-
-/* The axis whose values replace what stands at the path; NULL for none. */
-static const yaml_node *axis_above(const yaml_node *root, const char *path) {
-    const yaml_node *axes = tree_get(root, "sweep.axes");
-    for (int i = 0; axes != NULL && axes->kind == YAML_MAP && i < axes->n; i++) {
-        size_t n = strlen(axes->keys[i]->text);
-        if (strncmp(axes->keys[i]->text, path, n) == 0 && path[n] == '.') return axes->keys[i];
-    }
-    return NULL;
-}
-
-/* A list or range where one value is wanted is an axis; what --set says replaces an axis. */
-static status apply_setting(const schema_context *c, yaml_node *root, setting *s) {
-    yaml_node **values;
-    int n;
-    const yaml_node *axis = axis_above(root, s->path);
-    if (axis != NULL) {
-        diag_error_at(c->d, ERR_SPEC, &s->at, "the axis '%s' of the sweep replaces this value",
-                      axis->text);
-        diag_hint(c->d, "set the axis: --set '%s=[...]'", axis->text);
-        return ERR_SPEC;
-    }
-    int errors = c->d->errors;
-    yaml_node *range = sweep_range(c, s->value);
-    if (c->d->errors > errors) return ERR_SPEC;
-    if (range != NULL) s->value = range;
-    status bad = setting_alternatives(c, s->path, s->value, SWEEP_MAX_POINTS, &values, &n);
-    if (bad) return bad;
-    set_axis(c, root, s, NULL);
-    if (strcmp(s->path, "repeats") == 0) set_axis(c, root, &(setting){"seed", s->at, NULL}, NULL);
-    if (n == 1) {
-        s->value = values[0];
-        return setting_put(c, root, s);
-    }
-    if (strcmp(s->path, "seed") == 0) tree_remove(c->a, root, "repeats");
-    if (s->value->kind != YAML_LIST) {
-        yaml_node *list = arena_alloc(c->a, sizeof *list);
-        *list = (yaml_node){.kind = YAML_LIST, .at = s->value->at, .n = n, .items = values};
-        s->value = list;
-    }
-    set_axis(c, root, s, s->value);
-    return OK;
-}
-
-/* A setting that is wrong is left out, so that the errors of the others and of the file
- * are found too. root NULL: the settings are only checked. */
-static status apply_settings(spec *s, yaml_node *root, const char *const *settings, int n,
-                             diags *d) {
-    schema_context c = spec_context(s, d);
-    status first = OK;
-    for (int i = 0; i < n; i++) {
-        setting one = {0};
-        status bad = yaml_parse_setting(&s->a, settings[i], d, &one.path, &one.value);
-        if (!bad && root != NULL) {
-            one.at = one.value->at;
-            bad = apply_setting(&c, root, &one);
-        }
-        if (bad && !first) first = bad;
-    }
-    return first;
-}
-
 static status check_top(spec *s, const yaml_node *root, diags *d) {
     if (root == NULL || yaml_is_null(root)) {
         diag_error(d, ERR_SPEC, "%s: empty spec", s->file);
@@ -268,22 +190,22 @@ static status check_top(spec *s, const yaml_node *root, diags *d) {
 status spec_read(spec *s, const char *path, const char *const *settings, int n_settings, diags *d) {
     *s = (spec){0};
     s->file = arena_strdup(&s->a, path);
+    schema_context c = spec_context(s, d);
     yaml_node *root;
     status bad = yaml_read(&s->a, path, d, &root, &s->source);
     if (root == NULL && bad) { /* duplicate keys leave a tree to go on with */
-        apply_settings(s, NULL, settings, n_settings, d);
+        settings_apply(&c, NULL, settings, n_settings);
         return bad;
     }
     status wrong = check_top(s, root, d);
     if (wrong) return wrong;
-    schema_context c = spec_context(s, d);
     strbuf sources = {0};
     strbuf_add(&sources, s->source);
     status base = extends_resolve(&c, path, &root, &sources);
     s->source = arena_strdup(&s->a, sources.s);
     strbuf_fini(&sources);
     root = tree_copy_map(&s->a, root); /* --set changes the top level in place */
-    status set = apply_settings(s, root, settings, n_settings, d);
+    status set = settings_apply(&c, root, settings, n_settings);
     s->root = root;
     return bad ? bad : base ? base : set;
 }
