@@ -1,0 +1,37 @@
+/*
+ * What the host offers to plugins.
+ */
+#include "support/support.h"
+
+#include <float.h>
+
+#include "host/instance.h"
+
+Test(services, the_table_of_kernels_is_written_once_as_threads_may_be_reading_it) {
+    qb_kernels *table = (qb_kernels *)(uintptr_t)services_kernels();
+    table->isa = "a mark";
+    cr_assert(services_kernels() == table);
+    cr_assert_str_eq(table->isa, "a mark");
+}
+
+static int float_order(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    if (x != y) return x < y ? -1 : 1;
+    return (signbit(y) != 0) - (signbit(x) != 0);
+}
+
+Test(services, sorting_is_ascending_at_every_length_with_minus_zero_first) {
+    for (int n = 1; n < 5000; n = n < 140 ? n + 1 : n * 3) {
+        float *x = calloc((size_t)n, sizeof *x), *y = calloc((size_t)n, sizeof *y);
+        fill_gauss((uint64_t)n, x, n, 1e-3f);
+        for (int i = 0; i < n; i += 7) x[i] = i % 2 ? -0.0f : 0.0f;
+        for (int i = 3; i < n; i += 11) x[i] = x[i - 3]; /* equal ones */
+        if (n > 2) x[1] = -FLT_MAX, x[2] = FLT_MIN / 4;
+        memcpy(y, x, (size_t)n * sizeof *x);
+        qsort(y, (size_t)n, sizeof *y, float_order);
+        services_kernels()->sort(x, n);
+        cr_assert(memcmp(x, y, (size_t)n * sizeof *x) == 0, "n = %d", n);
+        free(x);
+        free(y);
+    }
+}
