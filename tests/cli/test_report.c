@@ -357,51 +357,100 @@ static char *long_name(void) {
     return name;
 }
 
+/* A run that failed, with `text` as its error and as the value of a setting. */
+static void add_failure(const char *experiment, const char *label, const char *text) {
+    store *s = open_store("r.db", false);
+    results_add(s, &(result){.experiment = experiment,
+                             .label = label,
+                             .config = "qa",
+                             .baseline = "f",
+                             .sweep = 1,
+                             .seed = 4,
+                             .settings = {{"quant.weights.scheme", text}},
+                             .error = text});
+    store_close(s);
+}
+
+static const char *const hostile_names[] = {
+    "`touch PWNED`",
+    "$(touch PWNED)",
+    "${IFS}touch${IFS}PWNED",
+    "; touch PWNED #",
+    "\"; system(\"touch PWNED\"); \"",
+    "'; system('touch PWNED'); '",
+    "a\nsystem \"touch PWNED\"\n!touch PWNED\n",
+    "a\n!touch PWNED",
+    "a\\\n!touch PWNED",
+    "\" ; set output 'PWNED' ; #",
+    "e\nEOD\n!touch PWNED",
+    "$DATA << EOD",
+    "@ARG1 @PWNED",
+    "< touch PWNED",
+    "| touch PWNED",
+    "+",
+    "-",
+    "-e system('touch PWNED')",
+    "--help",
+    "../../PWNED",
+    "/dev/PWNED",
+    "a/b\\c:d*?",
+    "<script>alert(1)</script>",
+    "<ScRiPt src=//x>",
+    "\" onload=\"alert(1)",
+    "' onmouseover='alert(1)",
+    "<img src=x onerror=alert(1)>",
+    "</style></text></svg><script>alert(1)</script>",
+    "]]><!-- --><![CDATA[",
+    "javascript:alert(1)",
+    "&#60;script&#62; &#bad; &lt; &bogus; &",
+    "50% %s %n %d %.9999f",
+    "{/Symbol a}_{b}^c @d ~e \\n \\042 \\",
+    "$$x^2$$ \\(y\\)",
+    "x'; DROP TABLE run;--",
+    "\xe2\x80\xae"
+    "evil \xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d \xe2\x81\xa7",
+    "\x1b[2J\x01\x7f\xff\xfe",
+    "a\tb\r\"\"\"c",
+    "",
+};
+
+/* One of the kinds as text too, so that every kind meets some of the names there. */
+static void draw_all(int turn) {
+    for (int k = 0; k < plot_n_kinds; k++) {
+        free(expect(0, "$Q plot %s --db r.db -o a.svg --keep", plot_kinds[k].name));
+        char *svg = read_file("a.svg");
+        assert_tags_are_harmless(svg);
+        cr_assert(strstr(svg, "&#") == NULL, "gnuplot passes references on");
+        free(svg);
+    }
+    free(expect(0, "$Q plot %s --db r.db --term > t.txt", plot_kinds[turn % plot_n_kinds].name));
+    free(expect(0, "! LC_ALL=C grep -q '[[:cntrl:]]' t.txt"));
+}
+
+static void write_page(void) {
+    free(expect(0, "SOURCE_DATE_EPOCH=0 $Q report --db r.db"));
+    char *page = read_file("report.html");
+    assert_tags_are_harmless(page);
+    cr_assert(str_find_bad_utf8(page, strlen(page)) == -1);
+    cr_assert(strstr(page, "\xe2\x80\xae") == NULL && strchr(page, '\x1b') == NULL);
+    cr_assert(strlen(page) < 2 << 20 && strstr(page, "</html>\n") != NULL);
+    assert_ids_are_unique(page);
+    free(page);
+}
+
+/* 40 names, each as experiment, both labels, layer, value of a setting and error. */
 Test(hostile, names_run_nothing_and_break_nothing, .init = setup_db, .fini = teardown_db,
      .timeout = 590) {
     char *endless = long_name();
-    const char *const names[] = {
-        "`touch PWNED`",
-        "$(touch PWNED)",
-        "\"; system(\"touch PWNED\"); \"",
-        "'; system('touch PWNED'); '",
-        "a\nsystem \"touch PWNED\"\n!touch PWNED\n",
-        "< touch PWNED",
-        "| touch PWNED",
-        "<script>alert(1)</script>",
-        "\" onload=\"alert(1)",
-        "</style></text></svg><script>alert(1)</script>",
-        "&#60;script&#62; &#bad; &lt; &bogus; &",
-        "50% %s %n %d %.9999f",
-        "{/Symbol a}_{b}^c @d ~e \\n \\042 \\",
-        "\xe2\x80\xae"
-        "evil \xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d \xe2\x81\xa7",
-        "\x1b[2J\x01\x7f\xff\xfe",
-        "a\tb\r\"\"\"c",
-        "",
-        endless,
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    enum { N = sizeof hostile_names / sizeof *hostile_names };
+    for (int i = 0; i <= N; i++) {
+        const char *name = i < N ? hostile_names[i] : endless;
         unlink(db);
-        fill(names[i], names[i], names[i], names[i]);
-        for (int k = 0; k < plot_n_kinds; k++) {
-            free(expect(0, "$Q plot %s --db r.db -o a.svg --keep", plot_kinds[k].name));
-            free(expect(0, "$Q plot %s --db r.db --term > t.txt", plot_kinds[k].name));
-            free(expect(0, "! LC_ALL=C grep -q '[[:cntrl:]]' t.txt"));
-            char *svg = read_file("a.svg");
-            assert_tags_are_harmless(svg);
-            cr_assert(strstr(svg, "&#") == NULL, "gnuplot passes references on");
-            free(svg);
-        }
-        free(expect(0, "SOURCE_DATE_EPOCH=0 $Q report --db r.db"));
-        char *page = read_file("report.html");
-        assert_tags_are_harmless(page);
-        cr_assert(str_find_bad_utf8(page, strlen(page)) == -1);
-        cr_assert(strstr(page, "\xe2\x80\xae") == NULL && strchr(page, '\x1b') == NULL);
-        cr_assert(strlen(page) < 2 << 20 && strstr(page, "</html>\n") != NULL);
-        assert_ids_are_unique(page);
-        free(page);
-        free(expect(0, "! ls -R . | grep -q PWNED"));
+        fill(name, name, name, name);
+        add_failure(name, name, name);
+        draw_all(i);
+        write_page();
+        free(expect(0, "! ls -R . | grep -q PWNED && ! test -e ../PWNED"));
     }
     free(endless);
 }
