@@ -133,15 +133,6 @@ const char *levels_prepare(quantizer *q) {
 
 static float role(const float *meta, int at, float absent) { return at >= 0 ? meta[at] : absent; }
 
-affine levels_affine(const quantizer *q, const float *meta) {
-    float scale = role(meta, q->scale_at, 1), zero = role(meta, q->zero_at, 0);
-    return (affine){.scale = scale,
-                    .inv = scale >= FLT_MIN ? 1.0f / scale : 0,
-                    .offset = role(meta, q->offset_at, 0),
-                    .lo = q->info.levels[0] - zero,
-                    .hi = q->info.levels[q->info.n_levels - 1] - zero};
-}
-
 bool levels_are_finite(const quantizer *q, const float *meta) {
     float scale = role(meta, q->scale_at, 1), zero = role(meta, q->zero_at, 0);
     float offset = role(meta, q->offset_at, 0), top = q->info.levels[q->info.n_levels - 1];
@@ -150,57 +141,104 @@ bool levels_are_finite(const quantizer *q, const float *meta) {
            isfinite((top - zero) * scale + offset);
 }
 
+/* One kind of metadata of all groups in a row of its own: kernels want it so. */
+enum { COLUMN = 128 };
+typedef struct columns {
+    float scale[COLUMN], zero[COLUMN], offset[COLUMN], threshold[COLUMN];
+    scaling s;
+} columns;
+
+static const float *column(const quantizer *q, const float *meta, int64_t groups, int at,
+                           float *to) {
+    if (at < 0) return NULL;
+    if (q->info.n_meta == 1) return meta;
+    for (int64_t g = 0; g < groups; g++) to[g] = meta[g * q->info.n_meta + at];
+    return to;
+}
+
+/* groups: at most COLUMN */
+static const scaling *scaling_of(const quantizer *q, const float *meta, int64_t groups,
+                                 columns *c) {
+    c->s = (scaling){column(q, meta, groups, q->scale_at, c->scale),
+                     column(q, meta, groups, q->zero_at, c->zero),
+                     column(q, meta, groups, q->offset_at, c->offset)};
+    return &c->s;
+}
+
 /* Between two levels: up with probability distance / gap. */
-static void encode_stochastic(const quantizer *q, const affine *a, float zero, const float *x,
+static void encode_stochastic(const quantizer *q, const scaling *s, float zero, const float *x,
                               int64_t n, const float *u, uint8_t *code) {
-    float begin[255];
+    float begin[255], scale = s->scale != NULL ? *s->scale : 1;
+    float inv = scale >= FLT_MIN ? 1.0f / scale : 0, offset = s->offset != NULL ? *s->offset : 0;
     make_steps(q, zero, ROUND_FLOOR, begin);
-    simd_kernels()->encode_steps(x, n, a->inv, a->offset, begin, q->info.n_levels - 1, code);
+    simd_kernels()->encode_steps(x, 1, n, s, begin, q->info.n_levels - 1, code);
     for (int64_t i = 0; i < n; i++) {
         if (code[i] == q->info.n_levels - 1) continue;
-        float v = (x[i] - a->offset) * a->inv;
+        float v = (x[i] - offset) * inv;
         double low = (double)q->info.levels[code[i]] - zero;
         double high = (double)q->info.levels[code[i] + 1] - zero;
         code[i] = (uint8_t)(code[i] + (u[i] < (v - low) / (high - low)));
     }
 }
 
-void levels_encode(const quantizer *q, const float *meta, const float *x, int64_t n, const float *u,
-                   uint8_t *code) {
-    const kernels *k = simd_kernels();
-    rounding round = (rounding)q->info.round;
-    int n_steps = q->info.n_levels - 1;
-    if (q->kind == LEVELS_THRESHOLD) {
-        float t = meta[q->threshold_at], steps[2] = {-t, nextafterf(t, INFINITY)};
-        k->encode_steps(x, n, 1, 0, steps, n_steps, code);
-        return;
-    }
-    affine a = levels_affine(q, meta);
-    float zero = role(meta, q->zero_at, 0);
-    if (q->kind == LEVELS_AFFINE) {
-        k->encode_affine(x, n, &a, round, u, code);
-    } else if (round == ROUND_STOCHASTIC) {
-        encode_stochastic(q, &a, zero, x, n, u, code);
-    } else if (q->zero_at < 0) {
-        k->encode_steps(x, n, a.inv, a.offset, q->steps, n_steps, code);
-    } else {
-        float steps[255];
-        make_steps(q, zero, round, steps);
-        k->encode_steps(x, n, a.inv, a.offset, steps, n_steps, code);
+/* Steps that depend on the group: by its zero point, or drawn. */
+static void encode_own_steps(const quantizer *q, const float *meta, const float *x, int64_t groups,
+                             int64_t n, const float *u, uint8_t *code) {
+    columns c;
+    float steps[255];
+    for (int64_t g = 0; g < groups; g++, meta += q->info.n_meta, x += n, code += n) {
+        float zero = role(meta, q->zero_at, 0);
+        const scaling *s = scaling_of(q, meta, 1, &c);
+        if (q->info.round == QB_STOCHASTIC) {
+            encode_stochastic(q, s, zero, x, n, u + g * n, code);
+            continue;
+        }
+        make_steps(q, zero, (rounding)q->info.round, steps);
+        simd_kernels()->encode_steps(x, 1, n, s, steps, q->info.n_levels - 1, code);
     }
 }
 
-void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, int64_t n,
-                   float *y) {
-    affine a = levels_affine(q, meta);
-    if (q->kind == LEVELS_AFFINE) {
-        simd_kernels()->decode_affine(code, n, &a, y);
+static void encode_some(const quantizer *q, const float *meta, const float *x, int64_t groups,
+                        int64_t n, const float *u, uint8_t *code) {
+    const kernels *k = simd_kernels();
+    const float *levels = q->info.levels;
+    columns c;
+    const scaling *s = scaling_of(q, meta, groups, &c);
+    int n_levels = q->info.n_levels;
+    if (q->kind == LEVELS_THRESHOLD)
+        k->encode_threshold(x, groups, n, column(q, meta, groups, q->threshold_at, c.threshold),
+                            code);
+    else if (q->kind == LEVELS_AFFINE)
+        k->encode_affine(x, groups, n, s, levels[0], levels[n_levels - 1],
+                         (rounding)q->info.round, u, code);
+    else
+        k->encode_steps(x, groups, n, s, q->steps, n_levels - 1, code);
+}
+
+void levels_encode(const quantizer *q, const float *meta, const float *x, int64_t groups, int64_t n,
+                   const float *u, uint8_t *code) {
+    if (q->kind == LEVELS_STEPS && (q->info.round == QB_STOCHASTIC || q->zero_at >= 0)) {
+        encode_own_steps(q, meta, x, groups, n, u, code);
         return;
     }
-    float zero = role(meta, q->zero_at, 0), decoded[256];
-    for (int i = 0; i < q->info.n_levels; i++)
-        decoded[i] = (q->info.levels[i] - zero) * a.scale + a.offset;
-    simd_kernels()->decode_levels(code, n, decoded, q->info.n_levels, y);
+    for (int64_t g = 0; g < groups; g += COLUMN)
+        encode_some(q, meta + g * q->info.n_meta, x + g * n,
+                    groups - g < COLUMN ? groups - g : COLUMN, n, u + g * n, code + g * n);
+}
+
+void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, int64_t groups,
+                   int64_t n, float *y) {
+    enum { TABLE = 16 }; /* levels that a vector looks up faster than it computes */
+    const kernels *k = simd_kernels();
+    columns c;
+    for (int64_t g = 0; g < groups; g += COLUMN) {
+        int64_t some = groups - g < COLUMN ? groups - g : COLUMN;
+        const scaling *s = scaling_of(q, meta + g * q->info.n_meta, some, &c);
+        if (q->kind == LEVELS_AFFINE && q->info.n_levels > TABLE)
+            k->decode_affine(code + g * n, some, n, s, q->info.levels[0], y + g * n);
+        else
+            k->decode_scaled(code + g * n, some, n, s, q->info.levels, q->info.n_levels, y + g * n);
+    }
 }
 
 void levels_decode_exact(const quantizer *q, const float *meta, const uint8_t *code, int64_t n,

@@ -15,17 +15,15 @@ const char *levels_prepare(quantizer *q);
  * the gaps. */
 float levels_median_gap(const float *levels, int n);
 
-/* The kernel arguments under one metadata row, for LEVELS_AFFINE. */
-affine levels_affine(const quantizer *q, const float *meta);
-
 /* Do all levels decode to finite numbers under this row? Not for LEVELS_OWN. */
 bool levels_are_finite(const quantizer *q, const float *meta);
 
-/* One piece of one group, for every kind but LEVELS_OWN. u: n numbers in [0, 1),
- * read for ROUND_STOCHASTIC only. */
-void levels_encode(const quantizer *q, const float *meta, const float *x, int64_t n, const float *u,
-                   uint8_t *code);
-void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, int64_t n, float *y);
+/* Groups of a tile or a piece of one, for every kind but LEVELS_OWN. u: groups * n
+ * numbers in [0, 1), read for ROUND_STOCHASTIC only. */
+void levels_encode(const quantizer *q, const float *meta, const float *x, int64_t groups, int64_t n,
+                   const float *u, uint8_t *code);
+void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, int64_t groups,
+                   int64_t n, float *y);
 
 /* The same before the rounding to float: what the error metrics are measured on. */
 void levels_decode_exact(const quantizer *q, const float *meta, const uint8_t *code, int64_t n,

@@ -168,9 +168,7 @@ static void encode_piece(const job *j, const tile *p, uint8_t *code) {
     float u[PIECE_MAX];
     if (q->info.round == QB_STOCHASTIC)
         simd_kernels()->uniform(j->key, (uint64_t)p->at, p->groups * p->n, u);
-    for (int64_t g = 0; g < p->groups; g++)
-        levels_encode(q, meta_row(j, p->group + g), x + g * p->n, p->n, u + g * p->n,
-                      code + g * p->n);
+    levels_encode(q, meta_row(j, p->group), x, p->groups, p->n, u, code);
 }
 
 static void decode_piece(const job *j, const tile *p, const uint8_t *code, float *y) {
@@ -179,8 +177,7 @@ static void decode_piece(const job *j, const tile *p, const uint8_t *code, float
         q->table->decode(q->scheme.self, meta_row(j, p->group), code, p->groups, p->n, y);
         return;
     }
-    for (int64_t g = 0; g < p->groups; g++)
-        levels_decode(q, meta_row(j, p->group + g), code + g * p->n, p->n, y + g * p->n);
+    levels_decode(q, meta_row(j, p->group), code, p->groups, p->n, y);
 }
 
 /* ---- spreading the work ---- */
@@ -382,7 +379,7 @@ void quantizer_levels(const quantizer *q, const float *meta, float *levels) {
     int64_t n = q->info.n_levels, group = quantizer_layout(q, q->rows_max).group;
     for (int i = 0; i < n; i++) code[i] = (uint8_t)i;
     if (q->kind != LEVELS_OWN) {
-        levels_decode(q, meta, code, n, levels);
+        levels_decode(q, meta, code, 1, n, levels);
         return;
     }
     for (int64_t at = 0; at < n; at += group) /* no call has more codes than a group */
@@ -397,11 +394,12 @@ void quantizer_bounds(const quantizer *q, const float *meta, float *lo, float *h
         quantizer_levels(q, meta, levels);
         *lo = levels[0], *hi = levels[n - 1], *step = levels_median_gap(levels, n);
     } else {
-        affine a = levels_affine(q, meta);
+        float scale = q->scale_at >= 0 ? meta[q->scale_at] : 1;
         float zero = q->zero_at >= 0 ? meta[q->zero_at] : 0;
-        *lo = (q->info.levels[0] - zero) * a.scale + a.offset;
-        *hi = (q->info.levels[n - 1] - zero) * a.scale + a.offset;
-        *step = q->median_gap * a.scale;
+        float offset = q->offset_at >= 0 ? meta[q->offset_at] : 0;
+        *lo = (q->info.levels[0] - zero) * scale + offset;
+        *hi = (q->info.levels[n - 1] - zero) * scale + offset;
+        *step = q->median_gap * scale;
     }
     if (q->table->bounds != NULL) q->table->bounds(q->scheme.self, meta, lo, hi);
 }

@@ -29,7 +29,8 @@ typedef struct work {
 #define ROWS(bytes_each) (N(bytes_each) / ROW)
 enum { PACKED = SET / 5 * 4 / ROW * ROW }; /* codes, with a quarter of the bytes behind */
 
-static const affine int8_like = {0.0315f, 1 / 0.0315f, 0, -127, 127};
+static const float scales[SET / ROW] = {0.0315f}; /* of the first row; 0 is as fast */
+static const scaling by_row = {.scale = scales};
 static const float nf4_like[LEVELS] = {-1,    -0.7f, -0.52f, -0.39f, -0.28f, -0.18f, -0.09f, 0,
                                        0.08f, 0.16f, 0.25f,  0.34f,  0.44f,  0.56f,  0.72f,  1};
 
@@ -54,10 +55,14 @@ CALL(exp, 8 * N(8), k->exp(w->x, N(8), w->y))
 CALL(log, 8 * N(8), k->log(w->x, N(8), w->y))
 CALL(tanh, 8 * N(8), k->tanh(w->x, N(8), w->y))
 CALL(uniform, 4 * N(4), k->uniform(7, 0, N(4), w->y))
-CALL(encode_affine, 5 * N(5), k->encode_affine(w->x, N(5), &int8_like, ROUND_EVEN, NULL, w->out))
-CALL(decode_affine, 5 * N(5), k->decode_affine(w->code, N(5), &int8_like, w->y))
+CALL(encode_affine, 5 * N(5),
+     k->encode_affine(w->x, ROWS(5), ROW, &by_row, -127, 127, ROUND_EVEN, NULL, w->out))
+CALL(decode_affine, 5 * N(5), k->decode_affine(w->code, ROWS(5), ROW, &by_row, -127, w->y))
 CALL(encode_steps, 5 * N(5), static const float steps[] = {-0.5f, 0.5f};
-     k->encode_steps(w->x, N(5), 1.25f, 0, steps, 2, w->out))
+     k->encode_steps(w->x, ROWS(5), ROW, &by_row, steps, 2, w->out))
+CALL(encode_threshold, 5 * N(5), k->encode_threshold(w->x, ROWS(5), ROW, w->hi, w->out))
+CALL(decode_scaled, 5 * N(5),
+     k->decode_scaled(w->code, ROWS(5), ROW, &by_row, nf4_like, LEVELS, w->y))
 CALL(encode_levels, 5 * N(5), k->encode_levels(w->x, N(5), nf4_like, LEVELS, w->out))
 CALL(decode_levels, 5 * N(5), k->decode_levels(w->code, N(5), nf4_like, LEVELS, w->y))
 CALL(pack_bits, PACKED * 5 / 4, k->pack_bits(w->code, PACKED, 2, w->out))

@@ -161,6 +161,17 @@ INLINE __m128i i_narrow(i32x16 x) { /* numbers 0..255 */
     __m256i s = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xd8);
     return _mm_packus_epi16(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
 }
+/* 64 numbers 0..255 as bytes */
+#define HAS_NARROW_4 1
+INLINE __m256i narrow_32(i32x16 a, i32x16 b) {
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256i x = _mm256_packus_epi16(_mm256_packs_epi32(a.a, a.b), _mm256_packs_epi32(b.a, b.b));
+    return _mm256_permutevar8x32_epi32(x, order);
+}
+INLINE void store_narrow_4(uint8_t *p, i32x16 a, i32x16 b, i32x16 c, i32x16 d) {
+    _mm256_storeu_si256((__m256i *)p, narrow_32(a, b));
+    _mm256_storeu_si256((__m256i *)(p + 32), narrow_32(c, d));
+}
 INLINE i32x16 i_widen16(const uint8_t *p) {
     return (i32x16){_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)),
                     _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(p + 16)))};

@@ -136,5 +136,37 @@ INLINE f32x16 table_bytes(table16 t, __m128i at) {
     return _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(at), t);
 }
 INLINE f32x16 table_numbers(table16 t, i32x16 at) { return _mm512_permutexvar_ps(at, t); }
+typedef struct table32 {
+    __m512 low, high;
+} table32;
+INLINE table32 table32_load(const float *t) {
+    return (table32){_mm512_loadu_ps(t), _mm512_loadu_ps(t + 16)};
+}
+INLINE f32x16 table32_numbers(table32 t, i32x16 at) {
+    return _mm512_permutex2var_ps(t.low, at, t.high);
+}
+
+/* 64 numbers 0..255 as bytes */
+#define HAS_NARROW_4 1
+INLINE void store_narrow_4(uint8_t *p, i32x16 a, i32x16 b, i32x16 c, i32x16 d) {
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i x = _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, x));
+}
+
+INLINE __mmask64 join_masks(__mmask16 a, __mmask16 b, __mmask16 c, __mmask16 d) {
+    return _mm512_kunpackd(_mm512_kunpackw(d, c), _mm512_kunpackw(b, a));
+}
+/* 64 codes: how many of low <= x and high < x */
+#define HAS_THREE_CODES 1
+INLINE void store_three_codes(uint8_t *p, f32x16 a, f32x16 b, f32x16 c, f32x16 d, f32x16 low,
+                              f32x16 high) {
+    __mmask64 one = join_masks(f_at_most(low, a), f_at_most(low, b), f_at_most(low, c),
+                               f_at_most(low, d));
+    __mmask64 two =
+        join_masks(f_less(high, a), f_less(high, b), f_less(high, c), f_less(high, d));
+    __m512i code = _mm512_maskz_set1_epi8(one, 1);
+    _mm512_storeu_si512(p, _mm512_mask_sub_epi8(code, two, code, _mm512_set1_epi8(-1)));
+}
 
 #include "simd/vector.inc"

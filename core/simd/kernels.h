@@ -25,12 +25,12 @@ typedef enum rounding {
     ROUND_STOCHASTIC = 6,
 } rounding;
 
-/* y = (lo + code) * scale + offset, code = round(clamp((x - offset) * inv, lo, hi)) - lo.
- * lo and hi are integers with lo <= 0 <= hi and hi - lo <= 255. */
-typedef struct affine {
-    float scale, inv, offset;
-    float lo, hi;
-} affine;
+/* Metadata of groups: one number of each kind for a group, NULL for scale 1, zero 0,
+ * offset 0. In what follows v = (x - offset) * inv, inv = 1 / scale or 0 for a scale below
+ * FLT_MIN, and a level l stands for (l - zero) * scale + offset. */
+typedef struct scaling {
+    const float *scale, *zero, *offset;
+} scaling;
 
 /* Sums over the elements of x and y, e = x - y computed in double. */
 typedef struct error_sums {

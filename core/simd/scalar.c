@@ -7,6 +7,7 @@
  */
 #include "simd/kernels.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -321,6 +322,21 @@ static float round_down(float v) {
     return v - f > 0.5f ? f + 1.0f : f;
 }
 
+/* The metadata of one group; lo and hi: the outer levels less the zero. */
+typedef struct affine {
+    float scale, inv, zero, offset;
+    float lo, hi;
+} affine;
+
+static affine affine_of(const scaling *s, int64_t g, float lowest, float highest) {
+    affine a = {.scale = s->scale != NULL ? s->scale[g] : 1,
+                .zero = s->zero != NULL ? s->zero[g] : 0,
+                .offset = s->offset != NULL ? s->offset[g] : 0};
+    a.inv = a.scale >= FLT_MIN ? 1.0f / a.scale : 0;
+    a.lo = lowest - a.zero, a.hi = highest - a.zero;
+    return a;
+}
+
 /* Clamping before rounding gives what clamping after it would, as lo and hi are
  * integers, and keeps v small enough for round_even. */
 static float scaled(float x, const affine *a) {
@@ -332,8 +348,8 @@ static float scaled(float x, const affine *a) {
 #define ENCODE_WITH(ROUND)                                                                         \
     for (int64_t i = 0; i < n; i++) code[i] = (uint8_t)(int32_t)(ROUND(scaled(x[i], a)) - a->lo)
 
-static void scalar_encode_affine(const float *x, int64_t n, const affine *a, rounding round,
-                                 const float *u, uint8_t *code) {
+static void encode_group(const float *x, int64_t n, const affine *a, rounding round, const float *u,
+                         uint8_t *code) {
     switch (round) {
     case ROUND_EVEN: ENCODE_WITH(round_even); break;
     case ROUND_AWAY: ENCODE_WITH(round_away); break;
@@ -349,8 +365,21 @@ static void scalar_encode_affine(const float *x, int64_t n, const affine *a, rou
     }
 }
 
-static void scalar_decode_affine(const uint8_t *code, int64_t n, const affine *a, float *y) {
-    for (int64_t i = 0; i < n; i++) y[i] = (a->lo + (float)code[i]) * a->scale + a->offset;
+static void scalar_encode_affine(const float *x, int64_t groups, int64_t n, const scaling *s,
+                                 float lowest, float highest, rounding round, const float *u,
+                                 uint8_t *code) {
+    for (int64_t g = 0; g < groups; g++) {
+        affine a = affine_of(s, g, lowest, highest);
+        encode_group(x + g * n, n, &a, round, u != NULL ? u + g * n : NULL, code + g * n);
+    }
+}
+
+static void scalar_decode_affine(const uint8_t *code, int64_t groups, int64_t n, const scaling *s,
+                                 float lowest, float *y) {
+    for (int64_t g = 0; g < groups; g++, code += n, y += n) {
+        affine a = affine_of(s, g, lowest, 0);
+        for (int64_t i = 0; i < n; i++) y[i] = (a.lo + (float)code[i]) * a.scale + a.offset;
+    }
 }
 
 /* How many steps are not above v: by counting where they are few, since a search that
@@ -377,8 +406,8 @@ static void find_steps(const float *v, int64_t n, const float *steps, int32_t n_
     }
 }
 
-static void scalar_encode_steps(const float *x, int64_t n, float inv, float offset,
-                                const float *steps, int32_t n_steps, uint8_t *code) {
+static void steps_of_group(const float *x, int64_t n, float inv, float offset, const float *steps,
+                           int32_t n_steps, uint8_t *code) {
     enum { STRETCH = 256, FEW = 32 };
     float v[STRETCH];
     for (int64_t at = 0; at < n; at += STRETCH) {
@@ -388,6 +417,31 @@ static void scalar_encode_steps(const float *x, int64_t n, float inv, float offs
             count_steps(v, here, steps, n_steps, code + at);
         else
             find_steps(v, here, steps, n_steps, code + at);
+    }
+}
+
+static void scalar_encode_steps(const float *x, int64_t groups, int64_t n, const scaling *s,
+                                const float *steps, int32_t n_steps, uint8_t *code) {
+    for (int64_t g = 0; g < groups; g++) {
+        affine a = affine_of(s, g, 0, 0);
+        steps_of_group(x + g * n, n, a.inv, a.offset, steps, n_steps, code + g * n);
+    }
+}
+
+static void scalar_encode_threshold(const float *x, int64_t groups, int64_t n, const float *t,
+                                    uint8_t *code) {
+    for (int64_t g = 0; g < groups; g++, x += n, code += n)
+        for (int64_t i = 0; i < n; i++) code[i] = (uint8_t)((x[i] >= -t[g]) + (x[i] > t[g]));
+}
+
+static void scalar_decode_scaled(const uint8_t *code, int64_t groups, int64_t n, const scaling *s,
+                                 const float *levels, int32_t n_levels, float *y) {
+    for (int64_t g = 0; g < groups; g++, code += n, y += n) {
+        affine a = affine_of(s, g, 0, 0);
+        for (int64_t i = 0; i < n; i++) {
+            float level = levels[code[i] < n_levels ? code[i] : n_levels - 1];
+            y[i] = (level - a.zero) * a.scale + a.offset;
+        }
     }
 }
 

@@ -32,8 +32,9 @@ static void exp_writes_behind(const float *x, int64_t n, float *y) {
     if (n % 4 == 3) y[n] = 0;
 }
 
-static void decode_writes_before(const uint8_t *code, int64_t n, const affine *a, float *y) {
-    right->decode_affine(code, n, a, y);
+static void decode_writes_before(const uint8_t *code, int64_t groups, int64_t n, const scaling *s,
+                                 float lowest, float *y) {
+    right->decode_affine(code, groups, n, s, lowest, y);
     if (n > 100) y[-1] = 0;
 }
 
@@ -51,8 +52,13 @@ static void tanh_not_in_place(const float *x, int64_t n, float *y) {
 
 /* ---- arithmetic ---- */
 
-static void decode_fused(const uint8_t *code, int64_t n, const affine *a, float *y) {
-    for (int64_t i = 0; i < n; i++) y[i] = fmaf(a->lo + (float)code[i], a->scale, a->offset);
+static void decode_fused(const uint8_t *code, int64_t groups, int64_t n, const scaling *s,
+                         float lowest, float *y) {
+    for (int64_t i = 0; i < groups * n; i++) {
+        float level = lowest - (s->zero != NULL ? s->zero[i / n] : 0) + (float)code[i];
+        y[i] = fmaf(level, s->scale != NULL ? s->scale[i / n] : 1,
+                    s->offset != NULL ? s->offset[i / n] : 0);
+    }
 }
 
 static void sum_folds_neighbours(const float *x, int64_t groups, int64_t n, double *out) {
@@ -167,31 +173,78 @@ static int64_t find_last(const float *x, int64_t n) {
     return n;
 }
 
-static void ties_away(const float *x, int64_t n, const affine *a, rounding round, const float *u,
-                      uint8_t *code) {
-    right->encode_affine(x, n, a, round == ROUND_EVEN ? ROUND_AWAY : round, u, code);
+#define ENCODE_AFFINE(name)                                                                        \
+    static void name(const float *x, int64_t groups, int64_t n, const scaling *s, float lowest,    \
+                     float highest, rounding round, const float *u, uint8_t *code)
+
+ENCODE_AFFINE(ties_away) {
+    right->encode_affine(x, groups, n, s, lowest, highest,
+                         round == ROUND_EVEN ? ROUND_AWAY : round, u, code);
 }
 
-static void without_offset(const float *x, int64_t n, const affine *a, rounding round,
-                           const float *u, uint8_t *code) {
-    affine b = *a;
-    b.offset = 0;
-    right->encode_affine(x, n, &b, round, u, code);
+ENCODE_AFFINE(without_offset) {
+    const scaling t = {s->scale, s->zero, NULL};
+    right->encode_affine(x, groups, n, &t, lowest, highest, round, u, code);
 }
 
-static void without_clamp(const float *x, int64_t n, const affine *a, rounding round,
-                          const float *u, uint8_t *code) {
-    affine b = *a;
-    b.hi = b.lo + 255;
-    right->encode_affine(x, n, &b, round, u, code);
+ENCODE_AFFINE(without_clamp) {
+    right->encode_affine(x, groups, n, s, lowest, highest < lowest + 255 ? highest + 1 : highest,
+                         round, u, code);
 }
 
-static void steps_strictly(const float *x, int64_t n, float inv, float offset, const float *steps,
-                           int32_t n_steps, uint8_t *code) {
-    for (int64_t i = 0; i < n; i++) {
+ENCODE_AFFINE(scale_of_the_first) {
+    const scaling t = {NULL, s->zero, s->offset};
+    float scale[64];
+    for (int64_t g = 0; s->scale != NULL && g < groups; g++) scale[g] = s->scale[0];
+    right->encode_affine(x, groups, n, s->scale != NULL ? &(scaling){scale, t.zero, t.offset} : s,
+                         lowest, highest, round, u, code);
+}
+
+/* The threshold of three codes in the domain of x, not stepped to the last float. */
+ENCODE_AFFINE(threshold_of_a_division) {
+    right->encode_affine(x, groups, n, s, lowest, highest, round, u, code);
+    if (highest - lowest != 2 || round != ROUND_EVEN || s->offset != NULL || s->zero != NULL)
+        return;
+    for (int64_t i = 0; i < groups * n; i++) {
+        float scale = s->scale != NULL ? s->scale[i / n] : 1, t = scale * 0.5f;
+        code[i] = (uint8_t)((x[i] >= -t) + (x[i] > t));
+    }
+}
+
+static void steps_strictly(const float *x, int64_t groups, int64_t n, const scaling *s,
+                           const float *steps, int32_t n_steps, uint8_t *code) {
+    right->encode_steps(x, groups, n, s, steps, n_steps, code);
+    for (int64_t i = 0; i < groups * n && s->scale == NULL && s->offset == NULL; i++) {
+        code[i] = 0;
+        for (int32_t k = 0; k < n_steps; k++) code[i] = (uint8_t)(code[i] + (steps[k] < x[i]));
+    }
+}
+
+static void steps_by_division(const float *x, int64_t groups, int64_t n, const scaling *s,
+                              const float *steps, int32_t n_steps, uint8_t *code) {
+    right->encode_steps(x, groups, n, s, steps, n_steps, code);
+    for (int64_t i = 0; i < groups * n && s->scale != NULL && s->offset == NULL; i++) {
+        if (s->scale[i / n] == 0) continue;
         code[i] = 0;
         for (int32_t k = 0; k < n_steps; k++)
-            code[i] = (uint8_t)(code[i] + (steps[k] < (x[i] - offset) * inv));
+            code[i] = (uint8_t)(code[i] + (steps[k] <= x[i] / s->scale[i / n]));
+    }
+}
+
+static void threshold_from_below(const float *x, int64_t groups, int64_t n, const float *t,
+                                 uint8_t *code) {
+    for (int64_t i = 0; i < groups * n; i++)
+        code[i] = (uint8_t)((x[i] > -t[i / n]) + (x[i] > t[i / n]));
+}
+
+static void scaled_keeps_negative_zero(const uint8_t *code, int64_t groups, int64_t n,
+                                       const scaling *s, const float *levels, int32_t n_levels,
+                                       float *y) {
+    right->decode_scaled(code, groups, n, s, levels, n_levels, y);
+    for (int64_t i = 0; i < groups * n; i++) {
+        float level = levels[code[i] < n_levels ? code[i] : n_levels - 1];
+        float v = s->scale != NULL ? level * s->scale[i / n] : level;
+        if (s->zero == NULL && s->offset == NULL) y[i] = v;
     }
 }
 

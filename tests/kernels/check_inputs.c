@@ -164,34 +164,97 @@ GENERATOR(uniform, .variants = 6);
 
 /* ---- levels and codes ---- */
 
-static affine an_affine(check_call *c) {
-    static const float tops[][2] = {{-1, 1}, {-8, 7}, {0, 255}, {-127, 127}, {0, 1}, {-255, 0}};
-    static const float scales[] = {1, 0.5f, 0.1f, 0.007f, 3.3f, 0};
-    const float *top = tops[check_draw(c) % 6];
-    affine a = {.scale = scales[check_draw(c) % 6], .lo = top[0], .hi = top[1]};
-    a.inv = a.scale > 0 ? 1 / a.scale : 0;
-    a.offset = check_draw(c) % 2 ? 0.37f : 0;
-    return a;
+/* Metadata of g groups; each kind may be absent. Scales with all bits, and those that
+ * stand for 0. */
+typedef struct range {
+    float lowest, highest;
+} range;
+static const range ranges[] = {{-1, 1}, {-8, 7}, {0, 255}, {-127, 127}, {0, 1}, {-255, 0}, {0, 15}};
+
+static const float *numbers(check_call *c, int64_t g, const float *some, uint32_t n) {
+    if (check_draw(c) % 2) return NULL;
+    float *t = check_in(c, g, sizeof *t);
+    for (int64_t i = 0; i < g; i++) t[i] = some[check_draw(c) % n];
+    return t;
+}
+
+static const float *scales(check_call *c, int64_t g) {
+    static const float some[] = {1, 0.5f, 0.1f, 0.007f, 3.3f, 0, FLT_MIN, 1e-39f, 3e38f};
+    if (check_draw(c) % 4 == 0) return NULL;
+    float *t = check_in(c, g, sizeof *t);
+    for (int64_t i = 0; i < g; i++) {
+        uint32_t r = check_draw(c);
+        t[i] = r % 2 ? some[(r >> 8) % 9]
+                     : float_from_bits((r >> 8 & 0x7fffff) | (110 + r % 32) << 23);
+    }
+    return t;
+}
+
+/* Whole zero points that keep 0 inside. */
+static const float *zeros(check_call *c, int64_t g, const range *r) {
+    if (check_draw(c) % 2) return NULL;
+    float *t = check_in(c, g, sizeof *t);
+    for (int64_t i = 0; i < g; i++)
+        t[i] = r->lowest + (float)(check_draw(c) % (uint32_t)(r->highest - r->lowest + 1));
+    return t;
+}
+
+/* One group, three, or more than are worked at a time. */
+static int64_t some_groups(const check_call *c) {
+    return c->c->seed % 4 == 0 ? 1 : c->c->seed % 4 == 1 && c->c->n < 300 ? 37 : 3;
+}
+
+/* Puts some of x where v is half an integer, and beside it. */
+static void meet_halves(check_call *c, float *x, int64_t g, const float *scale) {
+    for (int64_t i = 0; i < g * c->c->n; i += 2) {
+        uint32_t r = check_draw(c);
+        float v = ((float)(int32_t)(r % 5) - 2.5f) * (scale != NULL ? scale[i / c->c->n] : 1);
+        if (r & 256) v *= 0.2f; /* the inner two */
+        int32_t ulps = (int32_t)(r >> 16) % 7 - 3;
+        x[i] = v != 0 ? float_from_bits(float_bits(v) + (uint32_t)ulps) : v;
+        if (!isfinite(x[i])) x[i] = 0;
+    }
 }
 
 /* variant: the rounding */
 static void run_encode_affine(check_call *c) {
+    static const float offsets[] = {0.37f, 0, -2};
     rounding round = (rounding)c->c->variant;
-    affine a = an_affine(c);
-    const float *x = floats(c, c->c->n);
-    float *u = round == ROUND_STOCHASTIC ? check_in(c, c->c->n, sizeof *u) : NULL;
-    for (int64_t i = 0; u != NULL && i < c->c->n; i++)
+    int64_t g = some_groups(c);
+    const range *r = &ranges[check_draw(c) % 3 == 0 ? 0 : check_draw(c) % 7];
+    float *x = floats_of(c, g * c->c->n, check_in(c, g * c->c->n, sizeof *x));
+    scaling s = {.scale = scales(c, g), .zero = zeros(c, g, r)};
+    s.offset = numbers(c, g, offsets, 3);
+    if (check_draw(c) % 2) meet_halves(c, x, g, s.scale);
+    float *u = round == ROUND_STOCHASTIC ? check_in(c, g * c->c->n, sizeof *u) : NULL;
+    for (int64_t i = 0; u != NULL && i < g * c->c->n; i++)
         u[i] = (float)(check_draw(c) >> 8) * 0x1p-24f;
-    c->k->encode_affine(x, c->c->n, &a, round, u, check_out(c, c->c->n, 1));
+    c->k->encode_affine(x, g, c->c->n, &s, r->lowest, r->highest, round, u,
+                        check_out(c, g * c->c->n, 1));
 }
 GENERATOR(encode_affine, .variants = 7);
 
 static void run_decode_affine(check_call *c) {
-    affine a = an_affine(c);
-    const uint8_t *code = codes(c, c->c->n, (uint32_t)(a.hi - a.lo) + 1);
-    c->k->decode_affine(code, c->c->n, &a, check_out(c, c->c->n, sizeof(float)));
+    static const float offsets[] = {0.37f, 0, -2};
+    int64_t g = some_groups(c);
+    const range *r = &ranges[check_draw(c) % 7];
+    const uint8_t *code = codes(c, g * c->c->n, (uint32_t)(r->highest - r->lowest) + 1);
+    scaling s = {.scale = scales(c, g), .zero = zeros(c, g, r)};
+    s.offset = numbers(c, g, offsets, 3);
+    float *y = check_out(c, g * c->c->n, sizeof *y);
+    c->k->decode_affine(code, g, c->c->n, &s, r->lowest, y);
 }
 GENERATOR(decode_affine, .variants = 1);
+
+static void run_encode_threshold(check_call *c) {
+    static const float bounds[] = {0, 0.5f, 1, 0.3f, -1, FLT_MAX};
+    int64_t g = some_groups(c);
+    const float *x = floats(c, g * c->c->n);
+    float *t = check_in(c, g, sizeof *t);
+    for (int64_t i = 0; i < g; i++) t[i] = bounds[check_draw(c) % 6];
+    c->k->encode_threshold(x, g, c->c->n, t, check_out(c, g * c->c->n, 1));
+}
+GENERATOR(encode_threshold, .variants = 1);
 
 /* Numbers of levels for variants: the few, the many, and what lies between. */
 static const int32_t level_counts[] = {2, 3, 4, 5, 8, 16, 17, 100, 256};
@@ -224,14 +287,31 @@ static void meet(check_call *c, float *x, const float *t, int32_t n) {
 }
 
 static void run_encode_steps(check_call *c) {
-    static const float inv[] = {1, 10, 0, 0.3f};
+    static const float offsets[] = {0.25f, 0};
     int32_t n = level_counts[c->c->variant] - 1;
-    float *x = floats_of(c, c->c->n, check_in(c, c->c->n, sizeof *x)), *steps = ascending(c, n);
-    meet(c, x, steps, n);
-    float by = inv[check_draw(c) % 4], offset = check_draw(c) % 2 ? 0.25f : 0;
-    c->k->encode_steps(x, c->c->n, by, offset, steps, n, check_out(c, c->c->n, 1));
+    int64_t g = some_groups(c);
+    float *x = floats_of(c, g * c->c->n, check_in(c, g * c->c->n, sizeof *x)),
+          *steps = ascending(c, n);
+    for (int64_t k = 0; k < g; k++) meet(c, x + k * c->c->n, steps, n);
+    scaling s = {.scale = check_draw(c) % 2 ? scales(c, g) : NULL};
+    s.offset = numbers(c, g, offsets, 2);
+    c->k->encode_steps(x, g, c->c->n, &s, steps, n, check_out(c, g * c->c->n, 1));
 }
 GENERATOR(encode_steps, .variants = LEVEL_COUNTS);
+
+/* codes beyond the last level too */
+static void run_decode_scaled(check_call *c) {
+    static const float offsets[] = {0.25f, 0, -0.0f}, zero[] = {0, 3, 0.5f};
+    int32_t n = level_counts[c->c->variant];
+    int64_t g = some_groups(c);
+    const uint8_t *code = codes(c, g * c->c->n, check_draw(c) % 2 ? 256 : (uint32_t)n);
+    const float *levels = ascending(c, n);
+    scaling s = {.scale = scales(c, g), .zero = numbers(c, g, zero, 3)};
+    s.offset = numbers(c, g, offsets, 3);
+    float *y = check_out(c, g * c->c->n, sizeof *y);
+    c->k->decode_scaled(code, g, c->c->n, &s, levels, n, y);
+}
+GENERATOR(decode_scaled, .variants = LEVEL_COUNTS);
 
 static void run_encode_levels(check_call *c) {
     int32_t n = level_counts[c->c->variant];

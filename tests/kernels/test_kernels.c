@@ -191,14 +191,15 @@ Test(kernels, affine_codes_are_those_of_double_arithmetic_for_every_rounding) {
     enum { N = 4001 };
     static float x[N], u[N], y[N];
     static uint8_t code[N + 1];
-    const affine a = {.scale = 0.25f, .inv = 4, .offset = 0.5f, .lo = -7, .hi = 8};
+    const float scale = 0.25f, offset = 0.5f;
+    const scaling s = {.scale = &scale, .offset = &offset};
     for (int i = 0; i < N; i++)
         x[i] = (float)(i - 2000) / 512; /* eighths of a step, ties among them */
     fill_uniform(7, u, N, 0, 1);
     for (rounding r = ROUND_EVEN; r <= ROUND_STOCHASTIC; r++) {
         code[N] = 0xAB;
-        K->encode_affine(x, N, &a, r, u, code);
-        K->decode_affine(code, N, &a, y);
+        K->encode_affine(x, 1, N, &s, -7, 8, r, u, code);
+        K->decode_affine(code, 1, N, &s, -7, y);
         cr_assert(code[N] == 0xAB);
         for (int i = 0; i < N; i++) {
             double v = ((double)x[i] - 0.5) * 4, q = fmin(fmax(rounded(v, r, u[i]), -7), 8);
@@ -211,12 +212,12 @@ Test(kernels, affine_codes_are_those_of_double_arithmetic_for_every_rounding) {
 
 Test(kernels, affine_codes_of_extreme_values_are_the_outer_ones) {
     const float x[] = {3e38f, -3e38f, 0.0f, -0.0f, 1e-45f};
-    const affine a = {.scale = 1e-30f, .inv = 1e30f, .lo = -127, .hi = 127},
-                 zero = {.lo = -127, .hi = 127};
+    const float scales[] = {1e-30f, 0};
+    const scaling a = {.scale = &scales[0]}, zero = {.scale = &scales[1]};
     uint8_t code[5];
-    K->encode_affine(x, 5, &a, ROUND_EVEN, NULL, code);
+    K->encode_affine(x, 1, 5, &a, -127, 127, ROUND_EVEN, NULL, code);
     cr_assert(code[0] == 254 && code[1] == 0 && code[2] == 127 && code[3] == 127 && code[4] == 127);
-    K->encode_affine(x, 5, &zero, ROUND_EVEN, NULL, code); /* scale 0: everything is 0 */
+    K->encode_affine(x, 1, 5, &zero, -127, 127, ROUND_EVEN, NULL, code); /* scale 0: everything is 0 */
     for (int i = 0; i < 5; i++) cr_assert(code[i] == 127);
 }
 
@@ -229,7 +230,7 @@ Test(kernels, codes_by_steps_and_by_levels_are_those_of_a_search) {
         fill_uniform((uint64_t)n, x, 2000, levels[0] - 1, levels[n - 1] + 1);
         x[0] = steps[0]; /* a tie */
         K->encode_levels(x, 2000, levels, n, a);
-        K->encode_steps(x, 2000, 1, 0, steps, n - 1, b);
+        K->encode_steps(x, 1, 2000, &(scaling){0}, steps, n - 1, b);
         K->decode_levels(a, 2000, levels, n, y);
         for (int i = 0; i < 2000; i++) {
             int nearest = 0, passed = 0;
