@@ -23,6 +23,17 @@ data_source plan_source(const spec_split *split, glyph_split role, double mean, 
                          .std = std};
 }
 
+/* The default is cut to what there is; a batch that was asked for is not. */
+static status check_batch(const plan *p, diags *d) {
+    const yaml_node *n = yaml_get(yaml_get(p->spec->root, "data"), "batch");
+    if (n == NULL || p->spec->kind != KIND_QAT || p->spec->data.batch <= p->train_size.n) return OK;
+    diag_error_at(d, ERR_SPEC, &n->at,
+                  "data.batch is %lld, more than the %lld samples of the training set",
+                  (long long)p->spec->data.batch, (long long)p->train_size.n);
+    diag_hint(d, "write %lld or less, or take more samples", (long long)p->train_size.n);
+    return ERR_SPEC;
+}
+
 static status check_pair(const plan *p, diags *d) {
     if (p->train_size.features != p->test_size.features)
         return diag_error(d, ERR_INPUT, "a training sample has %lld values, a test sample %lld",
@@ -45,7 +56,8 @@ static status plan_data(plan *p, dataset_catalog *data, diags *d) {
     if (!p->has_train) return OK;
     p->train = plan_source(&p->spec->data.train, GLYPHS_OF_TRAIN, mean, std);
     bad = dataset_describe(data, &p->train, d, &p->train_size, p->train_hash);
-    return bad ? bad : check_pair(p, d);
+    if (!bad) bad = check_pair(p, d);
+    return bad ? bad : check_batch(p, d);
 }
 
 /* `norm: auto`: the BitLinear of the papers where its weights meet quantized

@@ -209,8 +209,8 @@ static void encode_some(const quantizer *q, const float *meta, const float *x, i
         k->encode_threshold(x, groups, n, column(q, meta, groups, q->threshold_at, c.threshold),
                             code);
     else if (q->kind == LEVELS_AFFINE)
-        k->encode_affine(x, groups, n, s, levels[0], levels[n_levels - 1],
-                         (rounding)q->info.round, u, code);
+        k->encode_affine(x, groups, n, s, levels[0], levels[n_levels - 1], (rounding)q->info.round,
+                         u, code);
     else
         k->encode_steps(x, groups, n, s, q->steps, n_levels - 1, code);
 }

@@ -10,6 +10,7 @@
 /* The files that are being read, each extended by the one before. */
 typedef struct chain {
     char real[EXTENDS_MAX_DEPTH][PATH_MAX];
+    const char *path[EXTENDS_MAX_DEPTH]; /* as it was named */
     int n;
 } chain;
 
@@ -18,6 +19,17 @@ static status resolve(const schema_context *c, yaml_node **root, strbuf *sources
 static status refuse(const schema_context *c, const yaml_node *name, const char *path,
                      const char *why) {
     return diag_error_at(c->d, ERR_SPEC, &name->at, "extends '%s' (%s): %s", name->text, path, why);
+}
+
+/* The files from the i-th on extend one another, back to it. */
+static status refuse_circle(const schema_context *c, const yaml_node *name, const chain *open,
+                            int i) {
+    const char *all = "";
+    for (int k = i; k < open->n; k++) all = arena_format(c->a, "%s%s -> ", all, open->path[k]);
+    diag_error_at(c->d, ERR_SPEC, &name->at, "the files extend one another in a circle: %s%s", all,
+                  open->path[i]);
+    diag_hint(c->d, "remove one of these `extends`");
+    return ERR_SPEC;
 }
 
 static status read_base(const schema_context *c, const yaml_node *name, strbuf *sources,
@@ -34,15 +46,15 @@ static status read_base(const schema_context *c, const yaml_node *name, strbuf *
     char real[PATH_MAX];
     if (realpath(path, real) == NULL) return refuse(c, name, path, "it cannot be read");
     for (int i = 0; i < open->n; i++)
-        if (strcmp(open->real[i], real) == 0)
-            return refuse(c, name, path, "the files extend one another in a circle");
+        if (strcmp(open->real[i], real) == 0) return refuse_circle(c, name, open, i);
     if (open->n == EXTENDS_MAX_DEPTH)
         return refuse(c, name, path, "more than 16 files extend one another");
     status bad = yaml_read(c->a, path, c->d, root, &text);
     if (*root == NULL || (*root)->kind != YAML_MAP)
         return bad ? bad : refuse(c, name, path, "it is not a mapping");
     strbuf_addf(sources, "\n# ---- %s\n%s", path, text);
-    strcpy(open->real[open->n++], real);
+    strcpy(open->real[open->n], real);
+    open->path[open->n++] = path;
     status deeper = resolve(c, root, sources, open);
     open->n--;
     return bad ? bad : deeper;
@@ -69,7 +81,7 @@ static status resolve(const schema_context *c, yaml_node **root, strbuf *sources
 status extends_resolve(const schema_context *c, const char *path, yaml_node **root,
                        strbuf *sources) {
     chain *open = mem_calloc(1, sizeof *open);
-    if (realpath(path, open->real[0]) != NULL) open->n = 1;
+    if (realpath(path, open->real[0]) != NULL) open->path[0] = path, open->n = 1;
     status bad = resolve(c, root, sources, open);
     free(open);
     return bad;

@@ -1,6 +1,8 @@
 #include "spec/field.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,7 +115,41 @@ void field_wrong(const schema_context *c, const field *f, const yaml_node *n, co
         diag_error_at(c->d, ERR_SPEC, &n->at, "%s must be %s, got %s", path, domain.s,
                       yaml_kind_name(n->kind));
     diag_hint(c->d, "%s: %s", f->key, f->doc);
+    bool number = f->type == FIELD_INT || f->type == FIELD_SEED || f->type == FIELD_INTS ||
+                  f->type == FIELD_REAL || f->type == FIELD_REALS || f->type == FIELD_POINT;
+    if (number && n->kind == YAML_SCALAR) field_suggest_decimal(c, n->text);
     strbuf_fini(&domain);
+}
+
+/* The digits of a number that begins with 0, in its base; false if they are none. */
+static bool read_digits(const char *digits, int base, unsigned long long *v) {
+    char *end;
+    errno = 0;
+    *v = strtoull(digits, &end, base);
+    return errno == 0 && end != digits && *end == '\0' && *digits != '-' && *digits != '+' &&
+           *digits != ' ';
+}
+
+/* 1:30 is 90 to some readers of YAML. */
+static bool read_sixties(const char *text, unsigned long long *v) {
+    unsigned a, b;
+    int used = 0;
+    bool is = sscanf(text, "%5u:%2u%n", &a, &b, &used) == 2 && text[used] == '\0' && b < 60;
+    *v = is ? 60ull * a + b : 0;
+    return is;
+}
+
+void field_suggest_decimal(const schema_context *c, const char *text) {
+    unsigned long long v, octal;
+    bool zero = text[0] == '0';
+    if ((zero && text[1] == 'x' && read_digits(text + 2, 16, &v)) ||
+        (zero && text[1] == 'o' && read_digits(text + 2, 8, &v)) || read_sixties(text, &v))
+        diag_hint(c->d, "numbers are decimal: write %llu", v);
+    else if (zero && text[1] != '\0' && read_digits(text, 10, &v) && read_digits(text, 8, &octal) &&
+             octal != v)
+        diag_hint(c->d, "numbers are decimal: write %llu or %llu", octal, v);
+    else if (zero && text[1] != '\0' && read_digits(text, 10, &v))
+        diag_hint(c->d, "numbers are decimal: write %llu", v);
 }
 
 void field_suggest(const schema_context *c, const field *f, const yaml_node *n) {

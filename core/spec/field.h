@@ -26,6 +26,9 @@ void field_print_set(const char *const *names, unsigned set, strbuf *out);
 /* Reports that n is nothing that may stand there. */
 void field_wrong(const schema_context *c, const field *f, const yaml_node *n, const char *where);
 
+/* Hints at the decimal digits of a number in another notation: 010, 0x10, 0o10, 1:30. */
+void field_suggest_decimal(const schema_context *c, const char *text);
+
 /* Hints at the choice that n may mean. */
 void field_suggest(const schema_context *c, const field *f, const yaml_node *n);
 

@@ -110,7 +110,7 @@ static const field data_fields[] = {
     {FIELD(normalize, FIELD_MAP), .map = &normalize_schema, .kinds = OF_MODELS,
      .doc = "x = (pixel - mean) / std"},
     {FIELD(batch, FIELD_INT), .min = 1, .max = 65536, .dflt = "128", .kinds = IN(QAT),
-     .doc = "samples of a step"},
+     .doc = "samples of a step; by default all where there are fewer"},
     {FIELD(source, FIELD_VARIANT), .tag = "format", .choices = source_formats,
      .map = source_schemas, .dflt = "random", .kinds = IN(TENSORS),
      .doc = "the tensors to quantize"},

@@ -11,13 +11,13 @@
 const char *schema_find_file(const schema_context *c, const yaml_node *n) {
     bool set = strcmp(n->at.file, "--set") == 0;
     char *dir = set ? mem_strdup(".") : path_dir(n->at.file);
-    char *beside = path_join(dir, n->text);
+    char *beside = strcmp(dir, ".") == 0 ? mem_strdup(n->text) : path_join(dir, n->text);
     const char *data = getenv("QUANTBENCH_DATA");
     char *there =
         data != NULL && *data != '\0' && n->text[0] != '/' ? path_join(data, n->text) : NULL;
     const char *found = NULL;
     if (file_exists(beside)) {
-        found = arena_strdup(c->a, strncmp(beside, "./", 2) == 0 ? beside + 2 : beside);
+        found = arena_strdup(c->a, beside);
     } else if (there != NULL && file_exists(there)) {
         found = arena_strdup(c->a, there);
     } else {

@@ -103,11 +103,30 @@ static status add(const schema_context *c, growing *g, const yaml_node *at, yaml
 
 static status expand(const schema_context *c, const char *path, yaml_node *value, growing *out);
 
+status setting_unique(const schema_context *c, const char *path, const yaml_node *list) {
+    for (int i = 1; i < list->n; i++) {
+        int k = 0;
+        while (k < i && !tree_equal(list->items[k], list->items[i])) k++;
+        if (k == i) continue;
+        strbuf value = {0};
+        tree_print(list->items[i], &value);
+        diag_error_at(c->d, ERR_SPEC, &list->items[i]->at, "%s has the value %s twice", path,
+                      value.s);
+        diag_hint(c->d, "keep one of the two");
+        strbuf_fini(&value);
+        return ERR_SPEC;
+    }
+    return OK;
+}
+
 static status expand_list(const schema_context *c, const char *path, const yaml_node *list,
                           growing *out) {
-    status bad = OK;
-    if (list->n == 0)
-        return diag_error_at(c->d, ERR_SPEC, &list->at, "%s: a list of values is empty", path);
+    if (list->n == 0) {
+        diag_error_at(c->d, ERR_SPEC, &list->at, "%s: a list of values is empty", path);
+        diag_hint(c->d, "write the values to try, or leave the key out for its default");
+        return ERR_SPEC;
+    }
+    status bad = setting_unique(c, path, list);
     for (int i = 0; i < list->n && !bad; i++) bad = expand(c, path, list->items[i], out);
     return bad;
 }

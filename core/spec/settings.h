@@ -20,6 +20,9 @@ status setting_put(const schema_context *c, yaml_node *root, const setting *s);
 /* The value at a path; of "quant.weights.scheme" also where `weights: NAME` stands. */
 const yaml_node *setting_get(const yaml_node *root, const char *path);
 
+/* Reports the values of a list that stand in it twice. */
+status setting_unique(const schema_context *c, const char *path, const yaml_node *list);
+
 /* All values that `value` at `path` means: lists that stand where one value is wanted
  * become alternatives, several of them their product, the first one slowest. In
  * the arena; an error beyond `max`. */

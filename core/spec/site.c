@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/field.h"
 #include "spec/language.h"
 #include "util/suggest.h"
 
@@ -76,8 +77,8 @@ static const char *kind_word(qb_kind kind) {
     return kind == QB_STE ? "estimator" : plugin_kind_name(kind);
 }
 
-/* NULL and an error if there is no such plugin; then *nearest is the one that was
- * suggested, or NULL. */
+/* NULL and an error if there is no such plugin: a slip in the spec if *nearest is like it,
+ * else one that is not installed, an ERR_PLUGIN. */
 static const plugin *find_plugin(const schema_context *c, const registry *r, qb_kind kind,
                                  const yaml_node *name, const char *where, const plugin **nearest) {
     *nearest = NULL;
@@ -102,13 +103,18 @@ static const plugin *find_plugin(const schema_context *c, const registry *r, qb_
     strbuf list = {0};
     strbuf_add(&list, n > 0 ? "" : "none found");
     strbuf_join(&list, names, n);
-    diag_error_at(c->d, ERR_SPEC, &name->at, "unknown %s '%s'", kind_word(kind), name->text);
-    if (near != NULL)
+    if (near != NULL) {
+        *nearest = registry_find(r, kind, near);
+        diag_error_at(c->d, ERR_SPEC, &name->at, "unknown %s '%s'", kind_word(kind), name->text);
         diag_hint(c->d, "did you mean '%s'? (%s: %s; `quantbench plugins list`)", near,
                   plural(kind), list.s);
-    else
-        diag_hint(c->d, "%s: %s; `quantbench plugins list`", plural(kind), list.s);
-    if (near != NULL) *nearest = registry_find(r, kind, near);
+    } else {
+        strbuf_add(&list, "; searched: ");
+        strbuf_join(&list, (const char *const *)r->dirs, r->n_dirs);
+        diag_error_at(c->d, ERR_PLUGIN, &name->at, "the %s '%s' is not installed", kind_word(kind),
+                      name->text);
+        diag_hint(c->d, "%s: %s", plural(kind), list.s);
+    }
     strbuf_fini(&list);
     free(names);
     return NULL;
@@ -136,6 +142,13 @@ static void unknown_parameter(const schema_context *c, const plugin *p, const ya
     strbuf_fini(&list);
 }
 
+static void suggest_choice(const schema_context *c, const qb_param *p, const char *text) {
+    static const char *const booleans[] = {"false", "true", NULL};
+    const char *const *choices = p->type == QB_BOOL ? booleans : p->choices;
+    const char *near = suggest_nearest(text, choices, field_count_choices(choices));
+    if (near != NULL) diag_hint(c->d, "did you mean '%s'?", near);
+}
+
 static void set_parameter(const schema_context *c, plugin_choice *choice, int i,
                           const yaml_node *value) {
     if (value->kind != YAML_SCALAR) {
@@ -154,6 +167,8 @@ static void set_parameter(const schema_context *c, plugin_choice *choice, int i,
         diag_hint(c->d, "1.58 bits are three levels: `scheme: bitnet158`");
     else
         diag_hint(c->d, "%s: %s", p->name, p->doc);
+    if (p->type == QB_INT || p->type == QB_REAL) field_suggest_decimal(c, value->text);
+    if (p->type == QB_ENUM || p->type == QB_BOOL) suggest_choice(c, p, value->text);
     free(why);
 }
 

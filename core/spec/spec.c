@@ -176,7 +176,7 @@ static void check_train(spec *s, const schema_context *c) {
 
 static status check_top(spec *s, const yaml_node *root, diags *d) {
     if (root == NULL || yaml_is_null(root)) {
-        diag_error(d, ERR_SPEC, "%s: empty spec", s->file);
+        diag_error_at(d, ERR_SPEC, &(place){.file = s->file}, "empty spec");
         diag_hint(d, "experiments/ has examples; `quantbench help spec` has the language");
         return ERR_SPEC;
     }

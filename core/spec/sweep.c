@@ -1,5 +1,6 @@
 #include "spec/sweep.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "spec/language.h"
@@ -101,6 +102,7 @@ static axis read_axis(const schema_context *c, const yaml_node *key, yaml_node *
     axis x = {0};
     const yaml_node *list = values_of(c, key, n);
     int errors = c->d->errors; /* the first value that is wrong speaks for all */
+    if (list != NULL) setting_unique(c, key->text, list);
     for (int i = 0; list != NULL && i < list->n && c->d->errors == errors; i++) {
         if (is_path(key->text))
             add_alternatives(c, &x, key, list->items[i]);
@@ -231,11 +233,14 @@ static status make_points(const schema_context *c, const yaml_node *root, const 
                           int n_axes, sweep *out) {
     const yaml_node *exclude = tree_get(root, "sweep.exclude");
     int64_t total = 1;
-    for (int i = 0; i < n_axes; i++) {
-        total *= axes[i].n;
-        if (total > SWEEP_MAX_POINTS)
-            return diag_error_at(c->d, ERR_SPEC, &tree_get(root, "sweep")->at,
-                                 "the sweep has more than %d points", SWEEP_MAX_POINTS);
+    for (int i = 0; i < n_axes; i++)
+        if (__builtin_mul_overflow(total, axes[i].n, &total)) total = INT64_MAX;
+    if (total > SWEEP_MAX_POINTS) {
+        diag_error_at(c->d, ERR_SPEC, &tree_get(root, "sweep.axes")->at,
+                      "the sweep has %s%" PRId64 " points, more than %d",
+                      total == INT64_MAX ? "at least " : "", total, SWEEP_MAX_POINTS);
+        diag_hint(c->d, "shorten an axis, or make several specs of it");
+        return ERR_SPEC;
     }
     bool *used = arena_alloc(c->a, (size_t)(exclude != NULL ? exclude->n : 0) + 1);
     out->points = arena_alloc(c->a, (size_t)total * sizeof *out->points);

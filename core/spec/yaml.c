@@ -20,6 +20,7 @@ typedef struct parse {
     arena *a;
     diags *d;
     yaml_text text;
+    size_t skipped; /* bytes of the file before it */
     yaml_parser_t parser;
     anchor *anchors;
     int n_anchors, n_nodes, depth;
@@ -80,12 +81,12 @@ static place place_of(const yaml_text *t, yaml_mark_t from, yaml_mark_t to) {
                .width = 1};
     if (p.line > t->n_lines) p.line = t->n_lines; /* the end of the file */
     p.source = t->lines[p.line - 1];
+    if (to.line == from.line && to.column > from.column) p.width = (int)(to.column - from.column);
+    bool past = (int)from.line + 1 > p.line;
+    if (!past && to.line == from.line) return p; /* most are: lines can be long */
     int chars = str_chars(p.source, strlen(p.source));
-    if ((int)from.line + 1 > p.line) p.col = chars + 1;
-    if (to.line == from.line && to.column > from.column)
-        p.width = (int)(to.column - from.column);
-    else if (to.line > from.line && chars >= p.col)
-        p.width = chars - p.col + 1;
+    if (past) p.col = chars + 1;
+    if (to.line > from.line && chars >= p.col) p.width = chars - p.col + 1;
     return p;
 }
 
@@ -110,9 +111,7 @@ static bool says(const char *problem, const char *part) {
 }
 
 static void add_advice(parse *p, const char *problem, const char *context) {
-    if (says(problem, "tab character"))
-        diag_hint(p->d, "indent with spaces, YAML allows no tabs");
-    else if (says(problem, "mapping values are not allowed"))
+    if (says(problem, "mapping values are not allowed"))
         diag_hint(p->d, "check the indentation of this line; a value with ': ' in it needs quotes");
     else if (says(context, "quoted scalar"))
         diag_hint(p->d, "the quote that opens here is never closed");
@@ -129,6 +128,13 @@ static void add_advice(parse *p, const char *problem, const char *context) {
                         "may need quotes");
 }
 
+/* The byte that a place stands on; 0 at the end of its line. */
+static char char_at(const place *at) {
+    const char *s = at->source;
+    for (int i = 1; i < at->col && *s != '\0'; i++) s += str_char_bytes(s);
+    return *s;
+}
+
 static status syntax_error(parse *p) {
     const yaml_parser_t *y = &p->parser;
     yaml_mark_t mark = y->problem_mark;
@@ -136,13 +142,19 @@ static status syntax_error(parse *p) {
     bool opens = says(y->context, "quoted scalar") || says(y->context, "flow");
     if (opens && y->context_mark.line < mark.line) mark = y->context_mark;
     place at = place_of(&p->text, mark, mark);
-    if (y->context != NULL && !opens)
+    if (says(y->problem, "cannot start any token") && char_at(&at) == '\t')
+        diag_error_at(p->d, ERR_SPEC, &at,
+                      "not valid YAML: found a tab character that violates indentation");
+    else if (y->context != NULL && !opens)
         diag_error_at(p->d, ERR_SPEC, &at, "not valid YAML: %s (%s that begins in line %d)",
                       y->problem, y->context, (int)y->context_mark.line + 1);
     else
         diag_error_at(p->d, ERR_SPEC, &at, "not valid YAML: %s",
                       y->problem != NULL ? y->problem : "?");
-    add_advice(p, y->problem, y->context);
+    if (char_at(&at) == '\t')
+        diag_hint(p->d, "indent with spaces, YAML allows no tabs");
+    else
+        add_advice(p, y->problem, y->context);
     return ERR_SPEC;
 }
 
@@ -237,6 +249,10 @@ static status check_key(parse *p, const yaml_node *map, const yaml_node *key) {
     if (key->kind != YAML_SCALAR)
         return refuse(p, &key->at, "a key with braces or brackets needs quotes",
                       "a key must be text, got %s", yaml_kind_name(key->kind));
+    if (!key->quoted && strcmp(key->text, "<<") == 0)
+        return refuse(p, &key->at,
+                      "write the keys here, or put them into a file that `extends` names",
+                      "merge keys are not supported");
     for (int i = 0; i < map->n; i++) {
         if (strcmp(map->keys[i]->text, key->text) != 0) continue;
         diag_error_at(p->d, ERR_SPEC, &key->at, "duplicate key '%s'", key->text);
@@ -329,6 +345,7 @@ static status build_document(parse *p, yaml_node **root) {
         place at = place_of(&p->text, e.start_mark, e.start_mark);
         if (type == YAML_DOCUMENT_START_EVENT && *root != NULL) {
             yaml_event_delete(&e);
+            *root = NULL; /* what is missing may stand in the other */
             return refuse(p, &at, "a spec is one document: remove the '---'",
                           "a second document begins here");
         }
@@ -357,18 +374,21 @@ static status check_characters(parse *p) {
     const yaml_text *t = &p->text;
     if (t->n >= 2 &&
         (memcmp(t->bytes, "\xff\xfe", 2) == 0 || memcmp(t->bytes, "\xfe\xff", 2) == 0)) {
-        diag_error(p->d, ERR_SPEC, "%s: UTF-16 is not supported", t->name);
+        diag_error_at(p->d, ERR_SPEC, &(place){.file = t->name}, "UTF-16 is not supported");
         diag_hint(p->d, "save the file as UTF-8");
         return ERR_SPEC;
     }
     int64_t no_utf8 = str_find_bad_utf8(t->bytes, t->n);
-    size_t n = no_utf8 >= 0 ? (size_t)no_utf8 : t->n, at = 0;
-    while (at < n && !is_refused(t->bytes + at)) at++;
+    size_t at = 0;
+    if (no_utf8 >= 0) { /* first of all: then it is no text, whatever else is in it */
+        place there = place_of_byte(t, (size_t)no_utf8);
+        return refuse(p, &there, "save the file as UTF-8",
+                      "not valid UTF-8 text: byte 0x%02x at offset %zu",
+                      (unsigned char)t->bytes[no_utf8], (size_t)no_utf8 + p->skipped);
+    }
+    while (at < t->n && !is_refused(t->bytes + at)) at++;
     if (at == t->n) return OK;
     place where = place_of_byte(t, at);
-    if (at == n)
-        return refuse(p, &where, "save the file as UTF-8", "not valid UTF-8 text: byte 0x%02x",
-                      (unsigned char)t->bytes[at]);
     return refuse(p, &where, "remove it; \"\\t\" and \"\\n\" can be written in quotes",
                   "a %s is not allowed here",
                   t->bytes[at] == '\0' ? "NUL character" : "control character");
@@ -390,8 +410,9 @@ static status parse_text(parse *p, yaml_node **root) {
 status yaml_parse(arena *a, const char *name, const char *bytes, size_t n, diags *d,
                   yaml_node **root) {
     *root = NULL;
-    if (n >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) bytes += 3, n -= 3; /* a byte order mark */
-    parse p = {.a = a, .d = d};
+    size_t mark = n >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* of byte order */
+    bytes += mark, n -= mark;
+    parse p = {.a = a, .d = d, .skipped = mark};
     p.text =
         (yaml_text){.name = arena_strdup(a, name), .bytes = arena_strndup(a, bytes, n), .n = n};
     split_lines(a, &p.text);

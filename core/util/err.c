@@ -9,6 +9,8 @@
 #include "util/mem.h"
 #include "util/str.h"
 
+enum { MESSAGE_MAX = 400, SOURCE_MAX = 160 }; /* bytes of a message, characters of a line */
+
 void diags_init(diags *d) { *d = (diags){0}; }
 
 void diags_fini(diags *d) {
@@ -34,10 +36,22 @@ static bool already_said(const diags *d, const diag *new) {
     return false;
 }
 
+/* What is longer than a screen is text of the user's, somewhere in the middle. */
+static char *shorten(char *text) {
+    size_t n = strlen(text);
+    if (n <= MESSAGE_MAX) return text;
+    size_t head = MESSAGE_MAX / 2, tail = n - MESSAGE_MAX / 4;
+    while (head > 0 && ((unsigned char)text[head] & 0xc0) == 0x80) head--;
+    while (tail < n && ((unsigned char)text[tail] & 0xc0) == 0x80) tail++;
+    char *cut = str_format("%.*s...%s", (int)head, text, text + tail);
+    free(text);
+    return cut;
+}
+
 __attribute__((format(printf, 5, 0))) static void add(diags *d, status st, bool warning,
                                                       const place *at, const char *fmt,
                                                       va_list ap) {
-    diag new = {.st = st, .warning = warning, .message = str_vformat(fmt, ap)};
+    diag new = {.st = st, .warning = warning, .message = shorten(str_vformat(fmt, ap))};
     if (at != NULL) new.at = *at;
     d->last = NULL;
     if (already_said(d, &new)) {
@@ -84,7 +98,7 @@ void diag_hint(diags *d, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
     free(d->last->hint);
-    d->last->hint = str_vformat(fmt, ap);
+    d->last->hint = shorten(str_vformat(fmt, ap));
     va_end(ap);
 }
 
@@ -116,22 +130,35 @@ status diags_status(const diags *d) {
     return first != NULL ? first->st : OK;
 }
 
+static const char *behind(const char *s, int chars) {
+    for (int i = 0; i < chars && *s != '\0'; i++) s += str_char_bytes(s);
+    return s;
+}
+
+/* A part of the line, escaped; free() */
+static char *part_of(const char *from, const char *to) {
+    char *part = mem_strndup(from, (size_t)(to - from)), *shown = str_escape(part);
+    free(part);
+    return shown;
+}
+
 /* The line and, below it, a caret under the place. Tabs are kept in the margin
- * so that the caret stands where the terminal shows the character. */
+ * so that the caret stands where the terminal shows the character. Of a long line what is
+ * near the place. */
 static void print_source(const place *at, FILE *out) {
-    char *shown = str_escape(at->source);
-    fprintf(out, "%5d | %s\n      | ", at->line, shown);
-    free(shown);
-    const char *end = at->source;
-    for (int i = 1; i < at->col; i++) end += str_char_bytes(end);
-    char *before = mem_strndup(at->source, (size_t)(end - at->source)),
-         *margin = str_escape(before);
+    int before = at->col - 1, skip = before > SOURCE_MAX / 2 ? before - SOURCE_MAX / 2 : 0;
+    bool whole = str_chars(at->source, strlen(at->source)) <= SOURCE_MAX;
+    if (whole) skip = 0;
+    const char *from = behind(at->source, skip), *to = behind(from, SOURCE_MAX);
+    const char *left = skip > 0 ? "..." : "", *right = *to != '\0' ? "..." : "";
+    char *shown = part_of(from, to), *margin = part_of(from, behind(from, before - skip));
+    fprintf(out, "%5d | %s%s%s\n      | %*s", at->line, left, shown, right, (int)strlen(left), "");
     for (const char *s = margin; *s != '\0'; s += str_char_bytes(s))
         fputc(*s == '\t' ? '\t' : ' ', out);
-    free(before);
+    free(shown);
     free(margin);
     fputc('^', out);
-    for (int i = 1; i < at->width; i++) fputc('~', out);
+    for (int i = 1; i < at->width && i < SOURCE_MAX / 2; i++) fputc('~', out);
     fputc('\n', out);
 }
 

@@ -1,7 +1,8 @@
 /*
- * Specs and their runs: errors, determinism, what is recorded and reported.
+ * Specs and their runs: determinism, what is recorded and reported.
  */
 #include "cli/command.h"
+#include "cli/fake_data.h"
 
 #include <dirent.h>
 #include <zlib.h>
@@ -14,106 +15,6 @@
 #include "util/hash.h"
 #include "util/mem.h"
 #include "util/str.h"
-
-/* ---- errors of specs: golden files written by hand from the contract ---- */
-
-Test(spec_errors, are_those_of_the_golden_files, .init = setup, .fini = teardown) {
-    DIR *folder = opendir("tests/golden/spec_errors");
-    int n = 0;
-    for (struct dirent *e; (e = readdir(folder)) != NULL;) {
-        if (!path_has_suffix(e->d_name, ".yaml")) continue;
-        char *stem = mem_strndup(e->d_name, strlen(e->d_name) - 5);
-        char *expected_path = str_format("tests/golden/spec_errors/%s.expected", stem),
-             *expected = read_text(expected_path);
-        outcome check = run_in("tests/golden/spec_errors", "$Q check %s", e->d_name);
-        cr_assert(check.exit == 3 && *check.out == '\0', "%s: exit %d", e->d_name, check.exit);
-        cr_assert_str_eq(check.err, expected);
-        outcome ran =
-            run_in("tests/golden/spec_errors", "$Q run %s --db %s/none.db", e->d_name, dir);
-        cr_assert(ran.exit == 3 && strcmp(ran.err, check.err) == 0, "run and check agree on %s",
-                  e->d_name);
-        free_outcome(&check);
-        free_outcome(&ran);
-        free(stem);
-        free(expected_path);
-        free(expected);
-        n++;
-    }
-    closedir(folder);
-    cr_assert(n >= 12, "%d golden specs", n);
-    cr_assert(count_files("*") == 0, "nothing has been written");
-}
-
-Test(spec_errors, come_as_json_lines_for_editors, .init = setup, .fini = teardown) {
-    write_file("s.yaml", SMALL "trian: {}\nloss: mse\n");
-    char *out = expect(3, "$Q check s.yaml --json 2>err; s=$?; test ! -s err && exit $s");
-    json_t *first = json_line(out, 0), *second = json_line(out, 1);
-    cr_assert_str_eq(text_of(first, "message"), "unknown key 'trian'");
-    cr_assert(real_of(first, "line") == 9 && real_of(first, "col") == 1 &&
-              real_of(first, "width") == 5);
-    cr_assert_str_eq(text_of(second, "severity"), "error");
-    cr_assert(real_of(second, "line") == 10 &&
-              strstr(text_of(second, "message"), "cross_entropy") != NULL);
-    json_decref(first);
-    json_decref(second);
-    free(out);
-}
-
-Test(spec_errors, behind_many_warnings_are_still_errors, .init = setup, .fini = teardown) {
-    strbuf b = {0};
-    strbuf_add(&b, "version: 1\nkind: qat\ndata: {train: glyphs, test: glyphs}\n"
-                   "model: {type: mlp, hidden: [32]}\nquant:\n"
-                   "  weights: {scheme: int, granularity: group, group_size: 100}\n  rules:\n");
-    for (int i = 0; i < 25; i++) strbuf_add(&b, "    - {match: fc1, weights: {bits: 4}}\n");
-    write_file("s.yaml", b.s);
-    outcome o = run("$Q plan s.yaml");
-    cr_assert(o.exit == 3 && *o.out == '\0' &&
-                  strstr(o.err, "error: group_size 100 does") != NULL &&
-                  strstr(o.err, "... and 4 more warnings\n") != NULL,
-              "%d %s", o.exit, o.err);
-    free_outcome(&o);
-    strbuf_fini(&b);
-}
-
-Test(spec_errors, of_set_and_of_the_file_come_together, .init = setup, .fini = teardown) {
-    write_file("s.yaml", SMALL "loss: mse\n");
-    outcome o = run("$Q check s.yaml --set 'train.epochs=[1' --set model=*m --set name.x=1");
-    cr_assert(o.exit == 3 && strstr(o.err, "--set:1:14: error: not valid YAML") != NULL &&
-                  strstr(o.err, "undefined alias 'm'") != NULL &&
-                  strstr(o.err, "'name' is no mapping") != NULL &&
-                  strstr(o.err, "s.yaml:9:7: error: loss must be") != NULL,
-              "%s", o.err);
-    free_outcome(&o);
-    write_file("s.yaml", SMALL "train: [\n");
-    o = run("$Q check s.yaml --set 'train.epochs=[1'");
-    cr_assert(o.exit == 3 && strstr(o.err, "--set:1:14: error: not valid YAML") != NULL &&
-                  strstr(o.err, "s.yaml:10:1: error: not valid YAML") != NULL,
-              "%s", o.err);
-    free_outcome(&o);
-}
-
-Test(spec_errors, of_set_point_into_the_setting, .init = setup, .fini = teardown) {
-    write_file("s.yaml", SMALL);
-    outcome o = run("$Q check s.yaml --set quant.activations.scheme=itn");
-    cr_assert(o.exit == 3 && strstr(o.err, "--set:1:26: error: unknown scheme 'itn'\n    1 | "
-                                           "quant.activations.scheme=itn\n") == o.err,
-              "%s", o.err);
-    free_outcome(&o);
-    o = run("$Q check s.yaml --set train.epochs.bits=3");
-    cr_assert(o.exit == 3 && strstr(o.err, "'train.epochs' is no mapping") &&
-                  strstr(o.err, "'train.epochs={bits: ...}'"),
-              "%s", o.err);
-    free_outcome(&o);
-}
-
-Test(spec_errors, a_spec_that_cannot_be_read_is_exit_3, .init = setup, .fini = teardown) {
-    free(expect(3, "$Q check missing.yaml"));
-    free(expect(3, "$Q check ."));
-    free(expect(3, "mkfifo f; timeout 2 $Q check f"));
-    free(expect(3, ": > empty.yaml; $Q check empty.yaml"));
-    free(expect(3, "echo '- a' > list.yaml; $Q check list.yaml"));
-    free(expect(3, "head -c 1048577 /dev/zero | tr '\\0' ' ' > large.yaml; $Q check large.yaml"));
-}
 
 /* ---- runs ---- */
 
@@ -345,54 +246,8 @@ Test(report, no_text_of_a_spec_drives_the_terminal_and_no_seed_turns_negative, .
 
 /* ---- experiments ---- */
 
-/* A tiny stand-in for MNIST: 64 images of 28 x 28 whose class is where they are light. */
-static void fake_mnist(void) {
-    uint8_t images[16 + 64 * 784] = {0, 0, 8, 3, 0, 0, 0, 64, 0, 0, 0, 28, 0, 0, 0, 28},
-                             labels[8 + 64] = {0, 0, 8, 1, 0, 0, 0, 64};
-    for (int i = 0; i < 64; i++) {
-        labels[8 + i] = (uint8_t)(i % 10);
-        memset(images + 16 + i * 784 + i % 10 * 78, 200, 78);
-    }
-    free(expect(0, "mkdir -p data/mnist"));
-    const char *names[] = {"train-images-idx3", "train-labels-idx1", "t10k-images-idx3",
-                           "t10k-labels-idx1"};
-    for (int i = 0; i < 4; i++) {
-        char *path = str_format("%s/data/mnist/%s-ubyte.gz", dir, names[i]);
-        gzFile gz = gzopen(path, "wb");
-        if (i % 2 == 0)
-            gzwrite(gz, images, sizeof images);
-        else
-            gzwrite(gz, labels, sizeof labels);
-        gzclose(gz);
-        free(path);
-    }
-}
-
-/* A stand-in for weights/own_mlp_mnist_fp32.safetensors: its names and shapes. */
-static void fake_weights(void) {
-    static float w[512 * 784];
-    static const char *const names[] = {"0.weight", "2.weight", "4.weight",
-                                        "0.bias",   "2.bias",   "4.bias"};
-    static const int64_t out[] = {512, 512, 10}, in[] = {784, 512, 512};
-    named_floats t[6];
-    char *path = in_dir("data/weights/own_mlp_mnist_fp32.safetensors"), hex[HASH_HEX];
-    int64_t bytes;
-    diags d;
-    diags_init(&d);
-    free(expect(0, "mkdir -p data/weights"));
-    fill_gauss(1, w, 512 * 784, 0.05f);
-    for (int i = 0; i < 6; i++) {
-        t[i] = (named_floats){.name = names[i], .n_dims = i < 3 ? 2 : 1, .data = w};
-        t[i].shape[0] = out[i % 3], t[i].shape[1] = in[i % 3];
-    }
-    cr_assert(safetensors_write(path, t, 6, &d, hex, &bytes) == OK);
-    free(path);
-    diags_fini(&d);
-}
-
 Test(experiments, every_file_begins_with_its_question_and_runs, .init = setup, .fini = teardown) {
-    fake_mnist();
-    fake_weights();
+    fake_data();
     DIR *folder = opendir("experiments");
     int n = 0;
     for (struct dirent *e; (e = readdir(folder)) != NULL;) {

@@ -71,7 +71,7 @@ Test(yaml, every_line_break_of_libyaml_begins_a_line_of_ours) {
         free(text);
     }
     expect_error("a: 1\r\rb: [1,\r\nc: 2", "3:"); /* noticed at the end, opens in line 3 */
-    expect_error("\xc2\x85\xe2\x80", "2:1 not valid UTF-8 text: byte 0xe2 | \xe2\x80");
+    expect_error("\xc2\x85\xe2\x80", "2:1 not valid UTF-8 text: byte 0xe2 at offset 2 | \xe2\x80");
 }
 
 Test(yaml, characters_that_yaml_has_not_are_refused_at_their_place) {
@@ -80,7 +80,7 @@ Test(yaml, characters_that_yaml_has_not_are_refused_at_their_place) {
     expect_error("a: 1\rb: \x7f", "2:4 a control character");
     expect_error("a: \xc2\x80\n", "1:4 a control character");
     expect_error("a:\n  - \xef\xbf\xbe\n", "2:5 a control character");
-    expect_error("a: 1\nbc: \xff\n", "2:5 not valid UTF-8 text: byte 0xff | bc: \xff");
+    expect_error("a: 1\nbc: \xff\n", "2:5 not valid UTF-8 text: byte 0xff at offset 9 | bc: \xff");
     cr_assert(strncmp(error_of_bytes("a: 1\nb: \0x\n", 11),
                       "2:4 a NUL character is not allowed here | b: ", 45) == 0);
     cr_assert(strncmp(error_of_bytes("\0", 1), "1:1 a NUL character", 19) == 0);
