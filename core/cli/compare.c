@@ -12,7 +12,7 @@ static status run(const cli_args *a) {
     if (bad) return bad;
     bad = cli_db_path(a, false, &path);
     if (!bad) bad = store_open(path, true, a->d, &s);
-    if (!bad) store_guard(s, 60);
+    if (!bad) store_guard(s, 60, NULL);
     if (!bad)
         bad = compare_print(s, a->words, a->n_words, cli_value(a, "--experiment"), format, stdout,
                             a->d);

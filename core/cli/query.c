@@ -56,7 +56,7 @@ static status read_all(const cli_args *a, const named_query *q, rows_format form
     if (bad) return bad;
     bad = cli_db_path(a, false, &path);
     if (!bad) bad = store_open(path, true, a->d, &s);
-    if (!bad) store_guard(s, (double)seconds);
+    if (!bad) store_guard(s, (double)seconds, "--timeout SECONDS");
     if (!bad && q == NULL)
         bad = query_sql(s, cli_value(a, "--sql"), format, stdout, a->d);
     else if (!bad)

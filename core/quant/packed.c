@@ -202,12 +202,6 @@ static status check_version(const packed_file *p, diags *d) {
     return OK;
 }
 
-status packed_open(packed_file *p, const char *path, diags *d) {
-    tensor_file f;
-    status bad = tensor_file_open(&f, path, d);
-    return bad ? bad : packed_read(p, &f, d);
-}
-
 status packed_read(packed_file *p, tensor_file *f, diags *d) {
     *p = (packed_file){.f = *f};
     *f = (tensor_file){0};

@@ -75,8 +75,7 @@ typedef struct packed_file {
 /* Is an open safetensors file a packed one? */
 bool packed_is(const tensor_file *f);
 
-status packed_open(packed_file *p, const char *path, diags *d);
-/* The same of a file that is open; takes it. */
+/* Reads what an open file has, and takes the file. */
 status packed_read(packed_file *p, tensor_file *f, diags *d);
 void packed_close(packed_file *p);
 

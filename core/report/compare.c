@@ -64,29 +64,17 @@ static bool add_keys(configs *c, store *s, store_rows *r) {
     return any;
 }
 
-/* The sweep that was started last, of an experiment or of all; 0: none. */
-static int64_t last_sweep(store *s, const char *experiment) {
-    store_rows *r = store_select(s,
-                                 "SELECT w.id FROM sweep w JOIN experiment e"
-                                 " ON e.id = w.experiment WHERE ?1 IS NULL OR e.name = ?1"
-                                 " ORDER BY w.used DESC, w.id DESC LIMIT 1",
-                                 "t", experiment);
-    int64_t sweep = store_next(r) ? store_int(r, 0) : 0;
-    store_rows_end(r);
-    return sweep;
-}
-
 static bool add_label(configs *c, store *s, const char *experiment, const char *word) {
     return add_keys(
         c, s,
         store_select(s,
                      "SELECT config_key, label FROM sweep_point WHERE sweep = ? AND label = ?"
                      " ORDER BY position LIMIT 1",
-                     "it", last_sweep(s, experiment), word));
+                     "it", selection_last_sweep(s, experiment, NULL), word));
 }
 
 static bool add_experiment(configs *c, store *s, const char *name) {
-    int64_t sweep = last_sweep(s, name);
+    int64_t sweep = selection_last_sweep(s, name, NULL);
     if (sweep > 0)
         return add_keys(c, s,
                         store_select(s,

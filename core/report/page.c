@@ -192,11 +192,11 @@ static void add_ranking(page *p, const sensitivity_table *t) {
     static const char *const heads[] = {"candidate", "layers, the most sensitive first", NULL};
     int order[SENSITIVITY_LAYERS];
     strbuf caption = {0};
-    html_text(&caption, sensitivity_method_text(t->method));
+    html_text(&caption, sensitivity_table_text(t));
     strbuf_add(p->b, "<section>\n<h2>Which layers are sensitive</h2>\n");
     html_table_begin(p->b, caption.s, heads);
     for (int k = 0; k < t->n_candidates; k++) {
-        int n = sensitivity_rank(t, k, order);
+        int n = sensitivity_table_rank(t, k, order);
         if (n == 0) continue;
         html_row_begin(p->b);
         html_cell(p->b, t->candidates[k]);

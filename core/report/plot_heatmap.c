@@ -159,8 +159,7 @@ static void draw(chart *g) {
     double h = (head - foot) / g->t.n_layers;
     if (h > (term ? 2 : ROW)) h = term ? 2 : ROW;
     foot = head - h * g->t.n_layers;
-    figure_label_more(f, term ? 1 : 10, top, LEFT, 0, true, INK,
-                      sensitivity_method_text(g->t.method));
+    figure_label_more(f, term ? 1 : 10, top, LEFT, 0, true, INK, sensitivity_table_text(&g->t));
     draw_cells(g, x0, head, w, h);
     for (int l = 0; l < g->t.n_layers; l++) {
         char *name = figure_cut(g->t.layers[l], name_max);
@@ -184,7 +183,7 @@ static void write_words(chart *g) {
     int order[SENSITIVITY_LAYERS];
     strbuf_addf(&alt, "Sensitivity by %s: ", g->t.method);
     for (int k = 0; k < g->t.n_candidates; k++) {
-        if (sensitivity_rank(&g->t, k, order) == 0) continue;
+        if (sensitivity_table_rank(&g->t, k, order) == 0) continue;
         char *text = number(g->t.score[order[0]][k].mean);
         strbuf_addf(&alt, "%sat %s %s is the most sensitive layer (%s)", k > 0 ? "; " : "",
                     g->t.candidates[k], g->t.layers[order[0]], text);
@@ -193,9 +192,8 @@ static void write_words(chart *g) {
     strbuf_add(&alt, ".");
     strbuf_addf(&caption,
                 "%s (%s of each layer, mean over %d seeds of %s). Bright cells hurt most%s.",
-                sensitivity_method_text(g->t.method), g->t.site,
-                g->sel->configs[g->t.config].n_seeds, g->sel->configs[g->t.config].label,
-                g->is_log ? "; colours are logarithmic" : "");
+                sensitivity_table_text(&g->t), g->t.site, g->sel->configs[g->t.config].n_seeds,
+                g->sel->configs[g->t.config].label, g->is_log ? "; colours are logarithmic" : "");
     if (caption.s[0] >= 'a' && caption.s[0] <= 'z') caption.s[0] = (char)(caption.s[0] - 32);
     if (g->t.others > 0)
         strbuf_addf(&caption, " %d more configurations have sensitivities: name a run of one.",

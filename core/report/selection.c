@@ -248,16 +248,25 @@ static int64_t one_int(store *s, const char *sql, int64_t id) {
     return v;
 }
 
+int64_t selection_last_sweep(store *s, const char *experiment, const char *kind) {
+    store_rows *r = store_select(s,
+                                 "SELECT w.id FROM sweep w JOIN experiment e"
+                                 " ON e.id = w.experiment WHERE (?1 IS NULL OR e.name = ?1)"
+                                 " AND (?2 IS NULL OR e.kind = ?2)"
+                                 " ORDER BY w.used DESC, w.id DESC LIMIT 1",
+                                 "tt", experiment, kind);
+    int64_t sweep = store_next(r) ? store_int(r, 0) : 0;
+    store_rows_end(r);
+    return sweep;
+}
+
 /* An experiment of a name, in each of its kinds: the sweep that was started last, or
  * all that is done of it where it is none. */
 static bool add_experiment(store *s, selection *sel, const char *name) {
-    store_rows *r = store_select(s, "SELECT id FROM experiment WHERE name = ?", "t", name);
+    store_rows *r = store_select(s, "SELECT id, kind FROM experiment WHERE name = ?", "t", name);
     bool found = false;
     for (; store_next(r); found = true) {
-        int64_t sweep =
-            one_int(s,
-                    "SELECT id FROM sweep WHERE experiment = ? ORDER BY used DESC, id DESC LIMIT 1",
-                    store_int(r, 0));
+        int64_t sweep = selection_last_sweep(s, name, store_text(r, 1));
         int before = sel->n;
         if (sweep != 0) add_sweep(s, sel, sweep);
         if (sel->n == before)

@@ -64,6 +64,10 @@ typedef struct selection {
 status selection_find(store *s, const char *selector, diags *d, selection *out);
 void selection_free(selection *sel);
 
+/* The sweep that was started last: of an experiment (NULL: of all), in one of its kinds
+ * (NULL: in any). 0: none. */
+int64_t selection_last_sweep(store *s, const char *experiment, const char *kind);
+
 /* The query behind the numbers, for readers. */
 extern const char selection_sql[];
 

@@ -4,13 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/sensitivity_rank.h"
 #include "report/table.h"
 #include "util/mem.h"
-
-/* The methods, in the order in which the first that was measured ranks. */
-enum { KL = 0, LOSS, ACCURACY, SQNR, METHODS };
-static const char *const methods[METHODS] = {"kl_logits", "loss_delta", "accuracy_delta",
-                                             "sqnr_out"};
 
 /* One place with one candidate, over the runs. */
 typedef struct entry {
@@ -19,19 +15,13 @@ typedef struct entry {
     struct {
         int n, infinite; /* runs */
         double sum, error;
-    } score[METHODS];
+    } score[SENSITIVITY_METHODS];
 } entry;
 
 typedef struct entries {
     entry *list;
     int n, groups, runs;
 } entries;
-
-static int method_of(const char *name) {
-    int k = 0;
-    while (k < METHODS && strcmp(methods[k], name) != 0) k++;
-    return k;
-}
 
 static entry *find(entries *all, const char *label, const char *site, const char *layer) {
     int order = -1;
@@ -57,8 +47,8 @@ static void add_run(entries *all, store *s, int64_t run) {
                                  "i", run);
     bool any = false;
     while (store_next(r)) {
-        int k = method_of(store_text(r, 3));
-        if (k == METHODS) continue; /* of a newer program */
+        int k = sensitivity_method_find(store_text(r, 3));
+        if (k == SENSITIVITY_METHODS) continue; /* of a newer program */
         entry *e = find(all, store_text(r, 0), store_text(r, 1), store_text(r, 2));
         bool infinite = store_is_null(r, 4);
         e->score[k].n++;
@@ -79,23 +69,12 @@ static double mean_of(const entry *e, int k) {
 
 static int ranking_method(const entries *all) {
     int k = 0;
-    while (k < METHODS - 1 && all->list[0].score[k].n == 0) k++;
+    while (k < SENSITIVITY_METHODS - 1 && all->list[0].score[k].n == 0) k++;
     return k;
 }
 
-static int rank_by; /* for qsort */
-
-static int by_rank(const void *a, const void *b) {
-    const entry *x = a, *y = b;
-    if (x->order != y->order) return x->order < y->order ? -1 : 1;
-    double u = mean_of(x, rank_by), v = mean_of(y, rank_by);
-    bool low_is_worse = rank_by == SQNR || rank_by == ACCURACY;
-    if (u != v) return (u < v) == low_is_worse ? -1 : 1;
-    return strcmp(x->layer, y->layer);
-}
-
 static void add_score(table *t, const entry *e, int k, int runs) {
-    bool points = k == ACCURACY, decibel = k == SQNR;
+    bool points = k == SENSITIVITY_ACCURACY, decibel = k == SENSITIVITY_SQNR;
     double factor = points ? 100 : 1, v = mean_of(e, k) * factor;
     if (isnan(v))
         table_add(t, "-");
@@ -107,28 +86,38 @@ static void add_score(table *t, const entry *e, int k, int runs) {
         table_add(t, points ? "%.2f +- %.2f" : "%.3g +- %.1g", v, e->score[k].error * factor);
 }
 
-static void print_entries(const entries *all, FILE *out) {
+static void add_entry(table *t, const entry *e, int rank, int runs) {
+    table_add(t, "%s", rank == 1 ? e->label : "");
+    table_add(t, "%s", rank == 1 ? e->site : "");
+    table_add(t, "%d", rank);
+    table_add(t, "%s", e->layer);
+    for (int k = 0; k < SENSITIVITY_METHODS; k++) add_score(t, e, k, runs);
+}
+
+/* The layers of each candidate and site by `method`; those that it did not measure last. */
+static void print_entries(const entries *all, int method, bool higher_is_better, FILE *out) {
     static const char *const heads[] = {"candidate",   "site",         ">rank",
                                         "layer",       ">KL nats",     ">loss",
                                         ">accuracy %", ">out SQNR dB", NULL};
+    double *score = mem_calloc((size_t)all->n, sizeof *score);
+    int *of = mem_calloc((size_t)all->n, sizeof *of),
+        *order = mem_calloc((size_t)all->n, sizeof *order);
     table t;
     table_open(&t, heads);
-    for (int i = 0; i < all->n; i++) {
-        const entry *e = &all->list[i];
-        bool first = i == 0 || all->list[i - 1].order != e->order;
-        int rank = 1;
-        while (rank <= i && all->list[i - rank].order == e->order) rank++;
-        table_add(&t, "%s", first ? e->label : "");
-        table_add(&t, "%s", first ? e->site : "");
-        table_add(&t, "%d", rank);
-        table_add(&t, "%s", e->layer);
-        add_score(&t, e, KL, all->runs);
-        add_score(&t, e, LOSS, all->runs);
-        add_score(&t, e, ACCURACY, all->runs);
-        add_score(&t, e, SQNR, all->runs);
+    for (int group = 0; group < all->groups; group++) {
+        int n = 0, rank = 0;
+        for (int i = 0; i < all->n; i++)
+            if (all->list[i].order == group) score[n] = mean_of(&all->list[i], method), of[n++] = i;
+        int ranked = sensitivity_rank(score, n, higher_is_better, order);
+        for (int i = 0; i < ranked; i++) add_entry(&t, &all->list[of[order[i]]], ++rank, all->runs);
+        for (int i = 0; i < n; i++)
+            if (isnan(score[i])) add_entry(&t, &all->list[of[i]], ++rank, all->runs);
     }
     table_print(&t, out);
     table_close(&t);
+    free(score);
+    free(of);
+    free(order);
 }
 
 status report_sensitivity(store *s, const int64_t *runs, int n, FILE *out, diags *d) {
@@ -136,14 +125,14 @@ status report_sensitivity(store *s, const int64_t *runs, int n, FILE *out, diags
     for (int i = 0; i < n; i++)
         if (runs[i] >= 0) add_run(&all, s, runs[i]);
     if (all.n > 0) {
-        rank_by = ranking_method(&all);
-        qsort(all.list, (size_t)all.n, sizeof *all.list, by_rank);
-        fprintf(out, "\nsensitivity, the most sensitive layer first by %s", methods[rank_by]);
+        int k = ranking_method(&all);
+        const char *method = sensitivity_methods[k].name;
+        fprintf(out, "\nsensitivity, the most sensitive layer first by %s", method);
         if (all.runs > 1)
             fprintf(out, " (means of %d runs)\n", all.runs);
         else
             fprintf(out, " (+-: standard error over the samples)\n");
-        print_entries(&all, out);
+        print_entries(&all, k, sensitivity_higher_is_better(s, method), out);
     }
     for (int i = 0; i < all.n; i++) {
         free(all.list[i].label);

@@ -1,39 +1,18 @@
 #include "report/sensitivity_table.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "report/figure.h"
+#include "report/sensitivity_rank.h"
 #include "util/mem.h"
 
 const char sensitivity_sql[] =
-    "SELECT v.layer_name, v.label, v.nominal_bits, v.score, v.method, v.site, m.higher_is_better\n"
-    "FROM v_done d JOIN v_sensitivity v ON v.run = d.run LEFT JOIN metric_def m ON m.name = "
-    "v.method\n"
+    "SELECT v.layer_name, v.label, v.nominal_bits, v.score, v.method, v.site\n"
+    "FROM v_done d JOIN v_sensitivity v ON v.run = d.run\n"
     "WHERE d.config_key = ? AND v.method = ? AND v.site = ?\n"
     "ORDER BY v.nominal_bits, v.candidate, v.layer, d.seed";
-
-static const struct {
-    const char *part, *text; /* part: of a method's name; the best first */
-} methods[] = {
-    {"kl_logits", "KL divergence of the predictions, nats"},
-    {"loss_delta", "change of the loss, nats"},
-    {"accuracy_delta", "change of accuracy"},
-    {"sqnr_out", "SQNR of the layer's output, dB"},
-};
-enum { N_METHODS = sizeof methods / sizeof *methods };
-
-const char *sensitivity_method_text(const char *method) {
-    for (int i = 0; i < N_METHODS; i++)
-        if (strstr(method, methods[i].part) != NULL) return methods[i].text;
-    return method;
-}
-
-static int preference(const char *method) {
-    for (int i = 0; i < N_METHODS; i++)
-        if (strstr(method, methods[i].part) != NULL) return i;
-    return N_METHODS;
-}
 
 /* The method and site to show of a configuration; false if it has none. */
 static bool choose(store *s, const char *config_key, sensitivity_table *t) {
@@ -42,18 +21,19 @@ static bool choose(store *s, const char *config_key, sensitivity_table *t) {
                                  "v ON v.run = d.run WHERE d.config_key = ? ORDER BY v.site = "
                                  "'weight' DESC, v.site, v.method",
                                  "t", config_key);
-    int best = N_METHODS + 1;
+    int best = SENSITIVITY_METHODS + 1;
     while (store_next(r)) {
         bool same_site = t->site == NULL || strcmp(t->site, store_text(r, 1)) == 0;
-        if (!same_site || preference(store_text(r, 0)) >= best) continue;
-        best = preference(store_text(r, 0));
+        int preference = sensitivity_method_find(store_text(r, 0));
+        if (!same_site || preference >= best) continue;
+        best = preference;
         free(t->method);
         free(t->site);
         t->method = mem_strdup(store_text(r, 0));
         t->site = mem_strdup(store_text(r, 1));
     }
     store_rows_end(r);
-    return best <= N_METHODS;
+    return best <= SENSITIVITY_METHODS;
 }
 
 /* The index of a name, as it is shown, in a list that grows; -1: the list is full. */
@@ -86,12 +66,10 @@ static void read_scores(store *s, const report_config *c, sensitivity_table *t) 
         layer = l, candidate = k;
         if (k >= 0) t->bits[k] = store_real(r, 2);
         if (n < c->n_seeds) values[n++] = store_real(r, 3);
-        t->higher_is_better = store_is_null(r, 6) ? strstr(t->method, "sqnr") != NULL ||
-                                                        strstr(t->method, "accuracy") != NULL
-                                                  : store_int(r, 6) == 1;
     }
     store_rows_end(r);
     free(values);
+    t->higher_is_better = sensitivity_higher_is_better(s, t->method);
 }
 
 status sensitivity_table_load(store *s, const selection *sel, diags *d, sensitivity_table *t) {
@@ -117,18 +95,17 @@ void sensitivity_table_free(sensitivity_table *t) {
     *t = (sensitivity_table){0};
 }
 
-int sensitivity_rank(const sensitivity_table *t, int candidate, int order[SENSITIVITY_LAYERS]) {
-    int n = 0;
+int sensitivity_table_rank(const sensitivity_table *t, int candidate,
+                           int order[SENSITIVITY_LAYERS]) {
+    double score[SENSITIVITY_LAYERS];
     for (int l = 0; l < t->n_layers; l++) {
-        if (t->score[l][candidate].n == 0) continue;
-        double v = t->score[l][candidate].mean * (t->higher_is_better ? -1 : 1);
-        int at = n++;
-        for (; at > 0; at--) { /* insertion keeps equals in the order of the layers */
-            double other = t->score[order[at - 1]][candidate].mean;
-            if (other * (t->higher_is_better ? -1 : 1) >= v) break;
-            order[at] = order[at - 1];
-        }
-        order[at] = l;
+        const summary *of = &t->score[l][candidate];
+        score[l] = of->n > 0 ? of->mean : (double)NAN;
     }
-    return n;
+    return sensitivity_rank(score, t->n_layers, t->higher_is_better, order);
+}
+
+const char *sensitivity_table_text(const sensitivity_table *t) {
+    int k = sensitivity_method_find(t->method);
+    return k < SENSITIVITY_METHODS ? sensitivity_methods[k].text : t->method;
 }

@@ -21,15 +21,16 @@ typedef struct sensitivity_table {
 } sensitivity_table;
 
 /* Of the first configuration that has scores (float twins come first). Of the methods
- * the first of: KL of the logits, loss, accuracy, SQNR of the output, any. */
+ * the first of sensitivity_rank.h, or any. */
 status sensitivity_table_load(store *s, const selection *sel, diags *d, sensitivity_table *t);
 void sensitivity_table_free(sensitivity_table *t);
 
 /* Layers from the most to the least sensitive at a candidate; returns how many. */
-int sensitivity_rank(const sensitivity_table *t, int candidate, int order[SENSITIVITY_LAYERS]);
+int sensitivity_table_rank(const sensitivity_table *t, int candidate,
+                           int order[SENSITIVITY_LAYERS]);
 
-/* What a method measures, for readers: "KL divergence of the logits, nats". */
-const char *sensitivity_method_text(const char *method);
+/* What its method measures, for readers: "KL divergence of the predictions, nats". */
+const char *sensitivity_table_text(const sensitivity_table *t);
 
 extern const char sensitivity_sql[];
 

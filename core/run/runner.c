@@ -159,8 +159,12 @@ status runner_run(const study *t, store *s, bool again, diags *d, int64_t **rows
     interrupt_watch();
     progress_open(w.to_do);
     for (int i = 0; i < t->n_runs && goes_on(t, first); i++) {
-        if ((*rows)[i] < 0) (*rows)[i] = row_of_done(&w, i, again); /* by another process */
         if ((*rows)[i] >= 0) continue;
+        (*rows)[i] = row_of_done(&w, i, again); /* by another process */
+        if ((*rows)[i] >= 0) {
+            progress_skip();
+            continue;
+        }
         status bad = run_one(&w, i, &(*rows)[i]);
         if (bad && (first == OK || !goes_on(t, bad))) first = bad;
     }

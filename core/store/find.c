@@ -56,26 +56,33 @@ status store_find_run(store *s, const char *selector, diags *d, int64_t *run) {
     return *run >= 0 ? OK : no_run(s, selector, d);
 }
 
-/* Whether `name` is among the rows of sql, which have one name each. */
-static status find_name(store *s, const char *what, const char *name, const char *sql, diags *d) {
+char *store_nearest(store *s, const char *word, const char *sql, const char *text) {
     char **names = NULL;
-    int n = 0;
-    bool found = false;
-    store_rows *r = store_select(s, sql, "");
+    int n = 0, same = -1;
+    store_rows *r = text != NULL ? store_select(s, sql, "t", text) : store_select(s, sql, "");
     while (store_next(r)) {
-        found |= strcmp(store_text(r, 0), name) == 0;
+        if (strcmp(store_text(r, 0), word) == 0) same = n;
         names = mem_realloc(names, (size_t)(n + 1) * sizeof *names);
         names[n++] = mem_strdup(store_text(r, 0));
     }
     store_rows_end(r);
+    const char *near =
+        same >= 0 ? names[same] : suggest_nearest(word, (const char *const *)names, n);
+    char *own = near != NULL ? mem_strdup(near) : NULL;
+    for (int i = 0; i < n; i++) free(names[i]);
+    free(names);
+    return own;
+}
+
+/* Whether `name` is among the rows of sql, which have one name each. */
+static status find_name(store *s, const char *what, const char *name, const char *sql, diags *d) {
+    char *near = store_nearest(s, name, sql, NULL);
     status bad = store_status(s, d);
-    if (!bad && !found) {
-        const char *near = suggest_nearest(name, (const char *const *)names, n);
+    if (!bad && (near == NULL || strcmp(near, name) != 0)) {
         bad = diag_error(d, ERR_STORE, "%s: no %s '%s'", s->path, what, name);
         if (near != NULL) diag_hint(d, "did you mean '%s'?", near);
     }
-    for (int i = 0; i < n; i++) free(names[i]);
-    free(names);
+    free(near);
     return bad;
 }
 

@@ -38,7 +38,8 @@ struct store {
     double last_flush;
     bool guarded; /* by store_guard(): since then until, seconds */
     double limit_seconds, deadline;
-    char *denied; /* what the guard refused last */
+    const char *longer; /* what gives more of them; NULL: nothing */
+    char *denied;       /* what the guard refused last */
 };
 
 /* Keeps the first failure, by SQLite's code. */
@@ -56,6 +57,10 @@ typedef struct blob_arg {
  * store_select(), where a double that is not finite is NULL, as is a NULL text; and
  * b const blob_arg *. Nothing after a failure. */
 void store_write(store *s, const char *sql, const char *types, ...);
+
+/* Of the names that a query of one text argument (NULL: of none) gives, the one that `word`
+ * is or might be meant to be; NULL: none is near. free() */
+char *store_nearest(store *s, const char *word, const char *sql, const char *text);
 
 /* The number that a query of at most one text argument (NULL: of none) gives; -1 if
  * there is no row. */

@@ -57,10 +57,11 @@ static int watch(void *arg) {
 
 /* The last of three: the connection is open for reading only, defensive mode keeps the
  * schema from SQL, and what is no reading statement is not run. */
-void store_guard(store *s, double seconds) {
+void store_guard(store *s, double seconds, const char *longer) {
     enum { OPCODES = 10000 /* between two looks at the clock: well under 1 ms */ };
     s->guarded = true;
     s->limit_seconds = seconds;
+    s->longer = longer;
     s->deadline = clock_seconds() + seconds;
     sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, 100 << 20); /* of one text or blob */
     sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 0);
@@ -89,6 +90,37 @@ static status refuse_denied(store *s, const char *what, diags *d) {
     return s->failed;
 }
 
+/* What SQLite says of a name that is nowhere, and where such names are: of columns those of
+ * the tables that the SQL (?1) names. */
+static const struct {
+    const char *says, *names, *lists;
+} unknown[] = {
+    {"no such column: ",
+     "SELECT DISTINCT c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c"
+     " WHERE m.type IN ('table', 'view')"
+     " AND ' ' || ?1 || ' ' GLOB '*[^A-Za-z0-9_]' || m.name || '[^A-Za-z0-9_]*'",
+     "`--sql 'PRAGMA table_info(v_run)'` lists the columns of v_run"},
+    {"no such table: ", "SELECT name FROM sqlite_master WHERE ?1 <> ''",
+     "`--sql 'PRAGMA table_list'` lists the tables and views"},
+    {"no such function: ", "SELECT DISTINCT name FROM pragma_function_list WHERE ?1 <> ''",
+     "`--sql 'PRAGMA function_list'` lists the functions"},
+};
+
+static void hint_names(store *s, const char *sql, const char *message, diags *d) {
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        size_t n = strlen(unknown[i].says);
+        if (strncmp(message, unknown[i].says, n) != 0) continue;
+        const char *dot = strrchr(message + n, '.'); /* of `r.label` the column */
+        const char *word = dot != NULL ? dot + 1 : message + n;
+        char *near = store_nearest(s, word, unknown[i].names, sql);
+        if (near != NULL)
+            diag_hint(d, "did you mean '%s'?", near);
+        else
+            diag_hint(d, "%s", unknown[i].lists);
+        free(near);
+    }
+}
+
 static status refuse(store *s, const char *sql, int code, diags *d) {
     if (s->denied != NULL) return refuse_denied(s, s->denied, d);
     if (code != SQLITE_ERROR && code != SQLITE_AUTH && code != SQLITE_TOOBIG) {
@@ -96,11 +128,17 @@ static status refuse(store *s, const char *sql, int code, diags *d) {
         return store_status(s, d);
     }
     int offset = sqlite3_error_offset(s->db);
-    if (offset < 0) return diag_error(d, ERR_USAGE, "--sql: %s", sqlite3_errmsg(s->db));
-    char *source;
-    place p = place_of(sql, offset, &source);
-    diag_error_at(d, ERR_USAGE, &p, "%s", sqlite3_errmsg(s->db));
-    free(source);
+    char *message = mem_strdup(sqlite3_errmsg(s->db)); /* the hint asks the database again */
+    if (offset < 0) {
+        diag_error(d, ERR_USAGE, "--sql: %s", message);
+    } else {
+        char *source;
+        place p = place_of(sql, offset, &source);
+        diag_error_at(d, ERR_USAGE, &p, "%s", message);
+        free(source);
+    }
+    hint_names(s, sql, message, d);
+    free(message);
     return ERR_USAGE;
 }
 

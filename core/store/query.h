@@ -9,8 +9,9 @@
 
 /* From here on the connection only reads: SELECT, functions but load_extension, and
  * the PRAGMAs that describe the schema. What takes longer than `seconds` from here
- * is stopped (ERR_RESOURCE). */
-void store_guard(store *s, double seconds);
+ * is stopped (ERR_RESOURCE). longer: what gives it more time, for the hint, a literal; NULL:
+ * nothing does. */
+void store_guard(store *s, double seconds, const char *longer);
 
 typedef struct store_arg {
     const char *name; /* ":run" */

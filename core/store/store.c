@@ -47,7 +47,8 @@ void store_fail(store *s, int code) {
 status store_status(store *s, diags *d) {
     if (!s->failed) return OK;
     diag_error(d, s->failed, "%s", s->why);
-    if (s->failed == ERR_RESOURCE && s->guarded) diag_hint(d, "--timeout SECONDS gives it longer");
+    if (s->failed == ERR_RESOURCE && s->guarded && s->longer != NULL)
+        diag_hint(d, "%s gives it longer", s->longer);
     return s->failed;
 }
 

@@ -352,6 +352,15 @@ Test(query, sql_errors_say_where, .init = setup_study, .fini = teardown) {
     refuses("query --sql 'SELECT zeroblob(999999999)'", "too big");
 }
 
+Test(query, sql_with_an_unknown_name_says_which_was_meant, .init = setup_study, .fini = teardown) {
+    refuses("query --sql 'SELECT labl FROM v_run'", "hint: did you mean 'label'?");
+    refuses("query --sql 'SELECT r.cache_kye FROM run r'", "hint: did you mean 'cache_key'?");
+    refuses("query --sql 'SELECT label FROM v_runs'", "hint: did you mean 'v_run'?");
+    refuses("query --sql 'SELECT medain(seed) FROM run'", "hint: did you mean 'median'?");
+    refuses("query --sql 'SELECT stderr FROM experiment'", "PRAGMA table_info(v_run)");
+    refuses("query --sql 'SELECT 1 FROM nothing_like_it'", "PRAGMA table_list");
+}
+
 Test(query, sql_that_takes_too_long_is_stopped, .init = setup_study, .fini = teardown,
      .timeout = 30) {
     outcome o = run("$Q query --timeout 1 --sql 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL "

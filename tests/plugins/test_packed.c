@@ -95,12 +95,18 @@ static bool write_packed(const quant_config *config, const plugin_choice *packer
     return fine;
 }
 
+static status open_path(packed_file *p, const char *path, diags *d) {
+    tensor_file f;
+    status bad = tensor_file_open(&f, path, d);
+    return bad ? bad : packed_read(p, &f, d);
+}
+
 /* Reads it back and compares bits. */
 static void check_read(const written *w, const char *what) {
     packed_file p;
     diags d;
     diags_init(&d);
-    cr_assert(packed_open(&p, w->path, &d) == OK, "%s: %s", what, d.n ? d.list[0].message : "");
+    cr_assert(open_path(&p, w->path, &d) == OK, "%s: %s", what, d.n ? d.list[0].message : "");
     const packed_tensor *t = packed_find(&p, "w"), *b = packed_find(&p, "b");
     cr_assert(p.n == 2 && t != NULL && b != NULL && b->plain != NULL && b->n == 3);
     cr_assert(t->plain == NULL && t->n_dims == 3 && t->rows == R && t->cols == C && t->n == N);
@@ -218,7 +224,7 @@ static written sample(const char *name, const char *scheme, const char *packer) 
 /* Opens a packed file and decodes all of it. */
 static status read_path(const char *path, diags *d) {
     packed_file p;
-    status bad = packed_open(&p, path, d);
+    status bad = open_path(&p, path, d);
     if (bad) return bad;
     for (int i = 0; i < p.n && !bad; i++) {
         float *x;

@@ -231,7 +231,7 @@ static void compare(const void *arg) {
     const job *j = arg;
     store *s;
     need(store_open(j->path, true, &d, &s) == OK, "opening");
-    store_guard(s, 60);
+    store_guard(s, 60, NULL);
     need(compare_print(s, j->words, 1, NULL, ROWS_TABLE, j->nowhere, &d) == OK, "comparing");
     store_close(s);
 }
@@ -241,7 +241,7 @@ static void query(const void *arg) {
     const query_options none = {.bucket = 0.1};
     store *s;
     need(store_open(j->path, true, &d, &s) == OK, "opening");
-    store_guard(s, 60);
+    store_guard(s, 60, NULL);
     need(query_named(s, query_find(j->words[0]), NULL, 0, &none, ROWS_TABLE, j->nowhere, &d) == OK,
          "a query");
     store_close(s);

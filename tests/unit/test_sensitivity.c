@@ -4,6 +4,7 @@
 #include "support/support.h"
 
 #include "plan/plan.h"
+#include "report/sensitivity_rank.h"
 #include "run/sensitivity.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -244,4 +245,37 @@ Test(sensitivity, settings_are_part_of_the_configuration) {
         config_key(others[i], key);
         cr_assert_str_neq(plain, key, "%s", others[i]);
     }
+}
+
+/* ---- ranks ---- */
+
+Test(sensitivity, ranks_begin_with_what_hurts_most_and_leave_out_what_was_not_measured) {
+    const double score[] = {1, NAN, 3, 1, (double)INFINITY, 2};
+    const int low[] = {4, 2, 5, 0, 3}, high[] = {0, 3, 5, 2, 4};
+    int order[6];
+    cr_assert(sensitivity_rank(score, 6, false, order) == 5);
+    cr_assert(memcmp(order, low, sizeof low) == 0);
+    cr_assert(sensitivity_rank(score, 6, true, order) == 5);
+    cr_assert(memcmp(order, high, sizeof high) == 0);
+    cr_assert(sensitivity_rank(score + 1, 1, true, order) == 0);
+}
+
+Test(sensitivity, every_measure_has_its_direction_in_the_store) {
+    char *dir = temp_dir(), *path = str_format("%s/t.db", dir);
+    store *s;
+    diags d;
+    diags_init(&d);
+    cr_assert(store_open(path, false, &d, &s) == OK);
+    for (int k = 0; k < SENSITIVITY_METHODS; k++) {
+        const char *name = sensitivity_methods[k].name;
+        cr_assert(sensitivity_method_find(name) == k);
+        cr_assert(sensitivity_higher_is_better(s, name) ==
+                  (k == SENSITIVITY_ACCURACY || k == SENSITIVITY_SQNR));
+    }
+    cr_assert(sensitivity_method_find("kl") == SENSITIVITY_METHODS);
+    store_close(s);
+    remove_dir(dir);
+    free(dir);
+    free(path);
+    diags_fini(&d);
 }

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include "store/query.h"
 #include "store/store.h"
 #include "util/files.h"
 #include "util/hash.h"
@@ -388,4 +389,26 @@ Test(store, reading_wants_a_database_that_is_there) {
     cr_assert(store_open("/nonexistent/x.db", true, &d, &s) == ERR_STORE);
     cr_assert(d.list[0].hint != NULL);
     diags_fini(&d);
+}
+
+/* What gives a query more time, not every verb has. */
+Test(store, a_query_that_was_stopped_says_what_gives_it_longer_if_something_does) {
+    const char *longer[] = {"--timeout SECONDS", NULL};
+    for (int i = 0; i < 2; i++) {
+        fixture f = open_new();
+        store_rows *r;
+        store_guard(f.s, 0, longer[i]);
+        cr_assert(store_query(f.s,
+                              "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
+                              " SELECT count(*) FROM c",
+                              NULL, 0, &f.d, &r) == OK);
+        cr_assert(!store_next(r));
+        store_rows_end(r);
+        cr_assert(store_status(f.s, &f.d) == ERR_RESOURCE);
+        if (longer[i] != NULL)
+            cr_assert_str_eq(f.d.list[0].hint, "--timeout SECONDS gives it longer");
+        else
+            cr_assert(f.d.list[0].hint == NULL);
+        close_all(&f);
+    }
 }
