@@ -40,14 +40,15 @@ TESTS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
 FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c))
 SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.c)
 
-.PHONY: all deps demo test bench-store bench-integrity check-kernels readme-check clean-install-check check-layers check-format format clean help
+.PHONY: all deps demo test bench-store bench-integrity check-kernels readme-check \
+	clean-install-check check-layers check-format check-asan format clean help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/quantbench $(PLUGINS)    ## build the program and the plugins
 
 $(BUILD)/quantbench: $(OBJECTS)
 	@echo "  link  $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/core/%.o: core/%.c
 	@mkdir -p $(@D)
@@ -86,7 +87,7 @@ FORCE:
 define test_program
 $(BUILD)/tests/test_$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/$(1)/*.c tests/support/*.c)) $(LIBRARY)
 	@echo "  link  $$@"
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcriterion
+	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcriterion
 endef
 $(foreach folder,$(TEST_FOLDERS),$(eval $(call test_program,$(folder))))
 
@@ -120,7 +121,7 @@ TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c)
 $(BUILD)/tests/check_kernels: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/kernels/check_*.c))
 $(TOOLS): $(BUILD)/tests/%: $(BUILD)/tests/tools/%.o $(LIBRARY)
 	@echo "  link  $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 bench-store: $(BUILD)/quantbench $(PLUGINS) $(BUILD)/tests/bench_store    ## what listing and recording runs cost
 	@$(BUILD)/tests/bench_store $(BUILD)/quantbench
@@ -136,6 +137,14 @@ readme-check: $(BUILD)/quantbench $(PLUGINS) $(TESTS)    ## run the commands of 
 
 clean-install-check:    ## `make demo` and `make test` in a bare Debian (root, debootstrap, a network)
 	@sh tests/tools/clean_install.sh
+
+# Tests leak, so leaks are not looked for.
+ASAN_CFLAGS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+ASAN_FOLDERS := unit kernels plugins
+check-asan: deps    ## the tests of units, kernels and plugins under ASan and UBSan, in build-asan
+	@$(MAKE) --no-print-directory BUILD=build-asan CFLAGS="$(ASAN_CFLAGS) $(CFLAGS)" all \
+		$(ASAN_FOLDERS:%=build-asan/tests/test_%) $(FIXTURES:$(BUILD)/%=build-asan/%)
+	@ASAN_OPTIONS=detect_leaks=0 CHECKS= sh tests/tools/run.sh build-asan $(ASAN_FOLDERS)
 
 check-layers:    ## who may include whom (core/README.md), and every header compiles alone
 	@sh tests/tools/check_layers.sh "$(CC)" "$(CORE_CFLAGS)"

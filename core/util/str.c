@@ -1,5 +1,6 @@
 #include "util/str.h"
 
+#include <assert.h>
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
@@ -42,6 +43,7 @@ void strbuf_join(strbuf *b, const char *const *texts, int n) {
 }
 
 char *str_vformat(const char *fmt, va_list ap) {
+    assert(fmt != NULL);
     va_list again;
     va_copy(again, ap);
     int n = vsnprintf(NULL, 0, fmt, again);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the test programs of the folders named behind the build folder, then the
-# checks that are no programs; the last line is `N passed, N failed`.
+# checks that are no programs ($CHECKS); the last line is `N passed, N failed`.
 set -u
 build=$1
 shift
@@ -31,7 +31,7 @@ for folder in "$@"; do
     passed=$((passed + ok)) failed=$((failed + ${bad:-0})) skipped=$((skipped + ${skip:-0}))
 done
 
-for check in check-layers check-format; do
+for check in ${CHECKS-check-layers check-format}; do
     if make --no-print-directory "$check"; then
         passed=$((passed + 1))
     else

@@ -275,6 +275,15 @@ Test(gguf, malformed_values_are_refused, .init = setup, .fini = teardown) {
     begin(3, 1, 1), key("k", 9);
     for (int i = 0; i < 10000; i++) put(9, 4), put(1, 8);
     refused("nested arrays deeper than 4");
+    for (int depth = 4; depth <= 5; depth++) { /* the innermost has no values */
+        begin(3, 1, 1), key("k", 9);
+        for (int i = 1; i < depth; i++) put(9, 4), put(1, 8);
+        put(0, 4), put(0, 8), vector("x", 1, 0, 0), align(32), put_zeros(32);
+        if (depth == 5) refused("nested arrays deeper than 4");
+        if (depth == 5) continue;
+        tensor_file f = open_built();
+        tensor_file_close(&f);
+    }
     const uint64_t alignments[] = {0, 3, 13, 8192, (uint64_t)1 << 31};
     for (int i = 0; i < 5; i++) {
         begin(3, 1, 1), key("general.alignment", 4), put(alignments[i], 4), put_zeros(64);
@@ -295,6 +304,10 @@ Test(gguf, malformed_tensors_are_refused, .init = setup, .fini = teardown) {
     memset(name, 'n', 64);
     begin(3, 1, 0), vector(name, 1, 0, 0), align(32), put(0, 4);
     refused("name length 64, at most 63");
+    begin(3, 1, 0), vector(name + 1, 1, 0, 0), align(32), put_zeros(32);
+    tensor_file longest = open_built();
+    cr_assert_str_eq(longest.tensors[0].name, name + 1);
+    tensor_file_close(&longest);
     begin(3, 1, 0), vector("", 1, 0, 0), align(32), put(0, 4);
     refused("tensor 0: its name is empty");
     begin(3, 2, 0), vector("x", 1, 0, 0), vector("x", 1, 0, 32), align(32), put_zeros(64);

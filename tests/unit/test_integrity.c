@@ -395,3 +395,20 @@ Test(integrity, a_footer_that_lies_is_not_believed) {
     free(file);
     free(x);
 }
+
+/* The table says what a block was: one that comes back as something else is no repair. */
+Test(integrity, what_was_restored_must_have_the_crc_that_the_table_has) {
+    enum { RECORD = 5 * 4 + 64 };
+    integrity g;
+    uint8_t *file = make_file(10186, 2, &g);
+    const uint64_t footer[9] = {(uint64_t)g.total, 10186, 20, 4096, 1, 2, 3, 0, 1};
+    file[g.payload] ^= 1; /* of the CRC of block 0, which is fine */
+    forge(file, g.payload + RECORD, 20, footer);
+    integrity_report r;
+    integrity_check(file, g.total, &r);
+    cr_assert(r.found && r.n == 1 && r.beyond == 0);
+    cr_assert(r.list[0].kind == BLOCK_PAYLOAD && r.list[0].index == 0);
+    cr_assert(integrity_restore(file, &r) == NULL);
+    integrity_report_fini(&r);
+    free(file);
+}

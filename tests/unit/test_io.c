@@ -124,7 +124,7 @@ Test(npy, nan_and_values_too_large_are_named, .init = setup, .fini = teardown) {
     diags d;
     tensor_file f;
     float *y;
-    bool rounded;
+    bool rounded = false;
     diags_init(&d);
     size_t n = npy_bytes(bytes, "{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }", data,
                          sizeof data);

@@ -109,6 +109,37 @@ Test(verdict, one_seed_has_no_deviation_and_says_so, .init = setup, .fini = tear
     verdict_free(&v);
 }
 
+Test(verdict, equals_are_level_with_one_seed_too, .init = setup, .fini = teardown) {
+    ADD("float", "f", NULL, 32, 98);
+    ADD("eight", "e", "f", 8, 97);
+    ADD("four", "q", "f", 4, 97);
+    verdict v = judge();
+    cr_assert(strstr(v.sentence, "four wins: at 4.00") == v.sentence, "%s", v.sentence);
+    cr_assert(strstr(v.sentence, ", level in accuracy with eight") != NULL, "%s", v.sentence);
+    verdict_free(&v);
+}
+
+Test(verdict, the_rival_of_equals_is_the_one_with_fewer_bits, .init = setup, .fini = teardown) {
+    ADD("float", "f", NULL, 32, 98, 97);
+    ADD("four", "q", "f", 4, 97, 96);
+    ADD("eight", "e", "f", 8, 95, 93); /* the first of the equals */
+    ADD("six", "s", "f", 6, 93, 95);
+    verdict v = judge();
+    cr_assert(strstr(v.sentence, "ahead of six by 2.50 +- 2.12 in 2 of 2 seeds") != NULL, "%s",
+              v.sentence);
+    verdict_free(&v);
+}
+
+Test(verdict, a_seed_in_which_both_are_equal_is_not_ahead, .init = setup, .fini = teardown) {
+    ADD("float", "f", NULL, 32, 98, 97, 99);
+    ADD("four", "q", "f", 4, 97, 96, 98);
+    ADD("two", "b", "f", 2, 95, 96, 96); /* behind by 2 0 2 */
+    verdict v = judge();
+    cr_assert(strstr(v.sentence, "ahead of two by 1.33 +- 1.15 in 2 of 3 seeds") != NULL, "%s",
+              v.sentence);
+    verdict_free(&v);
+}
+
 Test(verdict, without_a_twin_it_states_no_loss, .init = setup, .fini = teardown) {
     ADD("", "q", NULL, 4, 97, 96);
     verdict v = judge();
@@ -182,6 +213,38 @@ Test(selection, is_a_sweep_with_its_twins_a_run_with_its_repeats_or_an_experimen
     selection_free(&sel);
     cr_assert(selection_find(s, "nothing", &d, &sel) == ERR_STORE);
     selection_free(&sel);
+}
+
+Test(selection, a_configuration_is_called_what_its_newest_run_says, .init = setup,
+     .fini = teardown) {
+    const char *labels[] = {"old", "new"};
+    for (int i = 0; i < 2; i++) /* the newest run has the lower seed */
+        results_add(s, &(result){.experiment = "study",
+                                 .label = labels[i],
+                                 .config = "q",
+                                 .seed = 2 - (uint64_t)i,
+                                 .accuracy = 0.9,
+                                 .bits = 4,
+                                 .layers = {"fc1"}});
+    report_config c = selection_config(s, "q");
+    cr_assert(c.n_seeds == 2 && c.seeds[0].seed == 1);
+    cr_assert_str_eq(c.label, "new");
+    selection_config_free(&c);
+}
+
+/* An experiment of one name can have several kinds, each with sweeps of its own. */
+Test(selection, the_last_sweep_is_that_of_the_experiment_and_kind_that_are_asked_for, .init = setup,
+     .fini = teardown) {
+    cr_assert(selection_last_sweep(s, NULL, NULL) == 0);
+    store_begin(s);
+    int64_t a = store_sweep(s, "a", "qat", "1", "accuracy");
+    int64_t b = store_sweep(s, "a", "ptq", "2", "accuracy");
+    int64_t c = store_sweep(s, "c", "qat", "3", "accuracy");
+    cr_assert(store_commit(s, &d) == OK);
+    cr_assert(selection_last_sweep(s, NULL, NULL) == c);
+    cr_assert(selection_last_sweep(s, "a", NULL) == b);
+    cr_assert(selection_last_sweep(s, "a", "qat") == a);
+    cr_assert(selection_last_sweep(s, "a", "tensors") == 0);
 }
 
 /* ---- html ---- */
