@@ -43,6 +43,14 @@ static const qb_param params[] = {
                  "codes that share a table and are packed together"),
 };
 
+static int64_t plain_bytes(const entropy *p, int64_t n) { return (n * p->width + 7) / 8; }
+
+/* unpack() has a table there, pack() the words of a block. */
+static size_t scratch_bytes(const entropy *p) {
+    int64_t words = plain_bytes(p, p->block_size);
+    return (size_t)(words > ONE ? words : ONE);
+}
+
 static qb_status init(void *self, const qb_host *host, int32_t n_levels, int32_t zero_code,
                       qb_packer_info *info) {
     entropy *p = self;
@@ -52,10 +60,8 @@ static qb_status init(void *self, const qb_host *host, int32_t n_levels, int32_t
     for (p->width = 1; 1 << p->width < n_levels;) p->width++;
     info->chunk = p->block_size;
     info->fixed_rate = false;
-    return host->reserve_scratch(host, ONE);
+    return host->reserve_scratch(host, scratch_bytes(p));
 }
-
-static int64_t plain_bytes(const entropy *p, int64_t n) { return (n * p->width + 7) / 8; }
 
 static int64_t bound(const void *self, int64_t n) { return 1 + plain_bytes(self, n); }
 
@@ -163,7 +169,10 @@ static int64_t encode(const model *m, const uint8_t *code, int64_t n, int64_t ro
     return bytes;
 }
 
-/* All of way 1 to dst, or its size alone if dst is NULL; -1 where way 0 is not longer. */
+/* All of way 1 to dst, or its size alone if dst is NULL; -1 where way 0 is not longer. The
+ * words come from the last to the first, and how many there are is known afterwards: they
+ * are put together beside dst, of which nothing is used that is not returned. Codes of more
+ * than a block are counted first. */
 static int64_t put_coded(const entropy *p, const uint8_t *code, int64_t n, uint8_t *dst) {
     const int64_t limit = plain_bytes(p, n);
     uint8_t table_bytes[3 * LEVELS] = {0};
@@ -173,11 +182,15 @@ static int64_t put_coded(const entropy *p, const uint8_t *code, int64_t n, uint8
     frequencies(p, code, n, m.f);
     add_up(p, &m);
     const int64_t table_size = put_table(p, &m, table_bytes), head = 1 + table_size + 8 * STATES;
-    uint8_t *end = dst == NULL ? NULL : dst + limit;
+    const bool beside = dst != NULL && n <= p->block_size;
+    uint8_t *end = beside ? (uint8_t *)p->host->scratch(p->host) + limit : NULL;
     int64_t words = encode(&m, code, n, limit - head, end, state);
     if (head > limit || words < 0) return -1;
     if (dst == NULL) return head + words;
-    memmove(dst + head, end - words, (size_t)words);
+    if (beside)
+        memcpy(dst + head, end - words, (size_t)words);
+    else
+        encode(&m, code, n, limit - head, dst + head + words, state);
     dst[0] = CODED;
     memcpy(dst + 1, table_bytes, (size_t)table_size);
     for (int s = 0; s < STATES; s++) put_le(dst + head - 8 * (STATES - s), state[s], 8);
