@@ -7,6 +7,7 @@
 
 #include <quantbench/plugin.h>
 
+#include "host/image.h"
 #include "util/err.h"
 #include "util/hash.h"
 
@@ -29,7 +30,14 @@ typedef struct plugin {
 const char *plugin_kind_name(qb_kind kind);
 
 /* Loads the file for the life of the process. Errors are ERR_PLUGIN and say the
- * path. The caller frees *p with free(), never the code behind it. */
+ * path. plugin_free(), never the code behind it. */
 status plugin_load(const char *path, diags *d, plugin **p);
+/* The same of a file that is open; takes it. */
+status plugin_load_image(plugin_image *m, diags *d, plugin **p);
+void plugin_free(plugin *p);
+
+/* Reads all that the tables of a plugin point at: in a child (host/probe.h), where a
+ * pointer into nowhere harms nobody. */
+void plugin_touch(const plugin *p);
 
 #endif

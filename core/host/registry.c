@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/probe.h"
+#include "host/trust.h"
+#include "host/verdicts.h"
 #include "util/files.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -53,8 +56,7 @@ static void add_plugin(registry *r, plugin *p) {
         if (!same_kind_and_name(r->plugins[i], p)) continue;
         diag_error(&r->failures, ERR_PLUGIN, "%s: the %s '%s' is already loaded from %s", p->path,
                    plugin_kind_name(p->entry.kind), p->entry.name, r->plugins[i]->path);
-        free(p->path);
-        free(p);
+        plugin_free(p);
         return;
     }
     r->plugins = mem_realloc(r->plugins, (size_t)(r->n + 1) * sizeof *r->plugins);
@@ -63,17 +65,71 @@ static void add_plugin(registry *r, plugin *p) {
 
 static int is_shared_object(const struct dirent *e) { return path_has_suffix(e->d_name, ".so"); }
 
-static void scan_dir(registry *r, const char *dir) {
+/* ---- from files to plugins ---- */
+
+typedef struct candidates {
+    plugin_image *images;
+    int n;
+} candidates;
+
+static void collect_dir(registry *r, const char *dir, candidates *c) {
     struct dirent **entries;
     int n = scandir(dir, &entries, is_shared_object, alphasort);
+    char *why = n > 0 ? trust_folder(dir) : NULL;
+    if (why != NULL) diag_error(&r->failures, ERR_PLUGIN, "%s: %s", dir, why);
     for (int i = 0; i < n; i++) {
         char *path = path_join(dir, entries[i]->d_name);
-        plugin *p;
-        if (plugin_load(path, &r->failures, &p) == OK) add_plugin(r, p);
+        plugin_image m;
+        if (why == NULL && image_open(&m, path, &r->failures) == OK) {
+            c->images = mem_realloc(c->images, (size_t)(c->n + 1) * sizeof *c->images);
+            c->images[c->n++] = m;
+        }
         free(path);
         free(entries[i]);
     }
     if (n >= 0) free(entries);
+    free(why);
+}
+
+/* Tries the files that are new in a child; what it comes to is remembered. */
+static void try_new(const candidates *c, verdicts *v) {
+    plugin_image *new = mem_calloc((size_t)c->n + 1, sizeof *new);
+    char **trouble = mem_calloc((size_t)c->n + 1, sizeof *trouble);
+    int n = 0;
+    for (int i = 0; i < c->n; i++)
+        if (verdicts_find(v, &c->images[i]) == NULL) new[n++] = c->images[i];
+    if (n > 0) probe_images(new, n, trouble);
+    for (int i = 0; i < n; i++) {
+        verdicts_add(v, &new[i], trouble[i] != NULL ? trouble[i] : "");
+        free(trouble[i]);
+    }
+    free(new);
+    free(trouble);
+}
+
+static void load(registry *r, plugin_image *m, const char *trouble, bool again) {
+    plugin *p;
+    if (trouble == NULL || *trouble == '\0') {
+        if (plugin_load_image(m, &r->failures, &p) == OK) add_plugin(r, p);
+        return;
+    }
+    diag_error(&r->failures, ERR_PLUGIN, "%s: %s%s", m->path, trouble,
+               again ? " when it was first seen, and has not changed since; `quantbench plugins "
+                       "check --retry` tries it again"
+                     : "");
+    image_close(m);
+}
+
+static void load_all(registry *r, candidates *c) {
+    verdicts v;
+    verdicts_read(&v);
+    bool *known = mem_calloc((size_t)c->n + 1, sizeof *known);
+    for (int i = 0; i < c->n; i++) known[i] = verdicts_find(&v, &c->images[i]) != NULL;
+    try_new(c, &v);
+    for (int i = 0; i < c->n; i++)
+        load(r, &c->images[i], verdicts_find(&v, &c->images[i]), known[i]);
+    free(known);
+    verdicts_close(&v);
 }
 
 static int by_kind_and_name(const void *a, const void *b) {
@@ -86,15 +142,15 @@ void registry_scan(registry *r) {
     *r = (registry){0};
     diags_init(&r->failures);
     find_dirs(r);
-    for (int i = 0; i < r->n_dirs; i++) scan_dir(r, r->dirs[i]);
+    candidates c = {0};
+    for (int i = 0; i < r->n_dirs; i++) collect_dir(r, r->dirs[i], &c);
+    load_all(r, &c);
+    free(c.images);
     if (r->n > 1) qsort(r->plugins, (size_t)r->n, sizeof *r->plugins, by_kind_and_name);
 }
 
 void registry_fini(registry *r) {
-    for (int i = 0; i < r->n; i++) {
-        free(r->plugins[i]->path);
-        free(r->plugins[i]);
-    }
+    for (int i = 0; i < r->n; i++) plugin_free(r->plugins[i]);
     for (int i = 0; i < r->n_dirs; i++) free(r->dirs[i]);
     free(r->plugins);
     free(r->dirs);

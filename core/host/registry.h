@@ -4,7 +4,9 @@
  * Searched, in this order: the folders of QUANTBENCH_PLUGIN_PATH, `plugins`
  * beside the program (as built), ../lib/quantbench/plugins (as installed) and
  * quantbench/plugins in the user's data folder; of each also its subfolders
- * schemes, packers and ste. A file that does not load does not stop the others.
+ * schemes, packers and ste. A file that does not load does not stop the others: a file that
+ * was not seen before is loaded in a child first (host/probe.h, host/verdicts.h), and what
+ * others could have changed is refused (host/trust.h).
  */
 #ifndef HOST_REGISTRY_H
 #define HOST_REGISTRY_H

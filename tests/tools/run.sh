@@ -6,6 +6,7 @@ build=$1
 shift
 passed=0 failed=0 skipped=0
 export QUANTBENCH="$build/quantbench" QUANTBENCH_BUILD="$build"
+case $build in /*) export XDG_CACHE_HOME="$build/tests/cache" ;; *) export XDG_CACHE_HOME="$PWD/$build/tests/cache" ;; esac
 unset QUANTBENCH_DB QUANTBENCH_PLUGIN_PATH QUANTBENCH_SIMD QUANTBENCH_DATA_REQUIRED 2>/dev/null
 
 # One line for each test in TAP: ok, not ok, ok ... # SKIP. A program that dies has
