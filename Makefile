@@ -37,8 +37,8 @@ LIBRARY := $(filter-out $(BUILD)/core/cli/main.o,$(OBJECTS))
 PLUGINS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard plugins/*/*.c))
 TEST_FOLDERS := unit kernels plugins cli
 TESTS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
-FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c))
-SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.c)
+FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c tests/fixtures/liars/*.c))
+SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.[ch])
 
 .PHONY: all deps demo test bench-store bench-integrity check-kernels readme-check \
 	clean-install-check check-layers check-format check-asan format clean help

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/plugins_check.h"
 #include "host/params.h"
 #include "host/registry.h"
 #include "report/table.h"
@@ -152,11 +153,14 @@ static status show(const cli_args *a, const registry *r) {
 static status run(const cli_args *a) {
     const char *what = a->words[0];
     bool lists = strcmp(what, "list") == 0, shows = strcmp(what, "show") == 0;
+    if (strcmp(what, "check") == 0) return plugins_check(a);
     if (!lists && !shows) {
-        diag_error(a->d, ERR_USAGE, "plugins wants list or show, got '%s'", what);
+        diag_error(a->d, ERR_USAGE, "plugins wants list, show or check, got '%s'", what);
         diag_hint(a->d, "`quantbench help plugins`");
         return ERR_USAGE;
     }
+    if (a->n_words > 2)
+        return diag_error(a->d, ERR_USAGE, "plugins %s: too many words: '%s'", what, a->words[2]);
     registry r;
     registry_scan(&r);
     status bad = lists ? list(a, &r) : show(a, &r);
@@ -166,15 +170,37 @@ static status run(const cli_args *a) {
 
 const verb verb_plugins = {
     .name = "plugins",
-    .words = "list | show NAME",
+    .words = "list | show NAME | check [FILE.so | NAME]...",
     .min_words = 1,
-    .max_words = 2,
-    .summary = "the plugins that are found, and the parameters of one",
-    .text = "Both read the tables of the plugins; no plugin function runs. Searched are the "
-            "folders of\n"
-            "QUANTBENCH_PLUGIN_PATH, `plugins` beside the program, ../lib/quantbench/plugins and\n"
-            "quantbench/plugins in the user's data folder, with their subfolders schemes, packers, "
-            "ste.\n",
-    .options = {{"--json", NULL, "one JSON object for each plugin"}},
+    .max_words = CLI_MAX_ARGS,
+    .summary = "the plugins that are found, the parameters of one, and whether they keep the "
+               "contract",
+    .text =
+        "list and show read the tables of the plugins; no plugin function runs. Searched are the "
+        "folders of\n"
+        "QUANTBENCH_PLUGIN_PATH, `plugins` beside the program, ../lib/quantbench/plugins and\n"
+        "quantbench/plugins in the user's data folder, with their subfolders schemes, packers, "
+        "ste.\n"
+        "\n"
+        "check calls every function of a plugin with hard cases, in a child process with limits: "
+        "sizes from 0 on,\n"
+        "groups of zeros, outliers, subnormal numbers, all ends of its parameters and random "
+        "values, whole and\n"
+        "cut, again, on 8 threads, on memory whose edges are watched, damaged bytes. Without a "
+        "FILE or NAME it\n"
+        "checks all plugins that are found. What fails is named with plugin, function, case and "
+        "the command that\n"
+        "repeats it; exit 5.\n"
+        "\n"
+        "A file that was not seen before is loaded in a child process first; one that crashed, "
+        "hung or exited\n"
+        "there is not loaded again before it changes or `plugins check --retry FILE` was "
+        "typed. Files and folders\n"
+        "that others can write to are refused.\n",
+    .options = {{"--json", NULL, "one JSON object for each plugin"},
+                {"--case", "NAME", "check: this one alone, as a failure names it"},
+                {"--seed", "N", "check: of the random cases, default 1"},
+                {"--settings", "N", "check: random settings of the parameters, default 64"},
+                {"--retry", NULL, "check: load again what crashed when it was first seen"}},
     .run = run,
 };

@@ -219,7 +219,7 @@ Test(cli, usage_errors_are_exit_2_with_a_suggestion, .init = setup, .fini = tear
                  {"run s.yaml --threads 0", "[1, 1024]"},
                  {"run s.yaml --threads=many", "--threads must be an integer"},
                  {"ls --simd avx9", "unknown SIMD level 'avx9'"},
-                 {"plugins frob", "plugins wants list or show"},
+                 {"plugins frob", "plugins wants list, show or check"},
                  {"plugins show itn", "did you mean 'int'?"},
                  {"bench frob", "bench wants train or kernels"},
                  {"bench kernels smu", "did you mean 'sum'?"},

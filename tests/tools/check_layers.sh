@@ -87,11 +87,12 @@ allow store util
 allow quant quantbench util simd host io
 allow nn util simd quant
 allow data util io
+allow conformance quantbench util simd host quant
 allow spec util host
 allow plan util host spec quant nn data
 allow run util simd host io store quant nn data spec plan
 allow report util store
-allow cli util host spec plan run report store
+allow cli util host conformance spec plan run report store
 
 only omp.h core/util/parallel.c
 only dlfcn.h core/host/

@@ -1,0 +1,32 @@
+/*
+ * conformance/watch.h - what a plugin may not do behind the host's back: allocate, print,
+ * change the floating-point environment, the locale, the folder, the umask, signal
+ * handlers, its own static variables.
+ *
+ * Calls of the C library are seen by changing the addresses that the loader wrote into the
+ * plugin's table (x86-64 and aarch64); what cannot be seen like that is compared.
+ */
+#ifndef CONFORMANCE_WATCH_H
+#define CONFORMANCE_WATCH_H
+
+#include <stdbool.h>
+
+/* Finds the object that holds this address, and changes its table. */
+void watch_plugin(const void *inside);
+
+/* The function that the plugin called since the last time, NULL: none. Only calls on this
+ * thread. */
+const char *watch_allocated(void);
+const char *watch_printed(void);
+/* Did it call what can change the state of the process? */
+bool watch_touched(void);
+
+/* Nothing may write to the static variables of the plugin until it is false again. */
+void watch_protect(bool on);
+
+/* What changed since watch_begin(), in words ("the rounding mode"); NULL: nothing. It is
+ * set back. `all`: also what is slow to ask for. */
+void watch_begin(void);
+const char *watch_changed(bool all);
+
+#endif
