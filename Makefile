@@ -19,16 +19,18 @@ NUMERIC := -ffp-contract=off -fno-math-errno
 # Debug information names no folder: the hash of a plugin, which results record, is that of its text.
 PATHS := '-ffile-prefix-map=$(CURDIR)=.'
 ALL_CFLAGS := -std=c11 -O3 -g $(NUMERIC) $(PATHS) $(WARNINGS) $(CFLAGS)
-CORE_CFLAGS = $(ALL_CFLAGS) -D_GNU_SOURCE -fopenmp -Icore -Icore/include -I$(BUILD)/gen \
+CORE_CFLAGS = $(ALL_CFLAGS) -D_GNU_SOURCE -DQB_ABI_MINOR=QB_ABI_MINOR_LATEST -fopenmp -Icore -Icore/include -I$(BUILD)/gen \
 	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PLUGIN_CFLAGS := $(ALL_CFLAGS) -fPIC -fvisibility=hidden -Icore/include
 LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lm -fopenmp
 
 # Each level of the kernels has its own instructions, and only its own file has them.
-ISA_FILES := core/simd/sse4.c core/simd/avx2.c core/simd/avx512.c
+ISA_FILES := core/simd/sse4.c core/simd/avx2.c core/simd/avx2_bmi2.c core/simd/avx512.c core/simd/avx512_vbmi.c
 ISA_sse4 := -mssse3 -msse4.1
 ISA_avx2 := -mavx2
 ISA_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl
+ISA_avx2_bmi2 := -mavx2 -mbmi2
+ISA_avx512_vbmi := $(ISA_avx512) -mavx512vbmi -mavx512vbmi2 -mavx512vnni -mgfni
 X86_64 := $(findstring x86_64,$(shell $(CC) -dumpmachine))
 
 CORE := $(filter-out $(if $(X86_64),,$(ISA_FILES)),$(wildcard core/*/*.c))
@@ -41,7 +43,7 @@ FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c tests/fix
 SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.[ch])
 
 .PHONY: all deps demo test bench-store bench-integrity check-kernels readme-check \
-	clean-install-check check-layers check-format check-asan format clean help
+	clean-install-check check-layers check-format check-asan fuzz-unpack format clean help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/quantbench $(PLUGINS)    ## build the program and the plugins
@@ -67,6 +69,8 @@ $(BUILD)/tests/fixtures/%.so: tests/fixtures/%.c
 $(BUILD)/core/simd/sse4.o: CORE_CFLAGS += $(ISA_sse4)
 $(BUILD)/core/simd/avx2.o: CORE_CFLAGS += $(ISA_avx2)
 $(BUILD)/core/simd/avx512.o: CORE_CFLAGS += $(ISA_avx512)
+$(BUILD)/core/simd/avx2_bmi2.o: CORE_CFLAGS += $(ISA_avx2_bmi2)
+$(BUILD)/core/simd/avx512_vbmi.o: CORE_CFLAGS += $(ISA_avx512_vbmi)
 
 # The database schema as C strings, one for each line.
 $(BUILD)/core/store/store.o: $(BUILD)/gen/store/schema.sql.inc
@@ -145,6 +149,10 @@ check-asan: deps    ## the tests of units, kernels and plugins under ASan and UB
 	@$(MAKE) --no-print-directory BUILD=build-asan CFLAGS="$(ASAN_CFLAGS) $(CFLAGS)" all \
 		$(ASAN_FOLDERS:%=build-asan/tests/test_%) $(FIXTURES:$(BUILD)/%=build-asan/%)
 	@ASAN_OPTIONS=detect_leaks=0 CHECKS= sh tests/tools/run.sh build-asan $(ASAN_FOLDERS)
+
+fuzz-unpack:    ## each unpacker reads 10^6 damaged strings at every SIMD level, under ASan and UBSan
+	@$(MAKE) --no-print-directory BUILD=build-asan CFLAGS="$(ASAN_CFLAGS) $(CFLAGS)" all build-asan/tests/fuzz_unpack
+	@QUANTBENCH_PLUGIN_PATH=build-asan/plugins build-asan/tests/fuzz_unpack $(STRINGS)
 
 check-layers:    ## who may include whom (core/README.md), and every header compiles alone
 	@sh tests/tools/check_layers.sh "$(CC)" "$(CORE_CFLAGS)"

@@ -69,6 +69,15 @@ CALL(pack_bits, PACKED * 5 / 4, k->pack_bits(w->code, PACKED, 2, w->out))
 CALL(unpack_bits, PACKED * 5 / 4, k->unpack_bits(w->code, PACKED, 2, w->out))
 CALL(pack_base3, PACKED * 6 / 5, k->pack_base3(w->code, PACKED, w->out))
 CALL(unpack_base3, PACKED * 6 / 5, w->counts[0] = k->unpack_base3(w->base3, PACKED, w->out))
+CALL(mark_other, PACKED * 9 / 8, w->counts[0] = k->mark_other(w->code, PACKED, 1, w->out))
+CALL(mark_ends, PACKED * 9 / 8, k->mark_ends(w->code, PACKED, w->out))
+CALL(gather_other, PACKED * 2, w->counts[0] = k->gather_other(w->code, PACKED, 1, w->out))
+CALL(scatter_other, PACKED * 17 / 8,
+     w->counts[0] = k->scatter_other(w->code, w->base3, PACKED, 1, w->out))
+CALL(largest_code, PACKED, w->counts[0] = k->largest_code(w->code, PACKED))
+CALL(pack_planes, PACKED * 5 / 4, k->pack_planes(w->code, PACKED, w->out, w->out + PACKED / 8))
+CALL(unpack_planes, PACKED * 5 / 4,
+     k->unpack_planes(w->base3, w->base3 + PACKED / 8, PACKED, w->out))
 
 typedef struct bench_kernel {
     const char *name;

@@ -20,6 +20,7 @@ static uint32_t avx512_features(uint32_t ebx, uint32_t ecx) {
     if (f == 0) return 0;
     if (has(ecx, 11)) f |= CPU_VNNI;
     if (has(ecx, 1)) f |= CPU_VBMI;
+    if (has(ecx, 6)) f |= CPU_VBMI2;
     if (has(ecx, 8)) f |= CPU_GFNI;
     return f;
 }
@@ -32,6 +33,7 @@ uint32_t cpu_features(void) {
     uint32_t saved = saved_registers();
     if ((saved & SAVES_YMM) != SAVES_YMM || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return f;
     if (has(b, 5)) f |= CPU_AVX2;
+    if (has(b, 8)) f |= CPU_BMI2;
     if ((saved & SAVES_ZMM) == SAVES_ZMM) f |= avx512_features(b, c);
     if ((saved & SAVES_TILES) == SAVES_TILES && has(d, 24) && has(d, 25)) f |= CPU_AMX_INT8;
     return f;

@@ -8,13 +8,15 @@
 
 /* The first three make a level each (README.md); the others stand beside the levels. */
 enum {
-    CPU_SSE4 = 1 << 0,    /* SSE4.1 and SSSE3                       */
-    CPU_AVX2 = 1 << 1,    /* AVX2                                   */
-    CPU_AVX512 = 1 << 2,  /* AVX-512 F, BW, DQ, VL                  */
-    CPU_VNNI = 1 << 3,    /* AVX512_VNNI: int8 dot products         */
-    CPU_VBMI = 1 << 4,    /* AVX512_VBMI: permutes of bytes         */
-    CPU_GFNI = 1 << 5,    /* affine transforms of bits, 512 bits    */
-    CPU_AMX_INT8 = 1 << 6 /* the CPU has it; Linux wants to be asked before it is used */
+    CPU_SSE4 = 1 << 0,     /* SSE4.1 and SSSE3                       */
+    CPU_AVX2 = 1 << 1,     /* AVX2                                   */
+    CPU_AVX512 = 1 << 2,   /* AVX-512 F, BW, DQ, VL                  */
+    CPU_VNNI = 1 << 3,     /* AVX512_VNNI: int8 dot products         */
+    CPU_VBMI = 1 << 4,     /* AVX512_VBMI: permutes of bytes         */
+    CPU_GFNI = 1 << 5,     /* affine transforms of bits, 512 bits    */
+    CPU_AMX_INT8 = 1 << 6, /* the CPU has it; Linux wants to be asked before it is used */
+    CPU_VBMI2 = 1 << 7,    /* AVX512_VBMI2: bytes moved together and apart */
+    CPU_BMI2 = 1 << 8      /* bits moved together and apart   */
 };
 
 /* The CPU_ bits of this machine: CPUID, and XGETBV for the registers that the system

@@ -21,20 +21,46 @@ static const struct {
 };
 enum { N_LEVELS = sizeof ladder / sizeof *ladder };
 
+/* Beside the ladder: what a level has more of where the CPU has more than it asks. */
+#ifdef __x86_64__
+static const struct {
+    const kernels *own, *level;
+    uint32_t needs;
+} beside[] = {
+    {&kernels_avx2_bmi2, &kernels_avx2, CPU_BMI2},
+    {&kernels_avx512_vbmi, &kernels_avx512, CPU_VBMI | CPU_VBMI2 | CPU_VNNI},
+};
+enum { N_BESIDE = sizeof beside / sizeof *beside };
+#endif
+
 static kernels filled[N_LEVELS];
 static uint32_t features;
 static const kernels *in_force;
+
+static void take(kernels *k, const kernels *own) {
+#define KERNEL(result, name, parameters)                                                           \
+    if (own->name != NULL) k->name = own->name;
+#include "simd/kernels.def"
+#undef KERNEL
+}
+
+void simd_fill(kernels *k, int i, uint32_t have) {
+    *k = (kernels){.level = ladder[i].own->level};
+    for (int l = 0; l <= i; l++) {
+        take(k, ladder[l].own);
+#ifdef __x86_64__
+        for (int b = 0; b < N_BESIDE; b++)
+            if (beside[b].level == ladder[l].own && (beside[b].needs & ~have) == 0)
+                take(k, beside[b].own);
+#endif
+    }
+}
 
 /* Before main(), so that no thread sees half of it. */
 __attribute__((constructor)) static void fill_ladder(void) {
     features = cpu_features();
     for (int i = 0; i < N_LEVELS; i++) {
-        const kernels *own = ladder[i].own, *below = &filled[i > 0 ? i - 1 : 0];
-        filled[i].level = own->level;
-#define KERNEL(result, name, parameters)                                                           \
-    filled[i].name = own->name != NULL ? own->name : below->name;
-#include "simd/kernels.def"
-#undef KERNEL
+        simd_fill(&filled[i], i, features);
         if (simd_level(i, features) != NULL) in_force = &filled[i];
     }
 }

@@ -62,9 +62,14 @@ const kernels *simd_level(int i, uint32_t have);
 /* The same by name, with the error that a user reads. */
 const kernels *simd_find(const char *level, uint32_t have, diags *d);
 uint32_t simd_features(void); /* those of this CPU */
+/* Level i as a CPU with the features `have` runs it, with and without those beside the
+ * levels: for tests, as what is called must be what this CPU has. */
+void simd_fill(kernels *k, int i, uint32_t have);
 
 /* The kernels that each level defines itself: all in scalar.c, NULL where a level has
  * none. */
 extern const kernels kernels_scalar, kernels_sse4, kernels_avx2, kernels_avx512;
+/* Those that take the place of a level's own where the CPU has more than the level asks. */
+extern const kernels kernels_avx2_bmi2, kernels_avx512_vbmi;
 
 #endif

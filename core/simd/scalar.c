@@ -509,6 +509,69 @@ static int64_t scalar_unpack_base3(const uint8_t *src, int64_t n, uint8_t *code)
     return -1;
 }
 
+/* ---- places of codes ---- */
+
+static int bit_of(const uint8_t *bits, int64_t i) { return bits[i / 8] >> i % 8 & 1; }
+static void put_bit(uint8_t *bits, int64_t i, int bit) { bits[i / 8] |= (uint8_t)(bit << i % 8); }
+
+static int64_t scalar_mark_other(const uint8_t *code, int64_t n, uint8_t value, uint8_t *bits) {
+    int64_t others = 0;
+    memset(bits, 0, (size_t)((n + 7) / 8));
+    for (int64_t i = 0; i < n; i++) {
+        put_bit(bits, i, code[i] != value);
+        others += code[i] != value;
+    }
+    return others;
+}
+
+static void scalar_mark_ends(const uint8_t *code, int64_t n, uint8_t *bits) {
+    memset(bits, 0, (size_t)((n + 7) / 8));
+    for (int64_t i = 0; i < n; i++) put_bit(bits, i, i == n - 1 || code[i + 1] != code[i]);
+}
+
+static int64_t scalar_gather_other(const uint8_t *code, int64_t n, uint8_t value, uint8_t *dst) {
+    int64_t m = 0;
+    for (int64_t i = 0; i < n; i++) {
+        dst[m] = code[i]; /* no branch: it would be a coin toss */
+        m += code[i] != value;
+    }
+    memset(dst + m, 0, (size_t)(n - m));
+    return m;
+}
+
+static int64_t scalar_scatter_other(const uint8_t *from, const uint8_t *bits, int64_t n,
+                                    uint8_t value, uint8_t *code) {
+    int64_t m = 0;
+    for (int64_t i = 0; i < n; i++) {
+        code[i] = bit_of(bits, i) ? from[m] : value;
+        m += bit_of(bits, i);
+    }
+    return m;
+}
+
+static uint8_t scalar_largest_code(const uint8_t *code, int64_t n) {
+    uint8_t largest = 0;
+    for (int64_t i = 0; i < n; i++) largest = code[i] > largest ? code[i] : largest;
+    return largest;
+}
+
+static void scalar_pack_planes(const uint8_t *code, int64_t n, uint8_t *mask, uint8_t *sign) {
+    memset(mask, 0, (size_t)((n + 7) / 8));
+    memset(sign, 0, (size_t)((n + 7) / 8));
+    for (int64_t i = 0; i < n; i++) {
+        put_bit(mask, i, code[i] != 1);
+        put_bit(sign, i, code[i] == 0);
+    }
+}
+
+static void scalar_unpack_planes(const uint8_t *mask, const uint8_t *sign, int64_t n,
+                                 uint8_t *code) {
+    for (int64_t i = 0; i < n; i++) {
+        int m = bit_of(mask, i), s = bit_of(sign, i);
+        code[i] = (uint8_t)(1 - m + 2 * (m ^ s));
+    }
+}
+
 const kernels kernels_scalar = {
     .level = "scalar",
 #define KERNEL(result, name, parameters) .name = scalar_##name,

@@ -311,6 +311,60 @@ static int64_t base3_writes_the_bad_byte(const uint8_t *src, int64_t n, uint8_t 
     return bad;
 }
 
+static int64_t mark_leaves_last_bits(const uint8_t *code, int64_t n, uint8_t value, uint8_t *bits) {
+    int64_t others = right->mark_other(code, n, value, bits);
+    if (n % 8 != 0) bits[n / 8] |= 0x80;
+    return others;
+}
+
+static int64_t mark_counts_padding(const uint8_t *code, int64_t n, uint8_t value, uint8_t *bits) {
+    int64_t others = right->mark_other(code, n, value, bits);
+    return n % 64 != 0 && value != 0 ? others + 64 - n % 64 : others;
+}
+
+/* Each register for itself: the run goes on in the next one. */
+static void ends_of_each_64(const uint8_t *code, int64_t n, uint8_t *bits) {
+    for (int64_t i = 0; i < n; i += 64)
+        right->mark_ends(code + i, n - i < 64 ? n - i : 64, bits + i / 8);
+}
+
+static void ends_without_the_last(const uint8_t *code, int64_t n, uint8_t *bits) {
+    right->mark_ends(code, n, bits);
+    if (n > 0) bits[(n - 1) / 8] &= (uint8_t) ~(1 << (n - 1) % 8);
+}
+
+static int64_t gather_leaves_the_rest(const uint8_t *code, int64_t n, uint8_t value, uint8_t *dst) {
+    int64_t m = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (code[i] != value) dst[m++] = code[i];
+    return m;
+}
+
+static int64_t scatter_takes_all_bits(const uint8_t *from, const uint8_t *bits, int64_t n,
+                                      uint8_t value, uint8_t *code) {
+    int64_t m = right->scatter_other(from, bits, n, value, code);
+    for (int64_t i = n; i < (n + 7) / 8 * 8; i++) m += bits[i / 8] >> i % 8 & 1;
+    return m;
+}
+
+static uint8_t largest_signed(const uint8_t *code, int64_t n) {
+    int8_t largest = 0;
+    for (int64_t i = 0; i < n; i++) largest = (int8_t)code[i] > largest ? (int8_t)code[i] : largest;
+    return (uint8_t)largest;
+}
+
+static void planes_sign_of_the_upper(const uint8_t *code, int64_t n, uint8_t *mask, uint8_t *sign) {
+    right->pack_planes(code, n, mask, sign);
+    for (int64_t i = 0; i < (n + 7) / 8; i++) sign[i] ^= mask[i];
+}
+
+static void planes_without_mask(const uint8_t *mask, const uint8_t *sign, int64_t n,
+                                uint8_t *code) {
+    right->unpack_planes(mask, sign, n, code);
+    for (int64_t i = 0; i < n; i++)
+        if (sign[i / 8] >> i % 8 & 1) code[i] = 0;
+}
+
 #define BROKEN(kernel, function, what)                                                             \
     static void put_##function(kernels *k) { k->kernel = function; }
 #include "kernels/check_broken.def"

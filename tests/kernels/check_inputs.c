@@ -118,13 +118,14 @@ static void run_error_sums(check_call *c) {
 }
 GENERATOR(error_sums, .variants = 1, .blocks = true);
 
+/* variant 0: any codes, 1: up to four, as few bits as they need */
 static void run_count_codes(check_call *c) {
-    const uint8_t *code = codes(c, c->c->n, 256);
+    const uint8_t *code = codes(c, c->c->n, c->c->variant == 0 ? 256 : 4);
     int64_t *counts = check_out(c, 256, sizeof *counts);
     for (int i = 0; i < 256; i++) counts[i] = i;
     c->k->count_codes(code, c->c->n, counts);
 }
-GENERATOR(count_codes, .variants = 1);
+GENERATOR(count_codes, .variants = 2);
 
 /* ---- elementwise: variants 0, 2 into another buffer, 1, 3 in place; 2, 3 within the
  * range of exp and, for all, around the ends of ranges ---- */
@@ -371,6 +372,66 @@ static void run_unpack_base3(check_call *c) {
     *bad = c->k->unpack_base3(src, c->c->n, code);
 }
 GENERATOR(unpack_base3, .variants = 3);
+
+/* ---- places of codes: variant is how many levels there are - 2, or 256 ---- */
+
+static const uint8_t *some_codes(check_call *c) {
+    return codes(c, c->c->n, c->c->variant == 3 ? 256 : (uint32_t)c->c->variant + 2);
+}
+
+static void run_mark_other(check_call *c) {
+    const uint8_t *code = some_codes(c);
+    uint8_t value = (uint8_t)(check_draw(c) % 3);
+    uint8_t *bits = check_out(c, (c->c->n + 7) / 8, 1);
+    int64_t *count = check_out(c, 1, sizeof *count);
+    *count = c->k->mark_other(code, c->c->n, value, bits);
+}
+GENERATOR(mark_other, .variants = 4, .may_be_empty = true);
+
+static void run_mark_ends(check_call *c) {
+    const uint8_t *code = some_codes(c);
+    c->k->mark_ends(code, c->c->n, check_out(c, (c->c->n + 7) / 8, 1));
+}
+GENERATOR(mark_ends, .variants = 4, .may_be_empty = true);
+
+static void run_gather_other(check_call *c) {
+    const uint8_t *code = some_codes(c);
+    uint8_t value = (uint8_t)(check_draw(c) % 3);
+    uint8_t *dst = check_out(c, c->c->n, 1);
+    int64_t *count = check_out(c, 1, sizeof *count);
+    *count = c->k->gather_other(code, c->c->n, value, dst);
+}
+GENERATOR(gather_other, .variants = 4, .may_be_empty = true);
+
+static void run_scatter_other(check_call *c) {
+    const uint8_t *from = some_codes(c), *bits = codes(c, (c->c->n + 7) / 8, 256);
+    uint8_t value = (uint8_t)(check_draw(c) % 3);
+    uint8_t *code = check_out(c, c->c->n, 1);
+    int64_t *count = check_out(c, 1, sizeof *count);
+    *count = c->k->scatter_other(from, bits, c->c->n, value, code);
+}
+GENERATOR(scatter_other, .variants = 4, .may_be_empty = true);
+
+static void run_largest_code(check_call *c) {
+    const uint8_t *code = some_codes(c);
+    uint8_t *out = check_out(c, 1, 1);
+    *out = c->k->largest_code(code, c->c->n);
+}
+GENERATOR(largest_code, .variants = 4, .may_be_empty = true);
+
+static void run_pack_planes(check_call *c) {
+    const uint8_t *code = codes(c, c->c->n, 3);
+    uint8_t *mask = check_out(c, (c->c->n + 7) / 8, 1), *sign = check_out(c, (c->c->n + 7) / 8, 1);
+    c->k->pack_planes(code, c->c->n, mask, sign);
+}
+GENERATOR(pack_planes, .variants = 1, .may_be_empty = true);
+
+static void run_unpack_planes(check_call *c) {
+    const uint8_t *mask = codes(c, (c->c->n + 7) / 8, 256),
+                  *sign = codes(c, (c->c->n + 7) / 8, 256);
+    c->k->unpack_planes(mask, sign, c->c->n, check_out(c, c->c->n, 1));
+}
+GENERATOR(unpack_planes, .variants = 1, .may_be_empty = true);
 
 /* ---- the list ---- */
 
