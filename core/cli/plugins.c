@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/plugins_check.h"
 #include "host/params.h"
+#include "host/presets.h"
 #include "host/registry.h"
 #include "report/table.h"
 #include "util/json.h"
@@ -21,6 +22,12 @@ static void list_text(const registry *r) {
         table_add(&t, "%s", e->name);
         table_add(&t, "%s", e->version);
         table_add(&t, "%s", e->summary);
+    }
+    for (int i = 0; i < n_packer_presets; i++) {
+        table_add(&t, "preset");
+        table_add(&t, "%s", packer_presets[i].name);
+        table_add(&t, "-");
+        table_add(&t, "packer %s: %s", packer_presets[i].packer, packer_presets[i].summary);
     }
     table_print(&t, stdout);
     table_close(&t);
@@ -118,6 +125,22 @@ static void show_json(const plugin *p) {
     json_print_line(o, stdout);
 }
 
+static bool show_preset(const char *name, const registry *r) {
+    const packer_preset *preset = preset_find(name);
+    if (preset == NULL) return false;
+    plugin_choice c = preset_choice(preset, r);
+    strbuf b = {0};
+    strbuf_addf(&b, "{type: %s", preset->packer);
+    for (int i = 0; c.plugin != NULL && i < c.plugin->n_params; i++) {
+        strbuf_addf(&b, ", %s: ", c.plugin->params[i].name);
+        params_print(&c, i, &b);
+    }
+    printf("packer preset %s - %s\n  is packer: %s}%s\n", preset->name, preset->summary, b.s,
+           c.plugin == NULL ? ", which is not installed" : "");
+    strbuf_fini(&b);
+    return true;
+}
+
 static status show(const cli_args *a, const registry *r) {
     if (a->n_words < 2) {
         diag_error(a->d, ERR_USAGE, "plugins show wants a NAME");
@@ -125,7 +148,7 @@ static status show(const cli_args *a, const registry *r) {
         return ERR_USAGE;
     }
     const char *name = a->words[1], **names = calloc((size_t)r->n + 1, sizeof *names);
-    bool found = false;
+    bool found = !cli_has(a, "--json") && show_preset(name, r);
     for (int i = 0; i < r->n; i++) {
         if (names != NULL) names[i] = r->plugins[i]->entry.name;
         if (strcmp(r->plugins[i]->entry.name, name) != 0) continue;
@@ -181,6 +204,8 @@ const verb verb_plugins = {
         "QUANTBENCH_PLUGIN_PATH, `plugins` beside the program, ../lib/quantbench/plugins and\n"
         "quantbench/plugins in the user's data folder, with their subfolders schemes, packers, "
         "ste.\n"
+        "A preset is a packer with its parameters: `packer: balanced` in a spec, "
+        "`quantize --packer balanced`.\n"
         "\n"
         "check calls every function of a plugin with hard cases, in a child process with limits: "
         "sizes from 0 on,\n"

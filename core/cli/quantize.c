@@ -129,7 +129,7 @@ const verb verb_quantize = {
                 {"--set", "KEY=VALUE",
                  "a parameter of the scheme or a key of the site; may be repeated"},
                 {"--tensor", "GLOB", "only the tensors that match"},
-                {"--packer", "NAME", "default base3 for three levels, else bits"},
+                {"--packer", "NAME", "or a preset; default base3 for three levels, else bits"},
                 {"--codes", "F.npy", "write the level indices (uint8, the tensor's shape)"},
                 {"--meta", "F.npy", "write the stored metadata (float32, groups x metadata)"},
                 {"--dequant", "F.npy", "write the dequantized tensor (float32)"},

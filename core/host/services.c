@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "host/forms.h"
 #include "simd/kernels.h"
 #include "util/float_bits.h"
 #include "util/mem.h"
@@ -225,6 +226,16 @@ static qb_kernels table_of(const kernels *k) {
         .unpack_bits = k->unpack_bits,
         .pack_base3 = k->pack_base3,
         .unpack_base3 = service_unpack_base3,
+        .count_codes = k->count_codes,
+        .largest_code = k->largest_code,
+        .pack_planes = k->pack_planes,
+        .unpack_planes = k->unpack_planes,
+        .pack_bitmap = form_pack_bitmap,
+        .unpack_bitmap = form_unpack_bitmap,
+        .pack_gaps = form_pack_gaps,
+        .unpack_gaps = form_unpack_gaps,
+        .pack_runs = form_pack_runs,
+        .unpack_runs = form_unpack_runs,
     };
 }
 

@@ -3,7 +3,8 @@
  *
  * A chunk is what one pack() call gets: a row, unless the packer prefers another
  * length; then chunks follow one another through the rows. A packer of variable
- * rate costs 4 more bytes a chunk for its length.
+ * rate costs 4 more bytes a chunk for its length. Chunks are packed and unpacked on all
+ * threads; the bytes do not depend on their number.
  */
 #ifndef QUANT_PACKING_H
 #define QUANT_PACKING_H

@@ -282,7 +282,8 @@ static const field quant_fields[] = {
     {FIELD(ste, FIELD_NODE), .tag = "type", .ends = "a name or {type: NAME, its parameters}",
      .kinds = IN(QAT), .doc = "straight-through estimator; default identity"},
     {FIELD(packer, FIELD_NODE), .tag = "type", .ends = "a name or {type: NAME, its parameters}",
-     .doc = "how codes are stored; default base3 for three levels, else bits"},
+     .doc = "how codes are stored; default base3 for three levels, else bits; max_speed, balanced "
+            "and max_compression choose one"},
 };
 #undef AT
 static const schema quant_schema = {quant_fields, COUNT(quant_fields)};

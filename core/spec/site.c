@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/presets.h"
 #include "spec/field.h"
 #include "spec/language.h"
 #include "util/suggest.h"
@@ -77,6 +78,14 @@ static const char *kind_word(qb_kind kind) {
     return kind == QB_STE ? "estimator" : plugin_kind_name(kind);
 }
 
+/* NULL if there is none like it. */
+static const char *nearest_preset(qb_kind kind, const yaml_node *name) {
+    const char *names[8];
+    int n = 0;
+    for (; n < n_packer_presets && n < 8; n++) names[n] = packer_presets[n].name;
+    return kind == QB_PACKER ? suggest_nearest(name->text, names, n) : NULL;
+}
+
 /* NULL and an error if there is no such plugin: a slip in the spec if *nearest is like it,
  * else one that is not installed, an ERR_PLUGIN. */
 static const plugin *find_plugin(const schema_context *c, const registry *r, qb_kind kind,
@@ -99,7 +108,8 @@ static const plugin *find_plugin(const schema_context *c, const registry *r, qb_
     }
     int n;
     const char **names = registry_names(r, kind, &n);
-    const char *near = suggest_nearest(name->text, names, n);
+    const char *near = suggest_nearest(name->text, names, n), *preset = nearest_preset(kind, name);
+    if (near == NULL) near = preset;
     strbuf list = {0};
     strbuf_add(&list, n > 0 ? "" : "none found");
     strbuf_join(&list, names, n);
@@ -275,6 +285,14 @@ site_config site_resolve(const schema_context *c, const registry *r, const site_
     return out;
 }
 
+/* `packer: balanced`: a plugin of that name comes first. plugin NULL: it is no preset. */
+static plugin_choice choose_preset(const registry *r, const yaml_node *name) {
+    const packer_preset *preset = name->kind == YAML_SCALAR ? preset_find(name->text) : NULL;
+    if (preset == NULL || registry_find(r, QB_PACKER, name->text) != NULL)
+        return (plugin_choice){0};
+    return preset_choice(preset, r);
+}
+
 plugin_choice plugin_resolve(const schema_context *c, const registry *r, qb_kind kind,
                              const yaml_node *n, const char *where) {
     const yaml_node *name = n->kind == YAML_MAP ? yaml_get(n, "type") : n;
@@ -284,9 +302,14 @@ plugin_choice plugin_resolve(const schema_context *c, const registry *r, qb_kind
         diag_hint(c->d, "write the name alone, or {type: NAME, parameter: value}");
         return (plugin_choice){0};
     }
-    const plugin *p = find_plugin(c, r, kind, name, where, &nearest);
-    if (p == NULL) return (plugin_choice){0};
-    plugin_choice choice = params_defaults(p);
+    plugin_choice choice = {0};
+    if (kind == QB_PACKER) choice = choose_preset(r, name);
+    if (choice.plugin == NULL) {
+        const plugin *found = find_plugin(c, r, kind, name, where, &nearest);
+        if (found == NULL) return (plugin_choice){0};
+        choice = params_defaults(found);
+    }
+    const plugin *p = choice.plugin;
     for (int i = 0; n->kind == YAML_MAP && i < n->n; i++) {
         if (strcmp(n->keys[i]->text, "type") == 0) continue;
         int k = params_find(p, n->keys[i]->text);

@@ -6,12 +6,19 @@
  * (byte * 3^k mod 256) * 3 >> 8, without a division (the trick of ggml's TQ1_0).
  * A short last byte is filled with code 1.
  */
+#define QB_ABI_MINOR 1
 #include <quantbench/plugin.h>
 
 typedef struct base3 {
+    int64_t alignment;
     const qb_kernels *k;
     int32_t n_levels;
 } base3;
+
+static const qb_param params[] = {
+    QB_PARAM_INT(base3, alignment, 1, 1, 4096, "bytes",
+                 "where a row begins: a power of two, 64 for cache lines"),
+};
 
 static qb_status init(void *self, const qb_host *host, int32_t n_levels, int32_t zero_code,
                       qb_packer_info *info) {
@@ -20,9 +27,12 @@ static qb_status init(void *self, const qb_host *host, int32_t n_levels, int32_t
     if (n_levels > 3)
         return host->fail(host, QB_ENOTSUP, "it holds at most three levels, the scheme has %d",
                           n_levels);
+    if ((p->alignment & (p->alignment - 1)) != 0)
+        return host->fail(host, QB_EINVAL, "alignment must be a power of two");
     p->k = host->kernels;
     p->n_levels = n_levels;
     info->unit = 5;
+    info->align = (int32_t)p->alignment;
     return QB_OK;
 }
 
@@ -42,14 +52,13 @@ static qb_status unpack(const void *self, const uint8_t *src, int64_t src_bytes,
     const base3 *p = self;
     if (src_bytes != bound(self, n) || p->k->unpack_base3(src, n, code) != QB_OK)
         return QB_ECORRUPT;
-    for (int64_t i = 0; i < n; i++)
-        if (code[i] >= p->n_levels) return QB_ECORRUPT;
-    return QB_OK;
+    if (p->n_levels == 3) return QB_OK;
+    return p->k->largest_code(code, n) < p->n_levels ? QB_OK : QB_ECORRUPT;
 }
 
 static const qb_packer table = {
     .size = sizeof table, .init = init, .bound = bound, .pack = pack, .unpack = unpack};
 
-QB_PLUGIN_(QB_PACKER, qb_packer, base3, 0, NULL, table, .name = "base3", .version = "1.0.0",
-           .summary = "five codes of three levels in a byte, 1.6 bits for each",
-           .example = "packer: base3");
+QB_PACKER_PLUGIN(base3, params, table, .name = "base3", .version = "1.1.0",
+                 .summary = "five codes of three levels in a byte, 1.6 bits for each",
+                 .example = "packer: base3");

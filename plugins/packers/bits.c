@@ -5,21 +5,31 @@
  * bits first, so 3 bits are 8 codes in 3 bytes; the unused high bits of the last
  * byte are 0.
  */
+#define QB_ABI_MINOR 1
 #include <quantbench/plugin.h>
 
 typedef struct bits {
+    int64_t alignment;
     const qb_kernels *k;
     int32_t width, n_levels;
 } bits;
+
+static const qb_param params[] = {
+    QB_PARAM_INT(bits, alignment, 1, 1, 4096, "bytes",
+                 "where a row begins: a power of two, 64 for cache lines"),
+};
 
 static qb_status init(void *self, const qb_host *host, int32_t n_levels, int32_t zero_code,
                       qb_packer_info *info) {
     bits *p = self;
     (void)zero_code;
+    if ((p->alignment & (p->alignment - 1)) != 0)
+        return host->fail(host, QB_EINVAL, "alignment must be a power of two");
     p->k = host->kernels;
     p->n_levels = n_levels;
     p->width = n_levels <= 2 ? 1 : n_levels <= 4 ? 2 : n_levels <= 8 ? 3 : n_levels <= 16 ? 4 : 8;
     info->unit = p->width == 3 ? 8 : 8 / p->width;
+    info->align = (int32_t)p->alignment;
     return QB_OK;
 }
 
@@ -42,14 +52,12 @@ static qb_status unpack(const void *self, const uint8_t *src, int64_t src_bytes,
     if (used > 0 && src[src_bytes - 1] >> used != 0) return QB_ECORRUPT;
     p->k->unpack_bits(src, n, p->width, code);
     if (p->n_levels == 1 << p->width) return QB_OK;
-    uint8_t largest = 0;
-    for (int64_t i = 0; i < n; i++) largest = code[i] > largest ? code[i] : largest;
-    return largest < p->n_levels ? QB_OK : QB_ECORRUPT;
+    return p->k->largest_code(code, n) < p->n_levels ? QB_OK : QB_ECORRUPT;
 }
 
 static const qb_packer table = {
     .size = sizeof table, .init = init, .bound = bound, .pack = pack, .unpack = unpack};
 
-QB_PLUGIN_(QB_PACKER, qb_packer, bits, 0, NULL, table, .name = "bits", .version = "1.1.0",
-           .summary = "1, 2, 3, 4 or 8 bits for each code, the fewest that hold the levels",
-           .example = "packer: bits");
+QB_PACKER_PLUGIN(bits, params, table, .name = "bits", .version = "1.2.0",
+                 .summary = "1, 2, 3, 4 or 8 bits for each code, the fewest that hold the levels",
+                 .example = "packer: bits");

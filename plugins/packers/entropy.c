@@ -21,11 +21,12 @@
  * Duda, Asymmetric numeral systems, arXiv:1311.2540. Over the entropy a block costs 17
  * bytes and its table, so it is long.
  */
+#define QB_ABI_MINOR 1
 #include <quantbench/plugin.h>
 
 #include <string.h>
 
-enum { PLAIN = 0, CODED = 1, LOG = 16, ONE = 1 << LOG, STATES = 2, LEVELS = 256 };
+enum { PLAIN = 0, CODED = 1, LOG = 16, ONE = 1 << LOG, STATES = 2, LEVELS = 256, FEW = 4 };
 #define LOW ((uint64_t)1 << 31) /* a state is in [LOW, LOW * 2^32) */
 
 typedef struct entropy {
@@ -83,7 +84,7 @@ static int most_wanting(const uint32_t *f, const int64_t *count, int levels) {
 
 static void frequencies(const entropy *p, const uint8_t *code, int64_t n, uint32_t *f) {
     int64_t count[LEVELS] = {0}, sum = 0;
-    for (int64_t i = 0; i < n; i++) count[code[i]]++;
+    p->host->kernels->count_codes(code, n, count);
     for (int i = 0; i < p->n_levels; i++) {
         f[i] = (uint32_t)(count[i] * ONE / n);
         if (f[i] == 0 && count[i] > 0) f[i] = 1;
@@ -150,23 +151,62 @@ static uint64_t get_le(const uint8_t *from, int bytes) {
     return v;
 }
 
+/* The high half of a product. */
+static uint64_t multiply_high(uint64_t a, uint64_t b) {
+#ifdef __SIZEOF_INT128__
+    __extension__ typedef unsigned __int128 wide;
+    return (uint64_t)((wide)a * b >> 64);
+#else
+    uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX), ab = (a >> 32) * (b & UINT32_MAX),
+             ba = (a & UINT32_MAX) * (b >> 32);
+    uint64_t middle = (low >> 32) + (ab & UINT32_MAX) + (ba & UINT32_MAX);
+    return (a >> 32) * (b >> 32) + (ab >> 32) + (ba >> 32) + (middle >> 32);
+#endif
+}
+
+/* A symbol as the writer wants it: no division by f where each code would wait for it. */
+typedef struct symbol {
+    uint64_t most, inverse; /* of a state that takes it without a word; (2^64 - 1) / f */
+    uint32_t f, c;
+} symbol;
+
+/* Words are written downwards from `at`, into so many bytes. */
+typedef struct writer {
+    uint8_t *at; /* NULL: they are only counted */
+    int64_t room;
+} writer;
+
+static inline bool put_code(const symbol *y, uint64_t *state, writer *w) {
+    uint64_t x = *state;
+    if (x >= y->most) {
+        if (w->room < 4) return false;
+        w->room -= 4;
+        if (w->at != NULL) put_le(w->at -= 4, x & UINT32_MAX, 4);
+        x >>= 32;
+    }
+    /* the quotient or 1 less, as x is below 2^63 */
+    uint64_t q = multiply_high(x, y->inverse), more = x - q * y->f >= y->f;
+    q += more;
+    *state = x + y->c + q * (ONE - y->f); /* (q << LOG) + x - q f + c */
+    return true;
+}
+
 /* Bytes of the words, which end at `end` unless that is NULL; -1 if they do not fit. */
 static int64_t encode(const model *m, const uint8_t *code, int64_t n, int64_t room, uint8_t *end,
                       uint64_t *state) {
-    int64_t bytes = 0;
-    for (int s = 0; s < STATES; s++) state[s] = LOW;
-    for (int64_t i = n - 1; i >= 0; i--) {
-        const uint64_t f = m->f[code[i]];
-        uint64_t x = state[i % STATES];
-        if (x >= f * (LOW >> LOG << 32)) {
-            bytes += 4;
-            if (bytes > room) return -1;
-            if (end != NULL) put_le(end - bytes, x & UINT32_MAX, 4);
-            x >>= 32;
-        }
-        state[i % STATES] = (x / f << LOG) + x % f + m->c[code[i]];
-    }
-    return bytes;
+    symbol of[LEVELS];
+    for (int i = 0; i < LEVELS; i++)
+        if (m->f[i] > 0) /* no code is any other */
+            of[i] = (symbol){m->f[i] * (LOW >> LOG << 32), UINT64_MAX / m->f[i], m->f[i], m->c[i]};
+    uint64_t even = LOW, odd = LOW;
+    writer w = {.at = end, .room = room};
+    int64_t i = n;
+    if (i % 2 == 1 && !put_code(&of[code[--i]], &even, &w)) return -1;
+    for (; i > 0; i -= 2)
+        if (!put_code(&of[code[i - 1]], &odd, &w) || !put_code(&of[code[i - 2]], &even, &w))
+            return -1;
+    state[0] = even, state[1] = odd;
+    return room - w.room;
 }
 
 /* All of way 1 to dst, or its size alone if dst is NULL; -1 where way 0 is not longer. The
@@ -177,7 +217,7 @@ static int64_t put_coded(const entropy *p, const uint8_t *code, int64_t n, uint8
     const int64_t limit = plain_bytes(p, n);
     uint8_t table_bytes[3 * LEVELS] = {0};
     uint64_t state[STATES];
-    model m;
+    model m = {{0}, {0}};
     if (n == 0) return -1;
     frequencies(p, code, n, m.f);
     add_up(p, &m);
@@ -210,30 +250,64 @@ static qb_status unpack_plain(const entropy *p, const uint8_t *src, int64_t n, u
     int used = (int)(n * p->width % 8);
     if (used > 0 && src[plain_bytes(p, n) - 1] >> used != 0) return QB_ECORRUPT;
     p->host->kernels->unpack_bits(src, n, p->width, code);
-    for (int64_t i = 0; i < n; i++)
-        if (code[i] >= p->n_levels) return QB_ECORRUPT;
+    if (p->host->kernels->largest_code(code, n) >= p->n_levels) return QB_ECORRUPT;
     return put_coded(p, code, n, NULL) < 0 ? QB_OK : QB_ECORRUPT;
 }
 
-/* Exactly the words of [from, end). */
-static qb_status decode(const entropy *p, const model *m, const uint8_t *from, const uint8_t *end,
-                        uint64_t *state, int64_t n, uint8_t *code) {
-    uint8_t *level = p->host->scratch(p->host); /* of each slot */
-    for (int i = 0; i < p->n_levels; i++) memset(level + m->c[i], i, m->f[i]);
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t x = state[i % STATES];
-        const uint32_t slot = x & (ONE - 1);
-        const uint8_t is = level[slot];
-        x = m->f[is] * (x >> LOG) + slot - m->c[is];
-        if (x < LOW) {
-            if (from == end) return QB_ECORRUPT;
-            x = x << 32 | get_le(from, 4);
-            from += 4;
-        }
-        state[i % STATES] = x;
-        code[i] = is;
+typedef struct reader {
+    const uint8_t *at, *end;
+} reader;
+
+/* x without its code, and with the next word where it needs one. */
+static inline bool next_state(uint64_t *state, uint64_t x, reader *r) {
+    if (x < LOW) {
+        if (r->at == r->end) return false;
+        x = x << 32 | get_le(r->at, 4);
+        r->at += 4;
     }
-    return from == end && state[0] == LOW && state[1] == LOW ? QB_OK : QB_ECORRUPT;
+    *state = x;
+    return true;
+}
+
+/* Up to four levels: compared, not looked up in a table that does not stay in L1. */
+static inline bool code_of_few(const model *m, uint64_t *state, reader *r, uint8_t *code) {
+    const uint32_t slot = *state & (ONE - 1);
+    const uint32_t is = (slot >= m->c[1]) + (uint32_t)(slot >= m->c[2]) + (slot >= m->c[3]);
+    *code = (uint8_t)is;
+    return next_state(state, m->f[is] * (*state >> LOG) + slot - m->c[is], r);
+}
+
+static inline bool code_of_many(const model *m, const uint8_t *level, uint64_t *state, reader *r,
+                                uint8_t *code) {
+    const uint32_t slot = *state & (ONE - 1);
+    const uint8_t is = *code = level[slot];
+    return next_state(state, m->f[is] * (*state >> LOG) + slot - m->c[is], r);
+}
+
+/* Two codes at a time, the states in registers. */
+#define READ_CODES(even_code, odd_code)                                                            \
+    do {                                                                                           \
+        for (; i + 2 <= n; i += 2)                                                                 \
+            if (!(even_code) || !(odd_code)) return false;                                         \
+        if (i < n && !(even_code)) return false;                                                   \
+    } while (0)
+
+/* Exactly the words of r. */
+static bool decode(const entropy *p, const model *m, reader *r, const uint64_t *state, int64_t n,
+                   uint8_t *code) {
+    uint64_t even = state[0], odd = state[1];
+    int64_t i = 0;
+    if (p->n_levels <= FEW) {
+        model few = *m;
+        for (int k = p->n_levels; k < FEW; k++) few.c[k] = ONE, few.f[k] = 0;
+        READ_CODES(code_of_few(&few, &even, r, &code[i]), code_of_few(&few, &odd, r, &code[i + 1]));
+    } else {
+        uint8_t *level = p->host->scratch(p->host); /* of each slot */
+        for (int k = 0; k < p->n_levels; k++) memset(level + m->c[k], k, m->f[k]);
+        READ_CODES(code_of_many(m, level, &even, r, &code[i]),
+                   code_of_many(m, level, &odd, r, &code[i + 1]));
+    }
+    return r->at == r->end && even == LOW && odd == LOW;
 }
 
 static qb_status unpack(const void *self, const uint8_t *src, int64_t src_bytes, int64_t n,
@@ -253,7 +327,8 @@ static qb_status unpack(const void *self, const uint8_t *src, int64_t src_bytes,
         state[s] = get_le(from, 8);
         if (state[s] < LOW || state[s] >= LOW << 32) return QB_ECORRUPT;
     }
-    if (decode(p, &m, from, end, state, n, code) != QB_OK) return QB_ECORRUPT;
+    reader r = {from, end};
+    if (!decode(p, &m, &r, state, n, code)) return QB_ECORRUPT;
     frequencies(p, code, n, f);
     return memcmp(f, m.f, (size_t)p->n_levels * sizeof *f) == 0 ? QB_OK : QB_ECORRUPT;
 }
@@ -262,6 +337,6 @@ static const qb_packer table = {
     .size = sizeof table, .init = init, .bound = bound, .pack = pack, .unpack = unpack};
 
 QB_PACKER_PLUGIN(
-    entropy, params, table, .name = "entropy", .version = "1.0.0",
+    entropy, params, table, .name = "entropy", .version = "1.0.1",
     .summary = "order-0 entropy coding (rANS), within 1 % of the entropy in large tensors",
     .example = "packer: entropy", .cite = "Duda 2013, Asymmetric numeral systems, arXiv:1311.2540");

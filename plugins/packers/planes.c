@@ -9,12 +9,14 @@
  * sum w * x for x in {-1, 1} as bits (1 for -1) is popcount(mask) - 2 popcount(mask &
  * (sign ^ x)). A chunk is a row, so every row begins at a multiple of `alignment`.
  */
+#define QB_ABI_MINOR 1
 #include <quantbench/plugin.h>
 
 #include <string.h>
 
 typedef struct planes {
     int64_t alignment;
+    const qb_kernels *k;
 } planes;
 
 static const qb_param params[] = {
@@ -24,13 +26,14 @@ static const qb_param params[] = {
 
 static qb_status init(void *self, const qb_host *host, int32_t n_levels, int32_t zero_code,
                       qb_packer_info *info) {
-    const planes *p = self;
+    planes *p = self;
     if (n_levels != 3 || zero_code != 1)
         return host->fail(host, QB_ENOTSUP,
                           "it holds three levels with zero in the middle, the scheme has %d%s",
                           n_levels, zero_code < 0 ? " and no zero" : "");
     if ((p->alignment & (p->alignment - 1)) != 0)
         return host->fail(host, QB_EINVAL, "alignment must be a power of two");
+    p->k = host->kernels;
     info->unit = 8;
     info->align = (int32_t)p->alignment;
     return QB_OK;
@@ -43,13 +46,11 @@ static int64_t plane_bytes(const planes *p, int64_t n) {
 static int64_t bound(const void *self, int64_t n) { return 2 * plane_bytes(self, n); }
 
 static int64_t pack(const void *self, const uint8_t *code, int64_t n, uint8_t *dst) {
-    const int64_t plane = plane_bytes(self, n);
-    uint8_t *mask = dst, *sign = dst + plane;
-    memset(dst, 0, (size_t)(2 * plane));
-    for (int64_t i = 0; i < n; i++) {
-        mask[i / 8] |= (uint8_t)((code[i] != 1) << i % 8);
-        sign[i / 8] |= (uint8_t)((code[i] == 0) << i % 8);
-    }
+    const planes *p = self;
+    const int64_t plane = plane_bytes(p, n), used = (n + 7) / 8;
+    p->k->pack_planes(code, n, dst, dst + plane);
+    memset(dst + used, 0, (size_t)(plane - used));
+    memset(dst + plane + used, 0, (size_t)(plane - used));
     return 2 * plane;
 }
 
@@ -63,19 +64,17 @@ static bool clean(const uint8_t *mask, const uint8_t *sign, int64_t plane, int64
 
 static qb_status unpack(const void *self, const uint8_t *src, int64_t src_bytes, int64_t n,
                         uint8_t *code) {
-    const int64_t plane = plane_bytes(self, n);
+    const planes *p = self;
+    const int64_t plane = plane_bytes(p, n);
     const uint8_t *mask = src, *sign = src + plane;
     if (src_bytes != 2 * plane || !clean(mask, sign, plane, n)) return QB_ECORRUPT;
-    for (int64_t i = 0; i < n; i++) {
-        int set = mask[i / 8] >> i % 8 & 1, negative = sign[i / 8] >> i % 8 & 1;
-        code[i] = (uint8_t)(1 + set - 2 * negative);
-    }
+    p->k->unpack_planes(mask, sign, n, code);
     return QB_OK;
 }
 
 static const qb_packer table = {
     .size = sizeof table, .init = init, .bound = bound, .pack = pack, .unpack = unpack};
 
-QB_PACKER_PLUGIN(planes, params, table, .name = "planes", .version = "1.0.0",
+QB_PACKER_PLUGIN(planes, params, table, .name = "planes", .version = "1.0.1",
                  .summary = "sign and mask bit planes for three levels, 2 bits for each code",
                  .example = "packer: {type: planes, alignment: 64}");

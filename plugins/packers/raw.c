@@ -3,19 +3,31 @@
  *
  * Byte layout: byte i is code i.
  */
+#define QB_ABI_MINOR 1
 #include <quantbench/plugin.h>
 
 #include <string.h>
 
 typedef struct raw {
+    int64_t alignment;
+    const qb_kernels *k;
     int32_t n_levels;
 } raw;
+
+static const qb_param params[] = {
+    QB_PARAM_INT(raw, alignment, 1, 1, 4096, "bytes",
+                 "where a row begins: a power of two, 64 for cache lines"),
+};
 
 static qb_status init(void *self, const qb_host *host, int32_t n_levels, int32_t zero_code,
                       qb_packer_info *info) {
     raw *p = self;
-    (void)host, (void)zero_code, (void)info;
+    (void)zero_code;
+    if ((p->alignment & (p->alignment - 1)) != 0)
+        return host->fail(host, QB_EINVAL, "alignment must be a power of two");
+    p->k = host->kernels;
     p->n_levels = n_levels;
+    info->align = (int32_t)p->alignment;
     return QB_OK;
 }
 
@@ -33,16 +45,12 @@ static qb_status unpack(const void *self, const uint8_t *src, int64_t src_bytes,
                         uint8_t *code) {
     const raw *p = self;
     if (src_bytes != bound(self, n)) return QB_ECORRUPT;
-    uint8_t largest = 0;
-    for (int64_t i = 0; i < n; i++) {
-        code[i] = src[i];
-        largest = code[i] > largest ? code[i] : largest;
-    }
-    return largest < p->n_levels ? QB_OK : QB_ECORRUPT;
+    memcpy(code, src, (size_t)n);
+    return p->k->largest_code(code, n) < p->n_levels ? QB_OK : QB_ECORRUPT;
 }
 
 static const qb_packer table = {
     .size = sizeof table, .init = init, .bound = bound, .pack = pack, .unpack = unpack};
 
-QB_PLUGIN_(QB_PACKER, qb_packer, raw, 0, NULL, table, .name = "raw", .version = "1.0.0",
-           .summary = "one byte for each code", .example = "packer: raw");
+QB_PACKER_PLUGIN(raw, params, table, .name = "raw", .version = "1.1.0",
+                 .summary = "one byte for each code", .example = "packer: raw");

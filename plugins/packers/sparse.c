@@ -12,15 +12,15 @@
  *     n_levels - 1 values need.
  * The way that takes fewer bytes; the bitmap if both take as many.
  */
+#define QB_ABI_MINOR 1
 #include <quantbench/plugin.h>
-
-#include <string.h>
 
 enum { BITMAP = 0, GAPS = 1 };
 
 typedef struct sparse {
     int64_t block_size;
-    int32_t n_levels, zero, width;
+    const qb_kernels *k;
+    int32_t n_levels, zero;
 } sparse;
 
 static const qb_param params[] = {
@@ -32,163 +32,49 @@ static qb_status init(void *self, const qb_host *host, int32_t n_levels, int32_t
     sparse *p = self;
     if (zero_code < 0)
         return host->fail(host, QB_ENOTSUP, "it leaves out zeros, and the scheme has no zero");
+    p->k = host->kernels;
     p->n_levels = n_levels, p->zero = zero_code;
-    while (1 << p->width < n_levels - 1) p->width++;
     info->chunk = p->block_size;
     info->fixed_rate = false;
     return QB_OK;
 }
 
-static int64_t value_bytes(const sparse *p, int64_t nonzero) {
-    return (nonzero * p->width + 7) / 8;
+static int64_t bound(const void *self, int64_t n) {
+    const sparse *p = self;
+    int width = 0;
+    while (1 << width < p->n_levels - 1) width++;
+    return 1 + (n + 7) / 8 + (n * width + 7) / 8;
 }
 
-static int64_t bound(const void *self, int64_t n) { return 1 + (n + 7) / 8 + value_bytes(self, n); }
-
-static int64_t varint_bytes(int64_t v) {
-    int64_t bytes = 1;
-    while (v >>= 7) bytes++;
-    return bytes;
-}
-
-/* What the gaps of these codes take without their number; *nonzero: how many. */
-static int64_t gap_bytes(const sparse *p, const uint8_t *code, int64_t n, int64_t *nonzero) {
-    int64_t bytes = 0, last = -1;
-    *nonzero = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if (code[i] == p->zero) continue;
-        bytes += (i - last - 1) / 255 + 1;
-        last = i;
-        ++*nonzero;
-    }
-    return bytes;
-}
-
-static int way_of(const sparse *p, const uint8_t *code, int64_t n) {
-    int64_t nonzero = 0, gaps;
-    for (int64_t i = 0; i < n; i++) nonzero += code[i] != p->zero;
-    if (nonzero >= (n + 7) / 8) return BITMAP; /* a gap has a byte at least */
-    gaps = gap_bytes(p, code, n, &nonzero);
-    return varint_bytes(nonzero) + gaps < (n + 7) / 8 ? GAPS : BITMAP;
-}
-
-/* ---- writing ---- */
-
-static uint8_t *put_bitmap(const sparse *p, const uint8_t *code, int64_t n, uint8_t *to) {
-    memset(to, 0, (size_t)((n + 7) / 8));
-    for (int64_t i = 0; i < n; i++) to[i / 8] |= (uint8_t)((code[i] != p->zero) << i % 8);
-    return to + (n + 7) / 8;
-}
-
-static uint8_t *put_gaps(const sparse *p, const uint8_t *code, int64_t n, uint8_t *to) {
-    int64_t nonzero, last = -1;
-    gap_bytes(p, code, n, &nonzero);
-    for (; nonzero > 127; nonzero >>= 7) *to++ = (uint8_t)(nonzero | 128);
-    *to++ = (uint8_t)nonzero;
-    for (int64_t i = 0; i < n; i++) {
-        if (code[i] == p->zero) continue;
-        int64_t gap = i - last - 1;
-        for (; gap >= 255; gap -= 255) *to++ = 255;
-        *to++ = (uint8_t)gap;
-        last = i;
-    }
-    return to;
-}
-
-static uint8_t *put_values(const sparse *p, const uint8_t *code, int64_t n, uint8_t *to) {
-    uint64_t pending = 0;
-    int have = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const int is = code[i], value = p->n_levels - 1 - is - (is < p->zero);
-        const int width = (is != p->zero) * p->width; /* no branch: it would be a coin toss */
-        pending |= (uint64_t)(value & ((1 << width) - 1)) << have;
-        have += width;
-        if (have < 32) continue;
-        for (int k = 0; k < 4; k++, pending >>= 8) *to++ = (uint8_t)pending;
-        have -= 32;
-    }
-    for (; have > 0; have -= 8, pending >>= 8) *to++ = (uint8_t)pending;
-    return to;
+/* Bytes of the gaps, written unless dst is NULL; -1 where the bitmap takes no more. */
+static int64_t shorter_gaps(const sparse *p, const uint8_t *code, int64_t n, uint8_t *dst) {
+    int64_t bitmap = p->k->pack_bitmap(code, n, p->n_levels, p->zero, NULL);
+    return p->k->pack_gaps(code, n, p->n_levels, p->zero, bitmap - 1, dst);
 }
 
 static int64_t pack(const void *self, const uint8_t *code, int64_t n, uint8_t *dst) {
     const sparse *p = self;
-    dst[0] = (uint8_t)way_of(p, code, n);
-    uint8_t *to = dst[0] == GAPS ? put_gaps(p, code, n, dst + 1) : put_bitmap(p, code, n, dst + 1);
-    return put_values(p, code, n, to) - dst;
-}
-
-/* ---- reading: the places first, as any code that is not zero ---- */
-
-/* Where the values begin, or NULL. */
-static const uint8_t *get_bitmap(const sparse *p, const uint8_t *from, const uint8_t *end,
-                                 int64_t n, uint8_t *code, int64_t *nonzero) {
-    const int step = p->zero == 0 ? 1 : -p->zero; /* to a code that is not zero */
-    if ((n + 7) / 8 > end - from) return NULL;
-    if (n % 8 > 0 && from[n / 8] >> n % 8 != 0) return NULL;
-    *nonzero = 0;
-    for (int64_t i = 0; i < n; i++) {
-        int set = from[i / 8] >> i % 8 & 1;
-        code[i] = (uint8_t)(p->zero + set * step);
-        *nonzero += set;
-    }
-    return from + (n + 7) / 8;
-}
-
-static const uint8_t *get_gaps(const sparse *p, const uint8_t *from, const uint8_t *end, int64_t n,
-                               uint8_t *code, int64_t *nonzero) {
-    int64_t at = -1, count = 0;
-    for (int shift = 0;; shift += 7) {
-        if (from == end || shift > 35 || (shift > 0 && *from == 0)) return NULL;
-        count |= (int64_t)(*from & 127) << shift;
-        if (*from++ < 128) break;
-    }
-    memset(code, p->zero, (size_t)n);
-    for (int64_t i = 0; i < count; i++) {
-        for (; from < end && *from == 255; from++) at += 255;
-        if (from == end) return NULL;
-        at += *from++ + 1;
-        if (at >= n) return NULL;
-        code[at] = p->zero == 0;
-    }
-    *nonzero = count;
-    return from;
-}
-
-static qb_status get_values(const sparse *p, const uint8_t *from, const uint8_t *end, int64_t n,
-                            uint8_t *code) {
-    uint64_t pending = 0;
-    int have = 0, below = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if (have < 8)
-            for (; have <= 48 && from < end; have += 8) pending |= (uint64_t)*from++ << have;
-        const int is_value = code[i] != p->zero;
-        const int width = is_value * p->width;
-        int level = p->n_levels - 1 - (int)(pending & ((1u << width) - 1));
-        level -= level <= p->zero;
-        below |= level; /* negative from the first that is */
-        code[i] = (uint8_t)(p->zero + is_value * (level - p->zero));
-        pending >>= width, have -= width;
-    }
-    return pending == 0 && below >= 0 ? QB_OK : QB_ECORRUPT;
+    int64_t bytes = shorter_gaps(p, code, n, dst + 1);
+    dst[0] = bytes >= 0 ? GAPS : BITMAP;
+    if (bytes < 0) bytes = p->k->pack_bitmap(code, n, p->n_levels, p->zero, dst + 1);
+    return 1 + bytes;
 }
 
 static qb_status unpack(const void *self, const uint8_t *src, int64_t src_bytes, int64_t n,
                         uint8_t *code) {
     const sparse *p = self;
-    const uint8_t *end = src + src_bytes, *values;
-    int64_t nonzero;
     if (src_bytes < 1 || src[0] > GAPS) return QB_ECORRUPT;
-    values = src[0] == GAPS ? get_gaps(p, src + 1, end, n, code, &nonzero)
-                            : get_bitmap(p, src + 1, end, n, code, &nonzero);
-    if (values == NULL || end - values != value_bytes(p, nonzero)) return QB_ECORRUPT;
-    if (way_of(p, code, n) != src[0]) return QB_ECORRUPT;
-    return get_values(p, values, end, n, code);
+    qb_status st = src[0] == GAPS
+                       ? p->k->unpack_gaps(src + 1, src_bytes - 1, n, p->n_levels, p->zero, code)
+                       : p->k->unpack_bitmap(src + 1, src_bytes - 1, n, p->n_levels, p->zero, code);
+    if (st != QB_OK) return st;
+    int way = shorter_gaps(p, code, n, NULL) >= 0 ? GAPS : BITMAP;
+    return way == src[0] ? QB_OK : QB_ECORRUPT;
 }
 
 static const qb_packer table = {
     .size = sizeof table, .init = init, .bound = bound, .pack = pack, .unpack = unpack};
 
-QB_PACKER_PLUGIN(sparse, params, table, .name = "sparse", .version = "1.0.0",
+QB_PACKER_PLUGIN(sparse, params, table, .name = "sparse", .version = "1.0.1",
                  .summary = "the codes that are not zero: a bitmap or gaps, whichever is shorter",
                  .example = "packer: sparse");

@@ -243,8 +243,8 @@ Test(loader, an_entry_that_breaks_the_abi_is_refused_in_one_sentence) {
     cr_assert_str_eq(variant_error(ENTRY()), "");
     cr_assert(strstr(variant_error(""), "no symbol qb_plugin_entry"));
     cr_assert(strstr(variant_error(ENTRY(.magic = 1)), "bad magic"));
-    cr_assert(strstr(variant_error(ENTRY(.abi_major = 2)), "plugin ABI 2.0, this program has 1.0"));
-    cr_assert(strstr(variant_error(ENTRY(.abi_minor = 1)), "plugin ABI 1.1, this program has 1.0"));
+    cr_assert(strstr(variant_error(ENTRY(.abi_major = 2)), "plugin ABI 2.0, this program has 1.1"));
+    cr_assert(strstr(variant_error(ENTRY(.abi_minor = 2)), "plugin ABI 1.2, this program has 1.1"));
     cr_assert(strstr(variant_error(ENTRY(.kind = 9)), "unknown kind"));
     cr_assert(strstr(variant_error(ENTRY(.name = "No/Name")), "its name"));
     cr_assert(strstr(variant_error(ENTRY(.version = "1.0")), "MAJOR.MINOR.PATCH"));

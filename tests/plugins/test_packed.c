@@ -294,7 +294,7 @@ Test(packed, what_is_wrong_is_said_in_one_line, .init = setup, .fini = teardown)
          "bitnet999.so 1.0.0 in QUANTBENCH_PLUGIN_PATH"},
         {"scheme_version\\\":\\\"1", "scheme_version\\\":\\\"7", ERR_PLUGIN,
          "scheme 'bitnet158' 7.0.0, installed is 1.0.0", "bitnet158.so 7.0.0"},
-        {"\"base3\\\"", "\"base9\\\"", ERR_PLUGIN, "packer 'base9' 1.0.0, which is not installed",
+        {"\"base3\\\"", "\"base9\\\"", ERR_PLUGIN, "packer 'base9' 1.1.0, which is not installed",
          "base9.so"},
         {"\"version\":\"1\"", "\"version\":\"9\"", ERR_INPUT, "version 9 of the format", NULL},
         {"\"version\":\"1\"", "\"version\":\"x\"", ERR_INPUT, "has no version", NULL},

@@ -6,8 +6,10 @@
  */
 #include "support/support.h"
 
+#include "host/presets.h"
 #include "quant/packing.h"
 #include "util/mem.h"
+#include "util/parallel.h"
 #include "util/rng.h"
 
 /* ---- helpers ---- */
@@ -106,6 +108,7 @@ static const kind kinds[] = {{"raw", "", 2, -1},
                              {"bits", "", 16, 7},
                              {"bits", "", 17, 8},
                              {"bits", "", 256, 128},
+                             {"bits", "alignment=64", 3, 1},
                              {"base3", "", 2, -1},
                              {"base3", "", 3, 1},
                              {"planes", "", 3, 1},
@@ -129,6 +132,8 @@ static const kind kinds[] = {{"raw", "", 2, -1},
                              {"hybrid", "block_size=64", 4, -1},
                              {"hybrid", "block_size=64", 7, 3},
                              {"hybrid", "block_size=32768", 256, 128},
+                             {"hybrid", "compression_level=0", 3, 1},
+                             {"hybrid", "compression_level=1 block_size=64", 3, 1},
                              {"entropy", "", 2, -1},
                              {"entropy", "", 3, 1},
                              {"entropy", "", 15, 7},
@@ -402,6 +407,118 @@ Test(packers, sparse_takes_the_shorter_of_bitmap_and_gaps) {
     close_packer(o);
 }
 
+Test(packers, hybrid_is_never_longer_at_a_higher_compression_level) {
+    enum { N = 100000 };
+    uint8_t *code = mem_aligned(N);
+    int64_t bytes[3];
+    draw_stretches(code, N);
+    for (int level = 0; level < 3; level++) {
+        char settings[32];
+        snprintf(settings, sizeof settings, "compression_level=%d", level);
+        opened *o = open_packer("hybrid", settings, 3, 1);
+        free(there_and_back(o, code, N, &bytes[level]));
+        close_packer(o);
+    }
+    cr_assert(bytes[0] > bytes[1] && bytes[1] > bytes[2]);
+    cr_assert(bytes[0] == 4 + (N + 4095) / 4096 * 3 + N / 4096 * 820 + (N % 4096 + 4) / 5);
+    free(code);
+}
+
+Test(packers, rows_begin_at_a_multiple_of_the_alignment) {
+    static const struct {
+        const char *name;
+        int64_t row;
+    } of[] = {{"raw", 7}, {"bits", 2}, {"base3", 2}};
+    uint8_t code[3 * 7], *bytes;
+    int64_t length;
+    draw(1, 0.3, 3, 1, code, sizeof code);
+    for (int i = 0; i < 3; i++) {
+        opened *o = open_packer(of[i].name, "alignment=32", 3, 1),
+               *one = open_packer(of[i].name, "", 3, 1);
+        uint8_t row[32] = {0};
+        cr_assert(packing_pack(&o->k, "w", code, 3, 7, &o->d, &bytes, &length) == OK &&
+                  length == 96);
+        for (int r = 0; r < 3; r++) {
+            cr_assert(pack_raw(one, code + 7 * r, 7, row) == of[i].row);
+            cr_assert(memcmp(bytes + 32 * r, row, 32) == 0, "%s", of[i].name);
+        }
+        free(bytes);
+        close_packer(o);
+        close_packer(one);
+    }
+}
+
+/* Many chunks, so many tasks. */
+Test(packers, the_bytes_and_the_first_fault_do_not_depend_on_the_threads) {
+    enum { R = 3000, C = 100 };
+    static const kind of[] = {{"base3", "", 3, 1},
+                              {"rle", "block_size=999", 3, 1},
+                              {"hybrid", "block_size=64", 3, 1},
+                              {"entropy", "block_size=1024", 3, 1}};
+    uint8_t *code = mem_aligned(R * C), *back = mem_aligned(R * C), *bytes[2];
+    int64_t length[2], at[2];
+    draw(5, 0.6, 3, 1, code, R * C);
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        for (int t = 0; t < 2; t++) {
+            parallel_set_threads(t == 0 ? 1 : 4);
+            opened *o = open_packer(of[i].name, of[i].settings, 3, 1);
+            cr_assert(packing_pack(&o->k, "w", code, R, C, &o->d, &bytes[t], &length[t]) == OK);
+            cr_assert(packing_unpack(&o->k, bytes[t], length[t], R, C, back, &at[t]) == NULL);
+            cr_assert(memcmp(code, back, R * C) == 0);
+            if (t == 1)
+                cr_assert(length[0] == length[1] &&
+                              memcmp(bytes[0], bytes[1], (size_t)length[0]) == 0,
+                          "%s", of[i].name);
+            uint8_t *wrong = copy_of(bytes[t], length[t]);
+            for (int64_t k = length[t] / 3; k < length[t] / 2; k++)
+                wrong[k] = (uint8_t)rng_u32(6, (uint64_t)k);
+            cr_assert(packing_unpack(&o->k, wrong, length[t], R, C, back, &at[t]) != NULL);
+            free(wrong);
+            close_packer(o);
+        }
+        cr_assert(at[0] == at[1] && at[0] > 0 && at[0] < R * C / 2, "%s: %lld and %lld", of[i].name,
+                  (long long)at[0], (long long)at[1]);
+        free(bytes[0]);
+        free(bytes[1]);
+    }
+    parallel_set_threads(1);
+    free(code);
+    free(back);
+}
+
+Test(packers, a_preset_is_its_packer_with_its_parameters) {
+    const registry *r = plugins();
+    for (int i = 0; i < n_packer_presets; i++) {
+        plugin_choice c = preset_choice(&packer_presets[i], plugins());
+        cr_assert(c.plugin == registry_find(r, QB_PACKER, packer_presets[i].packer));
+        cr_assert(preset_find(packer_presets[i].name) == &packer_presets[i]);
+        cr_assert(registry_find(r, QB_PACKER, packer_presets[i].name) == NULL);
+    }
+    plugin_choice c = preset_choice(preset_find("balanced"), r);
+    cr_assert(c.values[params_find(c.plugin, "compression_level")].i == 1);
+    cr_assert(preset_find("fastest") == NULL);
+}
+
+/* The order that the presets promise, where there is something to gain. */
+Test(packers, the_presets_take_fewer_bytes_in_their_order) {
+    enum { N = 1 << 20 };
+    uint8_t *code = mem_aligned(N);
+    int64_t bytes[3];
+    draw(9, 0.6, 3, 1, code, N);
+    for (int i = 0; i < 3; i++) {
+        plugin_choice c = preset_choice(&packer_presets[i], plugins());
+        packing k;
+        diags d;
+        diags_init(&d);
+        cr_assert(packing_open(&k, &c, 3, 1, NULL, &d) == OK);
+        cr_assert(packing_measure(&k, "w", code, 1, N, &d, &bytes[i]) == OK);
+        packing_close(&k);
+        diags_fini(&d);
+    }
+    cr_assert(bytes[0] > bytes[1] && bytes[1] > bytes[2]);
+    free(code);
+}
+
 /* ---- refusals ---- */
 
 Test(packers, what_cannot_be_held_is_refused_with_a_reason) {
@@ -416,6 +533,9 @@ Test(packers, what_cannot_be_held_is_refused_with_a_reason) {
         {{"planes", "", 3, 0}, "three levels with zero in the middle"},
         {{"planes", "", 2, -1}, "three levels with zero in the middle, the scheme has 2"},
         {{"planes", "alignment=48", 3, 1}, "alignment must be a power of two"},
+        {{"bits", "alignment=3", 3, 1}, "alignment must be a power of two"},
+        {{"base3", "alignment=3", 3, 1}, "alignment must be a power of two"},
+        {{"raw", "alignment=3", 3, 1}, "alignment must be a power of two"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const kind *k = &cases[i].k;
@@ -498,7 +618,7 @@ static int64_t fuzz_string(const opened *o, const kind *k, uint64_t at, int64_t 
 
 Test(packers, random_strings_are_refused_or_are_what_their_codes_pack_to) {
     enum { MOST = 1200 };
-    const char *more = getenv("QUANTBENCH_FUZZ"); /* strings for each of the 40 kinds */
+    const char *more = getenv("QUANTBENCH_FUZZ"); /* strings for each of the 43 kinds */
     uint64_t each = more != NULL ? strtoull(more, NULL, 10) : 2500;
     uint8_t *bytes = mem_aligned(MOST);
     for (int i = 0; i < KINDS; i++) {

@@ -59,7 +59,7 @@ extern "C" {
  */
 #define QB_ABI_MAGIC 0x31504251u /* "QBP1", little endian */
 #define QB_ABI_MAJOR 1
-#define QB_ABI_MINOR_LATEST 0
+#define QB_ABI_MINOR_LATEST 1
 #ifndef QB_ABI_MINOR
 #define QB_ABI_MINOR 0
 #endif
@@ -200,6 +200,38 @@ typedef struct qb_kernels {
     void (*unpack_bits)(const uint8_t *src, int64_t n, int32_t bits, uint8_t *code);
     void (*pack_base3)(const uint8_t *code, int64_t n, uint8_t *dst);
     qb_status (*unpack_base3)(const uint8_t *src, int64_t n, uint8_t *code);
+
+#if QB_ABI_MINOR >= 1
+    /* 1.1: what packers share. */
+    /* adds to counts[code] */
+    void (*count_codes)(const uint8_t *code, int64_t n, int64_t counts[256]);
+    /* 0 for none */
+    uint8_t (*largest_code)(const uint8_t *code, int64_t n);
+    /* Codes 0..2 as two planes of ceil(n / 8) bytes, bit i % 8 of byte i / 8: mask, where a
+     * code is not 1, and sign, where it is 0; the bits behind the last code are 0.      */
+    void (*pack_planes)(const uint8_t *code, int64_t n, uint8_t *mask, uint8_t *sign);
+    void (*unpack_planes)(const uint8_t *mask, const uint8_t *sign, int64_t n, uint8_t *code);
+    /* Forms of a block. pack: how many bytes it takes; with a limit, -1 where that is more
+     * than `limit`; dst NULL: its size alone. unpack: exactly these bytes, which pack wrote,
+     * or QB_ECORRUPT. n_levels codes of which `zero` is left out, at least 0.
+     *   bitmap  a bit for each code, 1 where it is not zero, in ceil(n / 8) bytes; values
+     *   gaps    how many are not zero, as a varint; the zeros before each in bytes, 255:
+     *           255 zeros and more to come; values
+     *   values  the others numbered from the highest code down, in as many bits as n_levels
+     *           - 1 need, low bits first
+     *   runs    codes 0..2: tokens, bits 7..6 the code of a run, 3 for codes as they are,
+     *           which follow in base 3; bits 5..0 their number less 1. Runs of 4 to 64.   */
+    int64_t (*pack_bitmap)(const uint8_t *code, int64_t n, int32_t n_levels, int32_t zero,
+                           uint8_t *dst);
+    qb_status (*unpack_bitmap)(const uint8_t *src, int64_t src_bytes, int64_t n, int32_t n_levels,
+                               int32_t zero, uint8_t *code);
+    int64_t (*pack_gaps)(const uint8_t *code, int64_t n, int32_t n_levels, int32_t zero,
+                         int64_t limit, uint8_t *dst);
+    qb_status (*unpack_gaps)(const uint8_t *src, int64_t src_bytes, int64_t n, int32_t n_levels,
+                             int32_t zero, uint8_t *code);
+    int64_t (*pack_runs)(const uint8_t *code, int64_t n, int64_t limit, uint8_t *dst);
+    qb_status (*unpack_runs)(const uint8_t *src, int64_t src_bytes, int64_t n, uint8_t *code);
+#endif
 } qb_kernels;
 
 typedef struct qb_host { /* one for each instance; valid as long as it */
