@@ -433,6 +433,7 @@ Test(compare, it_says_what_it_does_not_know, .init = setup_study, .fini = teardo
               out);
     cr_assert(strstr(out, "\nno test of significance yet; n = 3 seeds\n") != NULL, "%s", out);
     cr_assert(strstr(out, "n=1") == NULL && strstr(out, "better") == NULL);
+    cr_assert(strstr(out, "(n =") == NULL, "all seeds have a pair");
     free(out);
     out = expect(0, "$Q compare study --format markdown");
     cr_assert(strstr(out, "no test of significance yet; n = 1 to 3 seeds") != NULL, "%s", out);

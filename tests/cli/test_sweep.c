@@ -146,6 +146,15 @@ Test(sweep, a_failed_point_does_not_stop_the_others_unless_it_is_told_to, .init 
     free(stops);
 }
 
+Test(sweep, a_run_whose_folder_is_gone_belongs_to_nobody, .init = setup, .fini = teardown) {
+    write_file("s.yaml", SMALL);
+    free(expect(0, "$Q run s.yaml --db r.db -q && rm -r runs && sqlite3 r.db \"UPDATE run SET "
+                   "status = 'running', replica = NULL\""));
+    char *said = expect_both(0, "$Q run s.yaml --db r.db");
+    cr_assert(strstr(said, "its process died; recorded as interrupted") != NULL, "%s", said);
+    free(said);
+}
+
 Test(sweep, a_baseline_under_its_gate_is_exit_8, .init = setup_sweep, .fini = teardown) {
     outcome o =
         run("$Q run s.yaml --db r.db -q --set repeats=1 --set verify.baseline_accuracy=0.999");

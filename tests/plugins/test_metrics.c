@@ -8,6 +8,7 @@
 Test(metrics, those_of_a_tensor_match_double_arithmetic) {
     static float x[N];
     fill(GAUSS, x);
+    x[7] = 1; /* the largest error is not in the last piece of the work */
     diags d;
     diags_init(&d);
     result r = quantize(&(form){"bitnet158", ""}, 0, SCALE_F32, x, R, C);
@@ -16,15 +17,17 @@ Test(metrics, those_of_a_tensor_match_double_arithmetic) {
     tensor_metrics m;
     cr_assert(packing_open(&k, &base3, 3, 1, NULL, &d) == OK);
     cr_assert(tensor_metrics_measure(r.q, &k, x, r.code, r.meta, R, &d, &m) == OK);
-    double ee = 0, xx = 0, yy = 0, xy = 0, abs = 0, zeros = 0, count[3] = {0}, entropy = 0;
+    double ee = 0, xx = 0, yy = 0, xy = 0, abs = 0, zeros = 0, most = 0, count[3] = {0},
+           entropy = 0;
     for (int i = 0; i < N; i++) {
         double y = (r.code[i] - 1) * (double)r.meta[0], e = x[i] - y;
         ee += e * e, abs += fabs(e), xx += (double)x[i] * x[i], yy += y * y, xy += x[i] * y;
-        zeros += y == 0, count[r.code[i]]++;
+        zeros += y == 0, count[r.code[i]]++, most = fmax(most, fabs(e));
     }
     for (int i = 0; i < 3; i++) entropy -= count[i] / N * log2(count[i] / N);
     assert_near(m.mse, ee / N, 1e-12, 0);
     assert_near(m.mae, abs / N, 1e-12, 0);
+    assert_near(m.max_abs_error, most, 1e-12, 0);
     assert_near(m.sqnr_db, 10 * log10(xx / ee), 1e-12, 0);
     assert_near(m.cosine, xy / sqrt(xx * yy), 1e-12, 0);
     assert_near(m.sparsity, zeros / N, 1e-12, 0);
@@ -57,4 +60,22 @@ Test(metrics, an_exact_tensor_has_infinite_sqnr_and_an_all_zero_one_none) {
         drop(&r);
         diags_fini(&d);
     }
+}
+
+/* 3 / (sqrt 3 sqrt 3) is more than 1 in double. */
+Test(metrics, a_cosine_is_at_most_one) {
+    const float x[3] = {1, 1, 1};
+    plugin_choice bits = choose(QB_PACKER, "bits", "");
+    packing k;
+    tensor_metrics m;
+    diags d;
+    diags_init(&d);
+    result r = quantize(&(form){"int", "bits=2"}, 0, SCALE_F32, x, 1, 3);
+    cr_assert(3 / (sqrt(3) * sqrt(3)) > 1);
+    cr_assert(packing_open(&k, &bits, 3, 1, NULL, &d) == OK);
+    cr_assert(tensor_metrics_measure(r.q, &k, x, r.code, r.meta, 1, &d, &m) == OK);
+    cr_assert(m.mse == 0 && m.cosine == 1);
+    packing_close(&k);
+    drop(&r);
+    diags_fini(&d);
 }

@@ -73,6 +73,7 @@ static void check_way(const char *way, double offset, double zero) {
 Test(short_way, uneven_levels_under_every_rounding) { check_way("uneven", 0, 0); }
 Test(short_way, levels_with_an_offset) { check_way("offset", 0.125, 0); }
 Test(short_way, integers_with_a_zero_that_is_none) { check_way("zero", 0, 1.3f); }
+Test(short_way, two_levels_that_are_equally_near_to_zero) { check_way("half", 0, 1.5f); }
 
 Test(short_way, a_threshold_decides_between_three_levels) {
     plugin_choice c = fixture_choice("shapes", "way", "threshold");
@@ -104,6 +105,8 @@ Test(short_way, a_scale_stored_as_a_power_of_two_is_one) {
         cr_assert(stored_round(&m, SCALE_F32, &v) && v == cases[i].to, "%g became %g",
                   (double)cases[i].from, (double)v);
     }
+    float beyond = 0x1.7p127f; /* nearer to 2^128, which is none */
+    cr_assert(!stored_round(&m, SCALE_F32, &beyond));
 }
 
 Test(scheme, an_offset_too_large_for_a_half_is_a_matter_of_scale_dtype) {
