@@ -67,6 +67,30 @@ Test(quantize, prints_metrics_and_writes_codes_metadata_and_values, .init = setu
     free(out);
 }
 
+Test(quantize, a_preset_chooses_the_packer_and_its_parameters, .init = setup, .fini = teardown) {
+    static const char *const of[][2] = {{"max_speed", "bits"},
+                                        {"balanced", "hybrid"},
+                                        {"max_compression", "entropy"}};
+    make_tensors();
+    for (int i = 0; i < 3; i++) {
+        json_t *o = json_of(
+            expect(0, "$Q quantize t.safetensors --scheme bitnet158 --json --packer %s", of[i][0]));
+        cr_assert_str_eq(text_of(o, "packer"), of[i][1]);
+        json_decref(o);
+    }
+    refused(2, "did you mean 'balanced'?",
+            "$Q quantize t.safetensors --scheme bitnet158 --packer balancd");
+    write_file("p.yaml", SMALL);
+    char *resolved = expect(0, "$Q show p.yaml --resolved --set "
+                               "'quant.packer={type: balanced, block_size: 1024}'");
+    cr_assert(strstr(resolved, "compression_level: 1") && strstr(resolved, "block_size: 1024"),
+              "%s", resolved);
+    free(resolved);
+    char *shown = expect(0, "$Q plugins show balanced");
+    cr_assert(strstr(shown, "{type: hybrid, block_size: 4096, compression_level: 1}") != NULL);
+    free(shown);
+}
+
 Test(quantize, bad_input_has_the_right_exit_code, .init = setup, .fini = teardown) {
     make_tensors();
     free(expect(2, "$Q quantize t.safetensors"));
