@@ -1,12 +1,12 @@
 #include "run/bench_train.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "run/runner.h"
 #include "run/numeric_version.h"
 #include "util/clock.h"
 #include "util/mem.h"
+#include "util/summary.h"
 
 enum { TURN = 20, WARM_UP = 20, STEPS_MAX = 20000, NETWORKS_MAX = 2 };
 
@@ -82,16 +82,6 @@ static status take_steps(network *n, int count, bool timed, diags *d) {
     return OK;
 }
 
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *v, int64_t n) {
-    qsort(v, (size_t)n, sizeof *v, by_value);
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
 static bench_train_row summarize(network *n) {
     bench_train_row row = {.name = n->s->name,
                            .batch = n->s->data.batch,
@@ -99,10 +89,9 @@ static bench_train_row summarize(network *n) {
                            .params = n->p->params};
     double sum = 0, after[STEP_PHASES];
     for (int64_t i = 0; i < n->steps; i++) sum += n->seconds[i];
-    double mid = median(n->seconds, n->steps);
-    for (int64_t i = 0; i < n->steps; i++) n->seconds[i] = fabs(n->seconds[i] - mid);
+    double mid = summary_median(n->seconds, n->steps);
     row.ms_median = mid * 1e3;
-    row.ms_mad = median(n->seconds, n->steps) * 1e3;
+    row.ms_mad = summary_mad(n->seconds, n->steps, mid) * 1e3;
     row.samples_per_second = (double)row.batch / mid;
     row.overall = (double)row.batch * (double)n->steps / sum;
     trainer_seconds(&n->t, after);

@@ -55,11 +55,6 @@ static void step_percentile(sqlite3_context *c, int n, sqlite3_value **argument)
     step(c, n, argument);
 }
 
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* The value at a position of the sorted ones, between two of them on a line. */
 static double at(const values *v, double position) {
     int64_t low = (int64_t)floor(position), high = (int64_t)ceil(position);
@@ -70,7 +65,7 @@ static double at(const values *v, double position) {
 static void finish_percentile(sqlite3_context *c) {
     values *v = sqlite3_aggregate_context(c, 0);
     if (v == NULL || v->n == 0) return; /* NULL */
-    qsort(v->x, (size_t)v->n, sizeof *v->x, by_value);
+    summary_sort(v->x, v->n);
     sqlite3_result_double(c, at(v, (double)(v->n - 1) * v->p / 100));
     free(v->x);
 }
@@ -78,9 +73,7 @@ static void finish_percentile(sqlite3_context *c) {
 static void finish_median(sqlite3_context *c) {
     values *v = sqlite3_aggregate_context(c, 0);
     if (v == NULL || v->n == 0) return;
-    qsort(v->x, (size_t)v->n, sizeof *v->x, by_value);
-    double low = v->x[(v->n - 1) / 2], high = v->x[v->n / 2];
-    sqlite3_result_double(c, low == high ? low : low + (high - low) / 2);
+    sqlite3_result_double(c, summary_median(v->x, v->n));
     free(v->x);
 }
 

@@ -10,6 +10,7 @@ static double read_clock(clockid_t id) {
 
 double clock_seconds(void) { return read_clock(CLOCK_MONOTONIC); }
 double clock_cpu_seconds(void) { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
+double clock_thread_seconds(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
 void clock_utc_now(char out[32]) {
     time_t now = time(NULL);

@@ -10,13 +10,9 @@
 #include "io/integrity.h"
 #include "util/clock.h"
 #include "util/mem.h"
+#include "util/summary.h"
 
 enum { TURNS = 11 };
-
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
 
 typedef struct work {
     integrity g;
@@ -54,8 +50,7 @@ static double measure(void (*f)(work *w), work *w) {
         for (int64_t k = 0; k < times; k++) f(w);
         t[i] = (clock_seconds() - start) / (double)times;
     }
-    qsort(t, TURNS, sizeof *t, by_value);
-    return t[TURNS / 2];
+    return summary_median(t, TURNS);
 }
 
 static void line(int64_t payload, int parity) {

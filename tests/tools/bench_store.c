@@ -20,6 +20,7 @@
 #include "util/files.h"
 #include "util/mem.h"
 #include "util/str.h"
+#include "util/summary.h"
 
 enum { RUNS = 2800, SEEDS = 5, POINTS = 100, LAYERS = 3, REPEATS = 21 };
 
@@ -193,11 +194,6 @@ static cost build(const char *path) {
 
 /* ---- medians ---- */
 
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 typedef void (*job_fn)(const void *arg);
 
 static void measure(const char *what, job_fn job, const void *arg) {
@@ -208,8 +204,8 @@ static void measure(const char *what, job_fn job, const void *arg) {
         job(arg);
         t[i] = 1000 * (clock_seconds() - start);
     }
-    qsort(t, REPEATS, sizeof *t, by_value);
-    printf("%-46s %8.2f ms  (%.2f to %.2f)\n", what, t[REPEATS / 2], t[0], t[REPEATS - 1]);
+    double median = summary_median(t, REPEATS); /* which sorts */
+    printf("%-46s %8.2f ms  (%.2f to %.2f)\n", what, median, t[0], t[REPEATS - 1]);
 }
 
 typedef struct job {

@@ -7,6 +7,7 @@
 #include "util/rng.h"
 #include "util/str.h"
 #include "util/suggest.h"
+#include "util/summary.h"
 
 Test(hash, sha256_of_the_fips_180_4_examples) {
     char hex[HASH_HEX];
@@ -324,4 +325,15 @@ Test(err, the_status_and_the_errors_shown_are_the_first_by_position_however_they
               "%s", text);
     free(text);
     diags_fini(&d);
+}
+
+Test(summary, a_median_is_the_middle_and_its_deviation_the_middle_one) {
+    double odd[] = {9, 1, 4}, even[] = {8, 1, 2, 3}, one[] = {7};
+    cr_assert(summary_median(odd, 3) == 4 && odd[0] == 1 && odd[2] == 9);
+    cr_assert(summary_median(even, 4) == 2.5);
+    cr_assert(summary_median(one, 1) == 7 && summary_mad(one, 1, 7) == 0);
+    cr_assert(summary_mad(even, 4, 2.5) == 1); /* of 1.5, 0.5, 0.5, 5.5 */
+    cr_assert(isnan(summary_median(NULL, 0)) && isnan(summary_mad(NULL, 0, 0)));
+    double ends[] = {INFINITY, INFINITY, 1};
+    cr_assert(isinf(summary_median(ends, 3)));
 }
