@@ -42,7 +42,7 @@ TESTS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
 FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c tests/fixtures/liars/*.c))
 SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.[ch])
 
-.PHONY: all deps demo test bench-store bench-integrity check-kernels readme-check \
+.PHONY: all deps demo test bench bench-store bench-integrity check-kernels readme-check \
 	clean-install-check check-layers check-format check-asan fuzz-unpack format clean help
 .DELETE_ON_ERROR:
 
@@ -126,6 +126,9 @@ $(BUILD)/tests/check_kernels: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/kerne
 $(TOOLS): $(BUILD)/tests/%: $(BUILD)/tests/tools/%.o $(LIBRARY)
 	@echo "  link  $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+bench: all    ## how fast everything is, into core/simd/README.md (minutes)
+	@sh tests/tools/bench_readme.sh $(BUILD)/quantbench core/simd/README.md
 
 bench-store: $(BUILD)/quantbench $(PLUGINS) $(BUILD)/tests/bench_store    ## what listing and recording runs cost
 	@$(BUILD)/tests/bench_store $(BUILD)/quantbench

@@ -1,17 +1,131 @@
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
-#include "report/table.h"
+#include "run/bench_ceilings.h"
 #include "run/bench_kernels.h"
+#include "run/bench_linear.h"
+#include "run/bench_packers.h"
+#include "run/bench_record.h"
+#include "run/bench_schemes.h"
 #include "run/bench_train.h"
 #include "run/environment.h"
-#include "util/json.h"
+#include "util/mem.h"
+#include "util/parallel.h"
+#include "util/str.h"
+#include "util/suggest.h"
 
-/* ---- bench train ---- */
+/* What one command shares. */
+typedef struct session {
+    const cli_args *a;
+    rows_format format;
+    bench_options o;
+    double seconds; /* of train */
+    environment e;
+    store *s; /* NULL: nothing is recorded */
+    const char *part;
+    row_column columns[32];
+    int n_columns;
+    row_printer out; /* opened by the first row */
+    bool is_open;
+    bench_record record;
+} session;
 
-static void print_json(const bench_train_row *row, void *arg) {
-    const environment *e = arg;
+static row_printer *printer(session *b) {
+    if (!b->is_open) rows_open(&b->out, b->format, b->columns, b->n_columns, stdout);
+    b->is_open = true;
+    return &b->out;
+}
+
+/* ---- rows that all parts but train print ---- */
+
+/* Columns that a part has for people; programs get all. */
+enum {
+    SHAPE = 1,
+    PLACE = 2,
+    THREADS = 4,
+    SCALAR = 8,
+    SGEMM = 16,
+    BITS = 32,
+    LEVEL = 64,
+    CEIL = 128
+};
+
+static const struct {
+    row_column column;
+    int shown; /* to people: always, if any of these, or never */
+} columns[] = {
+    {{"part", NULL, 0, false}, 0},
+    {{"op", "operation", 0, false}, 0},
+    {{"shape", "of", 0, false}, SHAPE},
+    {{"isa", "level", 0, false}, LEVEL},
+    {{"threads", "threads", 0, false}, THREADS},
+    {{"place", "in", 0, false}, PLACE},
+    {{"bits_per_weight", "bits", 3, false}, BITS},
+    {{"median", "median", 2, false}, 0},
+    {{"mad", "+-", 2, false}, 0},
+    {{"unit", "unit", 0, false}, 0},
+    {{"ratio_scalar", "x scalar", 2, false}, SCALAR},
+    {{"ratio_plain", "x plain", 2, false}, SCALAR},
+    {{"ratio_sgemm", "x SGEMM", 2, false}, SGEMM},
+    {{"ceiling", "ceiling", 1, false}, CEIL},
+    {{"share_of_ceiling", "of it", 0, true}, CEIL},
+    {{"samples", "samples", 0, false}, 0},
+    {{"samples_taken", NULL, 0, false}, 0},
+    {{"why", NULL, 0, false}, 0},
+    {{"cpu", NULL, 0, false}, 0},
+};
+enum { N_COLUMNS = sizeof columns / sizeof *columns };
+
+static void visit(const bench_row *row, void *arg) {
+    session *b = arg;
+    row_printer *out = printer(b);
+    bench_record_add(&b->record, row);
+    rows_text(out, b->part);
+    rows_text(out, row->op);
+    rows_text(out, row->shape);
+    rows_text(out, row->isa);
+    rows_int(out, row->threads);
+    rows_text(out, row->place);
+    rows_real(out, row->bits);
+    rows_real(out, row->median);
+    rows_real(out, row->mad);
+    rows_text(out, row->unit);
+    rows_real(out, row->ratio_scalar);
+    rows_real(out, row->ratio_plain);
+    rows_real(out, row->ratio_sgemm);
+    rows_real(out, row->ceiling);
+    rows_real(out, row->median / row->ceiling);
+    if (rows_is_human(out))
+        rows_note(out, "%d/%d", row->clean, row->total);
+    else
+        rows_int(out, row->clean);
+    rows_int(out, row->total);
+    rows_text(out, row->why);
+    rows_text(out, b->e.cpu);
+    if (!rows_is_human(out)) fflush(out->out);
+}
+
+static void print_slow(const session *b) {
+    bool any = false;
+    for (int i = 0; i < b->record.n; i++) {
+        const bench_row *row = &b->record.rows[i];
+        bool is_best = strcmp(row->isa, b->e.simd) == 0;
+        if (!is_best || !(row->median < BENCH_SLOW * row->ceiling)) continue;
+        if (!any) printf("\nunder %.0f %% of the ceiling:\n", 100 * BENCH_SLOW);
+        any = true;
+        printf("- %s%s%s in %s, %.0f %%: %s\n", row->op, *row->shape != '\0' ? " of " : "",
+               row->shape, row->place, 100 * row->median / row->ceiling,
+               row->why != NULL ? row->why : "the reason is not known");
+    }
+}
+
+/* ---- train: columns of its own ---- */
+
+static void print_train_json(const bench_train_row *row, const environment *e) {
     json_t *o = json_object(), *phases = json_object();
+    json_set_str(o, "part", "train");
     json_set_str(o, "network", row->name);
     json_set_int(o, "params", row->params);
     json_set_int(o, "batch", row->batch);
@@ -30,127 +144,249 @@ static void print_json(const bench_train_row *row, void *arg) {
     json_print_line(o, stdout);
 }
 
-static void add_row(const bench_train_row *row, void *arg) {
-    table *t = arg;
-    table_add(t, "%s", row->name);
-    table_add(t, "%lld", (long long)row->batch);
-    table_add(t, "%lld", (long long)row->steps);
-    table_add(t, "%.0f", row->samples_per_second);
-    table_add(t, "%.0f", row->overall);
-    table_add_real(t, row->ms_median, 3);
-    table_add_real(t, row->ms_mad, 3);
-    for (int i = 0; i < STEP_PHASES; i++) table_add_real(t, row->phase_ms[i], 3);
+static const row_column train_columns[] = {
+    {"network", "network", 0, false},
+    {"batch", "batch", 0, false},
+    {"steps", "steps", 0, false},
+    {"samples_per_second", "samples/s", 0, false},
+    {"samples_per_second_overall", "overall", 0, false},
+    {"ms_per_step", "ms/step", 3, false},
+    {"ms_mad", "+-", 3, false},
+    {"ms_data", "data", 3, false},
+    {"ms_quantize", "quantize", 3, false},
+    {"ms_forward", "forward", 3, false},
+    {"ms_backward", "backward", 3, false},
+    {"ms_optimizer", "optimizer", 3, false},
+};
+enum { N_TRAIN_COLUMNS = sizeof train_columns / sizeof *train_columns };
+
+static void visit_train(const bench_train_row *row, void *arg) {
+    session *b = arg;
+    char *shape =
+        str_format("%lld parameters, batch %lld", (long long)row->params, (long long)row->batch);
+    bench_row r = bench_row_of(row->name, shape, "", "samples/s");
+    r.median = row->samples_per_second, r.mad = r.median * row->ms_mad / row->ms_median;
+    r.clean = r.total = (int)row->steps;
+    bench_record_add(&b->record, &r);
+    free(shape);
+    if (b->format == ROWS_JSON) {
+        print_train_json(row, &b->e);
+        return;
+    }
+    row_printer *out = printer(b);
+    rows_text(out, row->name);
+    rows_int(out, row->batch);
+    rows_int(out, row->steps);
+    rows_real(out, row->samples_per_second);
+    rows_real(out, row->overall);
+    rows_real(out, row->ms_median);
+    rows_real(out, row->ms_mad);
+    for (int i = 0; i < STEP_PHASES; i++) rows_real(out, row->phase_ms[i]);
 }
 
-static status run_train(const cli_args *a) {
-    static const char *const heads[] = {"network",   ">batch",   ">steps",    ">samples/s",
-                                        ">overall",  ">ms/step", ">+-",       ">data",
-                                        ">quantize", ">forward", ">backward", ">optimizer",
-                                        NULL};
+static status run_train(session *b) {
     const char *settings[CLI_MAX_ARGS];
-    int n = cli_values(a, "--set", settings);
-    int64_t seconds;
-    status bad = cli_int(a, "--seconds", 1, 3600, 5, &seconds);
-    if (bad) return bad;
-    environment e;
-    table t;
-    registry r;
-    environment_read(&e);
-    registry_scan(&r);
-    table_open(&t, heads);
-    bool json = cli_has(a, "--json");
-    bad = bench_train(a->n_words > 1 ? a->words[1] : NULL, settings, n, (double)seconds, &r,
-                      json ? print_json : add_row, json ? (void *)&e : (void *)&t, a->d);
-    if (!json && !bad) {
-        printf("%s, %d threads, %s kernels\n%s\n", e.cpu, e.threads, e.simd, e.blas);
-        table_print(&t, stdout);
-        printf("samples/s: batch / median step; overall: slow steps included; the phases are mean "
-               "ms of a step\n");
-    }
-    table_close(&t);
-    registry_fini(&r);
+    int n = cli_values(b->a, "--set", settings);
+    return bench_train(b->o.only, settings, n, b->seconds, b->o.plugins, visit_train, b, b->a->d);
+}
+
+/* ---- the parts ---- */
+
+static status run_ceilings(session *b) { return bench_ceilings(&b->o, b->a->d); }
+static status run_packers(session *b) { return bench_packers(&b->o, b->a->d); }
+static status run_schemes(session *b) { return bench_schemes(&b->o, b->a->d); }
+static status run_linear(session *b) { return bench_linear(&b->o, b->a->d); }
+static status run_kernels(session *b) { return bench_kernels(&b->o, b->a->d); }
+
+static const struct part {
+    const char *name;
+    status (*run)(session *b);
+    int shown;
+    bool all_threads; /* else one */
+    bool takes_name;
+    const char *note; /* for people, behind the table */
+} parts[] = {
+    {"ceilings", run_ceilings, SHAPE | PLACE, false, false, "GB/s: bytes read and written"},
+    {"kernels", run_kernels, LEVEL | PLACE | SCALAR | CEIL, false, true,
+     "GB/s: bytes read and written; scalar: as the compiler vectorizes it"},
+    {"packers", run_packers, SHAPE | PLACE | BITS | CEIL, false, true,
+     "codes packed or unpacked, 10^9 in a second; bits: of a code, packed"},
+    {"schemes", run_schemes, SHAPE | PLACE | BITS | CEIL, false, true,
+     "GB/s: of floats; quantize: fit, encode, pack; dequantize: unpack, decode; metrics: all in\n"
+     "one pass, of floats and codes; bits: of a weight, scales included"},
+    {"linear", run_linear, SHAPE | THREADS | SGEMM | CEIL, true, false,
+     "GOP/s: a multiply and an add are two"},
+    {"train", run_train, 0, true, true,
+     "samples/s: batch / median step; overall: slow steps included; the phases are mean ms of a "
+     "step"},
+};
+enum { N_PARTS = sizeof parts / sizeof *parts };
+
+static bool is_train(const struct part *p) { return p->run == run_train; }
+
+static void print_head(const session *b, const struct part *p) {
+    printf("%s: %s, %d thread%s", p->name, b->e.cpu, b->e.threads, b->e.threads == 1 ? "" : "s");
+    if ((p->shown & PLACE) != 0 && b->o.places[BENCH_L2])
+        printf("; L2: %lld KiB read and written",
+               (long long)bench_place_of(BENCH_L2).call_bytes >> 10);
+    if (p->all_threads) printf(", %s kernels\n%s", b->e.simd, b->e.blas);
+    printf("\n%s", b->format == ROWS_MARKDOWN ? "\n" : "");
+}
+
+static char *settings_text(const session *b) {
+    strbuf t = {0};
+    strbuf_addf(&t, "part=%s\nsamples=%d\nsimd=%s\nthreads=%d\n", b->part, b->o.samples, b->e.simd,
+                b->e.threads);
+    for (int p = 0; p < BENCH_PLACES; p++)
+        if (b->o.places[p]) strbuf_addf(&t, "place=%s\n", bench_place_of(p).name);
+    if (b->o.only != NULL) strbuf_addf(&t, "only=%s\n", b->o.only);
+    return t.s;
+}
+
+static status record(const session *b) {
+    char *settings = settings_text(b);
+    status bad = bench_record_store(&b->record, b->s, b->part, settings, b->a->d);
+    free(settings);
     return bad;
 }
 
-/* ---- bench kernels ---- */
-
-static void print_kernel_json(const bench_kernels_row *row, void *arg) {
-    const environment *e = arg;
-    json_t *o = json_object();
-    json_set_str(o, "kernel", row->kernel);
-    json_set_str(o, "level", row->level);
-    json_set_int(o, "bytes", row->bytes);
-    json_set_real(o, "gb_per_second", row->gb_per_second);
-    json_set_real(o, "us_median", row->us_median);
-    json_set_real(o, "us_mad", row->us_mad);
-    json_set_real(o, "ratio_to_scalar", row->ratio_to_scalar);
-    json_set_str(o, "cpu", e->cpu);
-    json_print_line(o, stdout);
-}
-
-static void add_kernel(const bench_kernels_row *row, void *arg) {
-    table *t = arg;
-    table_add(t, "%s", row->kernel);
-    table_add(t, "%s", row->level);
-    table_add_real(t, row->gb_per_second, 2);
-    table_add_real(t, row->us_median, 2);
-    table_add_real(t, row->us_mad, 2);
-    table_add_real(t, row->ratio_to_scalar, 2);
-}
-
-static status run_kernels(const cli_args *a) {
-    static const char *const heads[] = {"kernel",           "level", ">GB/s", ">us", ">+-",
-                                        ">ratio to scalar", NULL};
-    int64_t samples;
-    status bad =
-        cli_int(a, "--samples", BENCH_SAMPLES_MIN, BENCH_SAMPLES_MAX, BENCH_SAMPLES_MIN, &samples);
-    if (bad) return bad;
-    environment e;
-    table t;
-    environment_read(&e);
-    table_open(&t, heads);
-    bool json = cli_has(a, "--json");
-    bad =
-        bench_kernels(a->n_words > 1 ? a->words[1] : NULL, (int)samples,
-                      json ? print_kernel_json : add_kernel, json ? (void *)&e : (void *)&t, a->d);
-    if (!json && !bad) {
-        printf("%s, 1 thread, 1 MiB read and written by a call, %d samples\n", e.cpu, (int)samples);
-        table_print(&t, stdout);
-        printf("GB/s: bytes read and written / median; +-: median absolute deviation\n");
+/* The columns of a part: programs get all. */
+static void choose_columns(session *b, const struct part *p) {
+    b->n_columns = is_train(p) ? N_TRAIN_COLUMNS : N_COLUMNS;
+    for (int i = 0; i < b->n_columns; i++) {
+        b->columns[i] = is_train(p) ? train_columns[i] : columns[i].column;
+        if (!is_train(p) && columns[i].shown != 0 && (columns[i].shown & p->shown) == 0)
+            b->columns[i].head = NULL;
     }
-    table_close(&t);
+}
+
+static status run_part(session *b, const struct part *p) {
+    int threads = parallel_threads();
+    if (!p->all_threads) parallel_set_threads(1);
+    environment_read(&b->e);
+    b->part = p->name, b->record = bench_record_begin(), b->is_open = false;
+    choose_columns(b, p);
+    status bad = p->run(b);
+    bool human = b->is_open && rows_is_human(&b->out);
+    if (human) print_head(b, p);
+    if (b->is_open) rows_close(&b->out);
+    if (human) printf("%s%s\n", b->format == ROWS_MARKDOWN ? "\n" : "", p->note);
+    if (human && (p->shown & SCALAR)) print_slow(b);
+    if (!bad && b->s != NULL) bad = record(b);
+    bench_record_free(&b->record);
+    parallel_set_threads(threads);
+    return bad;
+}
+
+/* ---- the command ---- */
+
+static status find_part(const cli_args *a, const struct part **p) {
+    const char *names[N_PARTS];
+    strbuf all = {0};
+    for (int i = 0; i < N_PARTS; i++) {
+        names[i] = parts[i].name;
+        strbuf_addf(&all, "%s%s", i > 0 ? ", " : "", names[i]);
+        if (strcmp(names[i], a->words[0]) == 0) *p = &parts[i];
+    }
+    if (*p == NULL) {
+        const char *near = suggest_nearest(a->words[0], names, N_PARTS);
+        diag_error(a->d, ERR_USAGE, "bench measures %s, not '%s'", all.s, a->words[0]);
+        if (near != NULL)
+            diag_hint(a->d, "did you mean '%s'?", near);
+        else
+            diag_hint(a->d, "`quantbench help bench`");
+    }
+    strbuf_fini(&all);
+    if (*p != NULL && a->n_words > 1 && !(*p)->takes_name)
+        return diag_error(a->d, ERR_USAGE, "bench %s takes no name", (*p)->name);
+    return *p != NULL ? OK : ERR_USAGE;
+}
+
+static status read_options(session *b) {
+    static const char *const names[] = {"L2", "DRAM", NULL};
+    const cli_args *a = b->a;
+    const char *where = cli_value(a, "--place");
+    bool all_parts = a->n_words == 0;
+    int64_t samples, seconds;
+    status bad = cli_format(a, &b->format);
+    if (!bad) bad = cli_one_of(a, "--place", names);
+    if (!bad)
+        bad = cli_int(a, "--samples", BENCH_SAMPLES_MIN, BENCH_SAMPLES_MAX, BENCH_SAMPLES_MIN,
+                      &samples);
+    if (!bad) bad = cli_int(a, "--seconds", 1, 3600, all_parts ? 2 : 5, &seconds);
+    if (bad) return bad;
+    b->o.samples = (int)samples, b->seconds = (double)seconds;
+    b->o.only = a->n_words > 1 ? a->words[1] : NULL;
+    for (int p = 0; p < BENCH_PLACES; p++)
+        b->o.places[p] = where != NULL ? strcmp(where, bench_place_of(p).name) == 0
+                                       : p == BENCH_L2 || !all_parts;
+    return OK;
+}
+
+static status open_store(session *b) {
+    char *path = NULL;
+    if (!cli_has(b->a, "--db")) return OK;
+    status bad = cli_db_path(b->a, true, &path);
+    if (!bad) bad = store_open(path, false, b->a->d, &b->s);
+    free(path);
     return bad;
 }
 
 static status run(const cli_args *a) {
-    if (strcmp(a->words[0], "train") == 0) return run_train(a);
-    if (strcmp(a->words[0], "kernels") == 0) return run_kernels(a);
-    diag_error(a->d, ERR_USAGE, "bench wants train or kernels, got '%s'", a->words[0]);
-    diag_hint(a->d, "`quantbench help bench`");
-    return ERR_USAGE;
+    const struct part *one = NULL;
+    session *b = mem_calloc(1, sizeof *b);
+    registry plugins;
+    *b = (session){.a = a, .o = {.visit = visit, .arg = b, .plugins = &plugins}};
+    status bad = a->n_words > 0 ? find_part(a, &one) : OK;
+    if (!bad) bad = read_options(b);
+    if (!bad) bad = open_store(b);
+    registry_scan(&plugins);
+    for (int i = 0; i < N_PARTS && !bad; i++) {
+        if (one != NULL && one != &parts[i]) continue;
+        if (one == NULL && i > 0 && b->format != ROWS_JSON) printf("\n");
+        bad = run_part(b, &parts[i]);
+    }
+    registry_fini(&plugins);
+    store_close(b->s);
+    free(b);
+    return bad;
 }
 
 const verb verb_bench = {
     .name = "bench",
-    .words = "train [SPEC] | kernels [NAME]",
-    .min_words = 1,
+    .words = "[PART [NAME]]",
+    .min_words = 0,
     .max_words = 2,
-    .summary = "measure training speed, or the kernels at every SIMD level",
+    .summary = "measure speed, beside what the machine can do at most",
     .text =
-        "train: samples a second, and where the time of a step goes. SPEC is of kind qat, without\n"
-        "a sweep; nothing is recorded.\n"
-        "Without SPEC: an MLP 784-512-512-10 at batch 128 on 60,000 glyphs that are drawn "
-        "before the clock\n"
-        "starts, in float and as bitnet158 with int8 activations, measured in turns within one "
-        "process.\n"
-        "In the clock: gathering the batch, quantizers, forward, backward, optimizer.\n"
+        "parts\n"
+        "  ceilings         what this machine can do: bytes read, written, copied; operations\n"
+        "  kernels [NAME]   each kernel at each SIMD level, with the ratio to scalar; those under\n"
+        "                   40 % of their ceiling with the reason\n"
+        "  packers [NAME]   each packer: codes packed and unpacked\n"
+        "  schemes [NAME]   tensors to packed bytes and back, through scheme and packer\n"
+        "  linear           matrix products, 4096 x 4096, 1 to 512 rows, on 1 and all threads\n"
+        "  train [SPEC]     training: samples a second, and where the time of a step goes\n"
+        "Without PART: all of them, in L2 alone, in about a minute.\n"
         "\n"
-        "kernels: every kernel, or NAME, at every level that the CPU has, on one thread, in 1 MiB "
-        "(L2);\n"
-        "the levels take turns.\n",
-    .options = {{"--seconds", "N", "how long to measure each network, default 5"},
-                {"--set", "KEY=VALUE", "override a value of SPEC; may be repeated"},
-                {"--samples", "N", "of kernels: 31..1000 samples of each, default 31"},
-                {"--json", NULL, "one JSON object for each row"}},
+        "A row is the median of 31 samples or more, +- its median absolute deviation. What is\n"
+        "compared takes turns, ceilings included. A sample counts if its thread had the CPU for\n"
+        "97.5 % of the time: `samples` are those that count, of all. L2: source and destination\n"
+        "are 1 MiB, or half of an L2 of less than 2 MiB; DRAM: buffers of 64M floats, 1.1 GB in\n"
+        "all. One thread but for linear and train.\n"
+        "\n"
+        "train: SPEC is of kind qat, without a sweep. Without SPEC: an MLP 784-512-512-10 at batch\n"
+        "128 on 60,000 glyphs that are drawn before the clock starts, in float and as bitnet158\n"
+        "with int8 activations, measured in turns. In the clock: gathering the batch, quantizers,\n"
+        "forward, backward, optimizer.\n"
+        "\n"
+        "With --db the rows are kept in its table bench: `quantbench plot bench` draws them.\n",
+    .options = {{"--place", "PLACE", "L2 or DRAM, default both; without PART: L2"},
+                {"--samples", "N", "31..1000 samples that count, default 31"},
+                {"--seconds", "N", "how long to train each network, default 5; without PART: 2"},
+                {"--set", "KEY=VALUE", "train: override a value of SPEC; may be repeated"},
+                {"--db", "FILE", "keep the rows in this results database"},
+                CLI_FORMAT_OPTION,
+                {"--json", NULL, "short for --format json"}},
     .run = run,
 };

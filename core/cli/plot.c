@@ -47,7 +47,8 @@ const verb verb_plot = {
             "  sqnr_bars            signal over quantization noise of each layer's weights\n"
             "  sensitivity_heatmap  what each layer costs at each candidate scheme\n"
             "  weight_hist          each layer's weights before and after quantization\n"
-            "  packers              bits a weight against the share of zeros, for each packer\n\n"
+            "  packers              bits a weight against the share of zeros, for each packer\n"
+            "  bench                throughput of a benchmark's operations, with their ceilings\n\n"
             "SELECTOR is the name of an experiment or a run (@last, a uid or its beginning);\n"
             "without it: what was worked on last, a sweep or a run. The picture goes to\n"
             "plots/KIND.svg beside the database unless -o names a file. Needs gnuplot.\n",

@@ -169,6 +169,17 @@ void gemm_backward_weight(float *dw, const float *dy, const float *x, int64_t B,
     free(j.scratch);
 }
 
+void gemm_whole(float *y, const float *x, const float *w, int64_t B, int64_t I, int64_t O,
+                int threads) {
+    openblas_set_num_threads(threads);
+    if (B == 1)
+        cblas_sgemv(CblasRowMajor, CblasNoTrans, (int)O, (int)I, 1, w, (int)I, x, 1, 0, y, 1);
+    else
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)B, (int)O, (int)I, 1, x, (int)I,
+                    w, (int)I, 0, y, (int)O);
+    openblas_set_num_threads(1);
+}
+
 void gemm_describe(char out[128]) {
     snprintf(out, 128, "%s %s", openblas_get_config(), openblas_get_corename());
 }

@@ -29,6 +29,11 @@ void gemm_backward_input(float *dx, const float *dy, const float *w, int64_t B, 
 void gemm_backward_weight(float *dw, const float *dy, const float *x, int64_t B, int64_t I,
                           int64_t O);
 
+/* y (B, O) = x (B, I) w^T in one call of OpenBLAS on that many threads of its own: what the
+ * benchmarks compare with, no part of a training. Not inside a task. */
+void gemm_whole(float *y, const float *x, const float *w, int64_t B, int64_t I, int64_t O,
+                int threads);
+
 /* "OpenBLAS 0.3.21 ... Cooperlake", for the environment of a run */
 void gemm_describe(char out[128]);
 

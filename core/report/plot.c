@@ -22,6 +22,8 @@ const plot_kind plot_kinds[] = {
      "each layer's weights before and after quantization, with the levels", plot_weight_hist},
     {"packers", "Packers", "bits a weight against the share of zeros, for each packer",
      plot_packers},
+    {"bench", "Benchmarks", "throughput of a benchmark's operations, each with its ceiling",
+     plot_bench},
 };
 const int plot_n_kinds = sizeof plot_kinds / sizeof *plot_kinds;
 

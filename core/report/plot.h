@@ -12,7 +12,7 @@
 typedef status plot_fn(store *s, const selection *sel, const canvas *c, diags *d, figure *f);
 
 plot_fn plot_training_curves, plot_pareto, plot_sensitivity_heatmap, plot_sqnr_bars,
-    plot_weight_hist, plot_packers;
+    plot_weight_hist, plot_packers, plot_bench;
 
 typedef struct plot_kind {
     const char *name;    /* "pareto" */

@@ -4,176 +4,294 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/bench_ceilings.h"
 #include "simd/cpu.h"
-#include "util/clock.h"
+#include "simd/kernels.h"
 #include "util/mem.h"
 #include "util/rng.h"
+#include "util/str.h"
 #include "util/suggest.h"
 
 /* ---- what a call works on: rows of 4096 ---- */
 
-enum { SET = 1 << 20, ROW = 4096, LEVELS = 16, SLOTS = 8 };
+enum { COLS = 4096, IN_L1 = 1024, LEVELS = 16, SLOTS = 8 };
 
+/* The part of the buffers that a call takes. */
 typedef struct work {
-    float *x, *y;        /* x: -4..4 */
-    double *decoded;     /* of x     */
-    uint8_t *code, *out; /* code: 0..2 */
-    uint8_t *base3;      /* of code    */
-    double sums[SET / ROW];
-    float lo[SET / ROW], hi[SET / ROW];
-    int64_t counts[SET / ROW];
+    float *x, *y;        /* x: -4..4; y: for results */
+    double *decoded;     /* of x                     */
+    uint8_t *code, *out; /* code: 0..2; out: y       */
+    uint8_t *base3;      /* of code                  */
+    double *sums;        /* of each row, as all that follows */
+    float *lo, *hi, *scales;
+    int64_t *counts;
+    scaling by_row; /* the scales */
 } work;
 
-/* Rows that fill the set when an element takes so many bytes. */
-#define N(bytes_each) ((int64_t)(SET / (ROW * (bytes_each))) * ROW)
-#define ROWS(bytes_each) (N(bytes_each) / ROW)
-enum { PACKED = SET / 5 * 4 / ROW * ROW }; /* codes, with a quarter of the bytes behind */
-
-static const float scales[SET / ROW] = {0.0315f}; /* of the first row; 0 is as fast */
-static const scaling by_row = {.scale = scales};
 static const float nf4_like[LEVELS] = {-1,    -0.7f, -0.52f, -0.39f, -0.28f, -0.18f, -0.09f, 0,
                                        0.08f, 0.16f, 0.25f,  0.34f,  0.44f,  0.56f,  0.72f,  1};
-
-/* Defines the call of a kernel and the bytes that it reads and writes. */
-#define CALL(NAME, BYTES, ...)                                                                     \
-    static void call_##NAME(const kernels *k, work *w) { __VA_ARGS__; }                            \
-    enum { BYTES_##NAME = (int)(BYTES) };
-
-CALL(absmax, 4 * N(4), k->absmax(w->x, ROWS(4), ROW, w->lo))
-CALL(minmax, 4 * N(4), k->minmax(w->x, ROWS(4), ROW, w->lo, w->hi))
-CALL(sum, 4 * N(4), k->sum(w->x, ROWS(4), ROW, w->sums))
-CALL(sum_abs, 4 * N(4), k->sum_abs(w->x, ROWS(4), ROW, w->sums))
-CALL(sum_sq, 4 * N(4), k->sum_sq(w->x, ROWS(4), ROW, w->sums))
-CALL(sum_abs_above, 4 * N(4), k->sum_abs_above(w->x, ROWS(4), ROW, w->hi, w->sums, w->counts))
-CALL(dot, 8 * N(8), w->sums[0] = k->dot(w->x, w->y, N(8)))
-CALL(find_nonfinite, 4 * N(4), w->counts[0] = k->find_nonfinite(w->x, N(4)))
-CALL(error_sums, 12 * N(12), error_sums s; k->error_sums(w->x, w->decoded, N(12), &s);
-     w->sums[0] = s.ee)
-CALL(count_codes, N(1), int64_t counts[256] = {0}; k->count_codes(w->code, N(1), counts);
-     w->counts[0] = counts[1])
-CALL(exp, 8 * N(8), k->exp(w->x, N(8), w->y))
-CALL(log, 8 * N(8), k->log(w->x, N(8), w->y))
-CALL(tanh, 8 * N(8), k->tanh(w->x, N(8), w->y))
-CALL(uniform, 4 * N(4), k->uniform(7, 0, N(4), w->y))
-CALL(encode_affine, 5 * N(5),
-     k->encode_affine(w->x, ROWS(5), ROW, &by_row, -127, 127, ROUND_EVEN, NULL, w->out))
-CALL(decode_affine, 5 * N(5), k->decode_affine(w->code, ROWS(5), ROW, &by_row, -127, w->y))
-CALL(encode_steps, 5 * N(5), static const float steps[] = {-0.5f, 0.5f};
-     k->encode_steps(w->x, ROWS(5), ROW, &by_row, steps, 2, w->out))
-CALL(encode_threshold, 5 * N(5), k->encode_threshold(w->x, ROWS(5), ROW, w->hi, w->out))
-CALL(decode_scaled, 5 * N(5),
-     k->decode_scaled(w->code, ROWS(5), ROW, &by_row, nf4_like, LEVELS, w->y))
-CALL(encode_levels, 5 * N(5), k->encode_levels(w->x, N(5), nf4_like, LEVELS, w->out))
-CALL(decode_levels, 5 * N(5), k->decode_levels(w->code, N(5), nf4_like, LEVELS, w->y))
-CALL(pack_bits, PACKED * 5 / 4, k->pack_bits(w->code, PACKED, 2, w->out))
-CALL(unpack_bits, PACKED * 5 / 4, k->unpack_bits(w->code, PACKED, 2, w->out))
-CALL(pack_base3, PACKED * 6 / 5, k->pack_base3(w->code, PACKED, w->out))
-CALL(unpack_base3, PACKED * 6 / 5, w->counts[0] = k->unpack_base3(w->base3, PACKED, w->out))
-CALL(mark_other, PACKED * 9 / 8, w->counts[0] = k->mark_other(w->code, PACKED, 1, w->out))
-CALL(mark_ends, PACKED * 9 / 8, k->mark_ends(w->code, PACKED, w->out))
-CALL(gather_other, PACKED * 2, w->counts[0] = k->gather_other(w->code, PACKED, 1, w->out))
-CALL(scatter_other, PACKED * 17 / 8,
-     w->counts[0] = k->scatter_other(w->code, w->base3, PACKED, 1, w->out))
-CALL(largest_code, PACKED, w->counts[0] = k->largest_code(w->code, PACKED))
-CALL(pack_planes, PACKED * 5 / 4, k->pack_planes(w->code, PACKED, w->out, w->out + PACKED / 8))
-CALL(unpack_planes, PACKED * 5 / 4,
-     k->unpack_planes(w->base3, w->base3 + PACKED / 8, PACKED, w->out))
+static const float ternary_steps[] = {-0.5f, 0.5f};
 
 typedef struct bench_kernel {
     const char *name;
-    void (*call)(const kernels *k, work *w);
-    int64_t bytes;
+    void (*call)(const kernels *k, work *w, int64_t n, int64_t rows, int64_t row);
+    double read, written; /* bytes of an element */
+    bool sums;
 } bench_kernel;
 
-static const bench_kernel list[] = {
-#define KERNEL(result, name, parameters) {#name, call_##name, BYTES_##name},
+/* Defines the call of a kernel on n elements, which are `rows` of `row`, and the bytes of an
+ * element that it reads and writes. Results that are small go to w->sums and what follows it. SUMS:
+ * it adds the floats that it reads as doubles, which is a ceiling of its own. */
+#define CALL(NAME, READ, WRITTEN, ...) CALL_OF(NAME, READ, WRITTEN, false, __VA_ARGS__)
+#define SUMS(NAME, READ, ...) CALL_OF(NAME, READ, 0, true, __VA_ARGS__)
+#define CALL_OF(NAME, READ, WRITTEN, ADDS, ...)                                                    \
+    static void call_##NAME(const kernels *k, work *w, int64_t n, int64_t rows, int64_t row) {     \
+        (void)n, (void)rows, (void)row;                                                            \
+        __VA_ARGS__;                                                                               \
+    }                                                                                              \
+    static const bench_kernel of_##NAME = {#NAME, call_##NAME, READ, WRITTEN, ADDS};
+
+CALL(absmax, 4, 0, k->absmax(w->x, rows, row, w->lo))
+CALL(minmax, 4, 0, k->minmax(w->x, rows, row, w->lo, w->hi))
+SUMS(sum, 4, k->sum(w->x, rows, row, w->sums))
+SUMS(sum_abs, 4, k->sum_abs(w->x, rows, row, w->sums))
+SUMS(sum_sq, 4, k->sum_sq(w->x, rows, row, w->sums))
+SUMS(sum_abs_above, 4, k->sum_abs_above(w->x, rows, row, w->hi, w->sums, w->counts))
+CALL(dot, 8, 0, w->sums[0] = k->dot(w->x, w->x + n, n))
+CALL(find_nonfinite, 4, 0, w->counts[0] = k->find_nonfinite(w->x, n))
+CALL(error_sums, 12, 0, error_sums s; k->error_sums(w->x, w->decoded, n, &s); w->sums[0] = s.ee)
+CALL(count_codes, 1, 0, int64_t counts[256] = {0}; k->count_codes(w->code, n, counts);
+     w->counts[0] = counts[1])
+CALL(exp, 4, 4, k->exp(w->x, n, w->y))
+CALL(log, 4, 4, k->log(w->x, n, w->y))
+CALL(tanh, 4, 4, k->tanh(w->x, n, w->y))
+CALL(uniform, 0, 4, k->uniform(7, 0, n, w->y))
+CALL(encode_affine, 4, 1,
+     k->encode_affine(w->x, rows, row, &w->by_row, -127, 127, ROUND_EVEN, NULL, w->out))
+CALL(decode_affine, 1, 4, k->decode_affine(w->code, rows, row, &w->by_row, -127, w->y))
+CALL(encode_steps, 4, 1, k->encode_steps(w->x, rows, row, &w->by_row, ternary_steps, 2, w->out))
+CALL(encode_threshold, 4, 1, k->encode_threshold(w->x, rows, row, w->hi, w->out))
+CALL(decode_scaled, 1, 4, k->decode_scaled(w->code, rows, row, &w->by_row, nf4_like, LEVELS, w->y))
+CALL(encode_levels, 4, 1, k->encode_levels(w->x, n, nf4_like, LEVELS, w->out))
+CALL(decode_levels, 1, 4, k->decode_levels(w->code, n, nf4_like, LEVELS, w->y))
+CALL(pack_bits, 1, 0.25, k->pack_bits(w->code, n, 2, w->out))
+CALL(unpack_bits, 0.25, 1, k->unpack_bits(w->code, n, 2, w->out))
+CALL(pack_base3, 1, 0.2, k->pack_base3(w->code, n, w->out))
+CALL(unpack_base3, 0.2, 1, w->counts[0] = k->unpack_base3(w->base3, n, w->out))
+
+CALL(mark_other, 1, 0.125, w->counts[0] = k->mark_other(w->code, n, 1, w->out))
+CALL(mark_ends, 1, 0.125, k->mark_ends(w->code, n, w->out))
+CALL(gather_other, 1, 1, w->counts[0] = k->gather_other(w->code, n, 1, w->out))
+CALL(scatter_other, 1.125, 1, w->counts[0] = k->scatter_other(w->code, w->base3, n, 1, w->out))
+CALL(largest_code, 1, 0, w->counts[0] = k->largest_code(w->code, n))
+CALL(pack_planes, 1, 0.25, k->pack_planes(w->code, n, w->out, w->out + n / 8))
+CALL(unpack_planes, 0.25, 1, k->unpack_planes(w->base3, w->base3 + n / 8, n, w->out))
+
+/* What keeps a kernel from the speed of memory, as its code says. That it does is measured:
+ * the row says so only if the kernel is no faster from L1. */
+static const struct {
+    const char *kernel, *what;
+} limits[] = {
+    {"sum_abs_above", "a comparison and a count beside each sum"},
+    {"dot", "two conversions to double for a product"},
+    {"error_sums", "six sums and a maximum in double precision"},
+    {"count_codes", "an addition in memory for each code"},
+    {"exp", "a polynomial"},
+    {"log", "a polynomial"},
+    {"tanh", "two polynomials and a division"},
+    {"uniform", "ten rounds of Philox, of 32-bit products"},
+    {"encode_levels", "a comparison with each of 15 boundaries"},
+    {"pack_base3", "fives are gathered by shuffles"},
+    {"unpack_base3", "fives are spread by shuffles"},
+};
+
+static const bench_kernel *const list[] = {
+#define KERNEL(result, name, parameters) &of_##name,
 #include "simd/kernels.def"
 #undef KERNEL
 };
 enum { N_KERNELS = sizeof list / sizeof *list };
 
-static void prepare(work *w) {
-    *w = (work){mem_floats(SET / 4),
-                mem_floats(SET / 4),
-                mem_aligned(SET * 2),
-                mem_aligned(SET),
-                mem_aligned(SET),
-                mem_aligned(SET),
-                {0},
-                {0},
-                {0},
-                {0}};
-    for (int64_t i = 0; i < SET / 4; i++) {
-        w->x[i] = rng_uniform(3, (uint64_t)i) * 8 - 4;
-        w->y[i] = rng_uniform(4, (uint64_t)i);
+/* ---- the buffers ---- */
+
+typedef struct buffers {
+    bench_place place;
+    char *x, *y, *decoded, *code, *base3;
+    work small; /* what the results of rows need; its other pointers are those of a call */
+} buffers;
+
+/* The other parts of a buffer are as the first. */
+static void repeat(char *buffer, int64_t part, int64_t parts) {
+    for (int64_t i = 1; i < parts; i++) memcpy(buffer + i * part, buffer, (size_t)part);
+}
+
+static void fill(buffers *b) {
+    int64_t part = b->place.call_bytes, parts = b->place.set_bytes / part;
+    float *x = (float *)b->x;
+    double *decoded = (double *)b->decoded;
+    for (int64_t i = 0; i < part / 4; i++) x[i] = rng_uniform(3, (uint64_t)i) * 8 - 4;
+    for (int64_t i = 0; i < part / 8; i++) decoded[i] = rint(x[i]);
+    for (int64_t i = 0; i < part; i++) b->code[i] = (char)(rng_u32(5, (uint64_t)i) % 3);
+    memset(b->base3, 0, (size_t)part / 4);
+    kernels_scalar.pack_base3((uint8_t *)b->code, part, (uint8_t *)b->base3);
+    repeat(b->x, part, parts);
+    repeat(b->decoded, part, parts);
+    repeat(b->code, part, parts);
+    repeat(b->base3, part / 4, parts);
+    memset(b->y, 0, (size_t)b->place.set_bytes);
+    for (int64_t i = 0; i < part / COLS; i++) b->small.hi[i] = 0.7f, b->small.scales[i] = 0.0315f;
+}
+
+static void buffers_close(buffers *b) {
+    free(b->x);
+    free(b->y);
+    free(b->decoded);
+    free(b->code);
+    free(b->base3);
+    free(b->small.sums);
+    free(b->small.lo);
+    free(b->small.hi);
+    free(b->small.scales);
+    free(b->small.counts);
+}
+
+static status buffers_open(buffers *b, const bench_place *p, diags *d) {
+    size_t set = (size_t)p->set_bytes, rows = (size_t)p->call_bytes / COLS;
+    *b = (buffers){.place = *p,
+                   .x = mem_try_aligned(set),
+                   .y = mem_try_aligned(set),
+                   .decoded = mem_try_aligned(set),
+                   .code = mem_try_aligned(set),
+                   .base3 = mem_try_aligned(set / 4),
+                   .small = {.sums = mem_calloc(rows, sizeof(double)),
+                             .lo = mem_calloc(rows, sizeof(float)),
+                             .hi = mem_calloc(rows, sizeof(float)),
+                             .scales = mem_calloc(rows, sizeof(float)),
+                             .counts = mem_calloc(rows, sizeof(int64_t))}};
+    if (b->x != NULL && b->y != NULL && b->decoded != NULL && b->code != NULL && b->base3 != NULL) {
+        b->small.by_row.scale = b->small.scales;
+        fill(b);
+        return OK;
     }
-    for (int64_t i = 0; i < SET; i++) w->code[i] = (uint8_t)(rng_u32(5, (uint64_t)i) % 3);
-    memset(w->out, 0, SET);
-    kernels_scalar.pack_base3(w->code, PACKED, w->base3);
-    for (int64_t i = 0; i < SET / 4; i++) w->decoded[i] = rint(w->x[i]);
-    for (int64_t i = 0; i < SET / ROW; i++) w->hi[i] = 0.7f;
+    buffers_close(b);
+    return bench_no_memory((int64_t)set * 17 / 4, d);
 }
 
-static void release(work *w) {
-    free(w->x);
-    free(w->y);
-    free(w->decoded);
-    free(w->code);
-    free(w->out);
-    free(w->base3);
+/* ---- calls ---- */
+
+typedef struct turn_of {
+    const bench_kernel *kernel;
+    const kernels *level;
+    const buffers *on;
+    int64_t n, row;
+    bool same_part; /* each time: it stays in L1 */
+} turn_of;
+
+/* Whole rows. */
+static int64_t elements(const bench_kernel *k, const bench_place *p) {
+    return (int64_t)((double)p->call_bytes / (COLS * (k->read + k->written))) * COLS;
 }
 
-/* ---- the clock ---- */
-
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+static void call(void *arg, int64_t turn) {
+    const turn_of *t = arg;
+    const buffers *b = t->on;
+    int64_t at = t->same_part ? 0 : bench_part(&b->place, turn) * b->place.call_bytes;
+    work w = b->small;
+    w.x = (float *)(b->x + at), w.y = (float *)(b->y + at);
+    w.decoded = (double *)(b->decoded + at), w.base3 = (uint8_t *)b->base3 + at / 4;
+    w.code = (uint8_t *)b->code + at, w.out = (uint8_t *)b->y + at;
+    t->kernel->call(t->level, &w, t->n, t->n / t->row, t->row);
 }
 
-static double median(double *v, int n) {
-    qsort(v, (size_t)n, sizeof *v, by_value);
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
-static double seconds_of(const bench_kernel *b, const kernels *k, work *w, int calls) {
-    double start = clock_seconds();
-    for (int i = 0; i < calls; i++) b->call(k, w);
-    return (clock_seconds() - start) / calls;
-}
-
-/* Calls for a sample of a quarter of a millisecond or more; warms up as well. */
-static int calls_of(const bench_kernel *b, const kernels *k, work *w) {
-    double once = seconds_of(b, k, w, 2), again = seconds_of(b, k, w, 2);
-    double least = again < once ? again : once;
-    return least > 250e-6 ? 1 : (int)(250e-6 / least) + 1;
-}
-
-static void measure(const bench_kernel *b, int samples, work *w, bench_kernels_visit_fn visit,
-                    void *arg) {
-    static double seconds[SLOTS][BENCH_SAMPLES_MAX];
-    const kernels *level[SLOTS];
-    int calls[SLOTS], n = 0;
-    double scalar = 0;
+/* The levels of this CPU, lowest first. */
+static int levels_here(const kernels *levels[SLOTS]) {
+    int n = 0;
     for (int i = 0; simd_level_name(i) != NULL && n < SLOTS; i++)
-        if (simd_level(i, simd_features()) != NULL) level[n++] = simd_level(i, simd_features());
-    for (int i = 0; i < n; i++) calls[i] = calls_of(b, level[i], w);
-    for (int s = 0; s < samples; s++)
-        for (int i = 0; i < n; i++) seconds[i][s] = seconds_of(b, level[i], w, calls[i]);
+        if (simd_level(i, simd_features()) != NULL) levels[n++] = simd_level(i, simd_features());
+    return n;
+}
+
+/* ---- rows ---- */
+
+/* Logarithms of the ratios to scalar, to be averaged over the kernels. */
+typedef struct means {
+    double sum[SLOTS];
+    int n[SLOTS];
+} means;
+
+/* Why a row is slow, if it is no faster from L1; free(). */
+static char *reason_for(const bench_kernel *k, double rate, double in_l1) {
+    const char *what = "its instructions are the limit";
+    if (!(in_l1 < 1.15 * rate)) return NULL;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (strcmp(limits[i].kernel, k->name) == 0) what = limits[i].what;
+    return str_format("no faster from L1, %.1f GB/s: %s", in_l1, what);
+}
+
+/* Seconds of the level of this name; NAN if it is not there. */
+static double median_of(const char *name, const kernels *const *levels, const bench_time *t,
+                        int n) {
+    for (int i = 0; i < n; i++)
+        if (strcmp(levels[i]->level, name) == 0) return t[i].median;
+    return NAN;
+}
+
+static void measure(const bench_kernel *k, const buffers *b, bench_streams *s,
+                    const bench_options *o, means *m) {
+    enum { MORE = BENCH_STREAMS + 1 }; /* beside the levels: the best one from L1 */
+    const kernels *levels[SLOTS];
+    turn_of turns[SLOTS + 1];
+    bench_case cases[SLOTS + MORE];
+    bench_time times[SLOTS + MORE];
+    int n = levels_here(levels);
+    int64_t count = elements(k, &b->place);
+    for (int i = 0; i <= n; i++) {
+        turns[i] = i < n ? (turn_of){k, levels[i], b, count, COLS, false}
+                         : (turn_of){k, levels[n - 1], b, IN_L1, IN_L1, true};
+        cases[i] = (bench_case){call, &turns[i], 1, i == n || bench_stays(&b->place)};
+    }
+    streams_cases(s, cases + n + 1);
+    bench_measure(cases, n + MORE, o->samples, times);
+    double scalar = median_of("scalar", levels, times, n);
+    double plain = median_of("plain", levels, times, n);
+    double each = k->read + k->written, bytes = (double)count * each * 1e-9;
+    double least =
+        streams_seconds(s, times + n + 1, (double)count * k->read, (double)count * k->written);
+    if (k->sums)
+        least = fmax(least, streams_sum_seconds(s, times + n + 1, (double)count * k->read));
     for (int i = 0; i < n; i++) {
-        double m = median(seconds[i], samples);
-        for (int s = 0; s < samples; s++) seconds[i][s] = fabs(seconds[i][s] - m);
-        if (i == 0) scalar = m;
-        bench_kernels_row row = {.kernel = b->name, .level = level[i]->level, .bytes = b->bytes};
-        row.gb_per_second = (double)b->bytes / m * 1e-9;
-        row.us_median = m * 1e6, row.us_mad = median(seconds[i], samples) * 1e6;
-        row.ratio_to_scalar = scalar / m;
-        visit(&row, arg);
+        char *why = NULL;
+        bench_row row = bench_row_of(k->name, "", b->place.name, "GB/s");
+        bench_row_rate(&row, &times[i], bytes);
+        row.isa = levels[i]->level, row.ceiling = bytes / least;
+        row.ratio_scalar = scalar / times[i].median, row.ratio_plain = plain / times[i].median;
+        if (i == n - 1 && row.median < BENCH_SLOW * row.ceiling)
+            row.why = why = reason_for(k, row.median, IN_L1 * each * 1e-9 / times[n].median);
+        o->visit(&row, o->arg);
+        free(why);
+        if (!isfinite(row.ratio_scalar)) continue;
+        m->sum[i] += log(row.ratio_scalar), m->n[i]++;
     }
 }
 
-static status no_such_kernel(const char *name, diags *d) {
+static void visit_means(const means *m, const bench_place *p, const bench_options *o) {
+    const kernels *levels[SLOTS];
+    int n = levels_here(levels);
+    for (int i = 1; i < n; i++) {
+        bench_row row = bench_row_of("geometric mean", "", p->name, "x scalar");
+        row.isa = levels[i]->level;
+        row.median = row.ratio_scalar = exp(m->sum[i] / m->n[i]);
+        row.mad = 0, row.clean = row.total = m->n[i];
+        o->visit(&row, o->arg);
+    }
+}
+
+static status check_name(const char *name, diags *d) {
     const char *names[N_KERNELS];
-    for (int i = 0; i < N_KERNELS; i++) names[i] = list[i].name;
+    for (int i = 0; i < N_KERNELS; i++) {
+        names[i] = list[i]->name;
+        if (name == NULL || strcmp(names[i], name) == 0) return OK;
+    }
     const char *near = suggest_nearest(name, names, N_KERNELS);
     diag_error(d, ERR_USAGE, "there is no kernel '%s'", name);
     diag_hint(d, near != NULL ? "did you mean '%s'?" : "kernels are named in core/simd/kernels.def",
@@ -181,16 +299,22 @@ static status no_such_kernel(const char *name, diags *d) {
     return ERR_USAGE;
 }
 
-status bench_kernels(const char *only, int samples, bench_kernels_visit_fn visit, void *arg,
-                     diags *d) {
-    work w;
-    int measured = 0;
-    prepare(&w);
-    for (int i = 0; i < N_KERNELS; i++) {
-        if (only != NULL && strcmp(only, list[i].name) != 0) continue;
-        measure(&list[i], samples, &w, visit, arg);
-        measured++;
+status bench_kernels(const bench_options *o, diags *d) {
+    status bad = check_name(o->only, d);
+    for (int p = 0; p < BENCH_PLACES && !bad; p++) {
+        buffers b;
+        bench_place where = bench_place_of(p);
+        bench_streams s;
+        means m = {0};
+        if (!o->places[p]) continue;
+        bad = buffers_open(&b, &where, d);
+        if (bad) break;
+        streams_open(&s, &b.place, b.x, b.y);
+        for (int i = 0; i < N_KERNELS; i++)
+            if (o->only == NULL || strcmp(o->only, list[i]->name) == 0)
+                measure(list[i], &b, &s, o, &m);
+        if (o->only == NULL) visit_means(&m, &b.place, o);
+        buffers_close(&b);
     }
-    release(&w);
-    return measured > 0 ? OK : no_such_kernel(only, d);
+    return bad;
 }

@@ -104,6 +104,15 @@ typedef struct store_histogram_row {
 
 void store_histogram(store *s, int64_t run, int layer, const store_histogram_row *h);
 
+/* One line of a benchmark. ratio_scalar, ceiling: NAN: NULL */
+typedef struct store_bench_row {
+    const char *op, *shape, *isa, *place, *unit;
+    int threads, samples;
+    double median, mad, ratio_scalar, ceiling;
+} store_bench_row;
+
+void store_bench(store *s, int64_t run, const store_bench_row *b);
+
 /* A point of a time series, outside of transactions. layer -1: the model. name
  * and split are borrowed until it is written. */
 status store_metric(store *s, int64_t run, int layer, int64_t step, double epoch, const char *name,

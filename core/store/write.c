@@ -206,6 +206,14 @@ void store_sensitivity(store *s, int64_t run, int layer, const char *site, int c
         "iititdd", run, (int64_t)layer, site, (int64_t)candidate, method, score, standard_error);
 }
 
+void store_bench(store *s, int64_t run, const store_bench_row *b) {
+    store_write(s,
+                "INSERT INTO bench(run, op, shape, isa, threads, place, median, mad, samples, unit,"
+                " ratio_scalar, ceiling) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "itttitdditdd", run, b->op, b->shape, b->isa, (int64_t)b->threads, b->place,
+                b->median, b->mad, (int64_t)b->samples, b->unit, b->ratio_scalar, b->ceiling);
+}
+
 void store_artifact(store *s, int64_t run, const char *role, const char *path, const char *sha256,
                     int64_t bytes) {
     store_write(s, "INSERT INTO artifact(run, role, path, sha256, bytes) VALUES (?, ?, ?, ?, ?)",

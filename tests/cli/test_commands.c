@@ -5,8 +5,6 @@
 
 #include "cli/cli.h"
 #include "io/safetensors.h"
-#include "simd/cpu.h"
-#include "simd/kernels.h"
 #include "util/files.h"
 #include "util/hash.h"
 #include "util/mem.h"
@@ -245,10 +243,6 @@ Test(cli, usage_errors_are_exit_2_with_a_suggestion, .init = setup, .fini = tear
                  {"ls --simd avx9", "unknown SIMD level 'avx9'"},
                  {"plugins frob", "plugins wants list, show or check"},
                  {"plugins show itn", "did you mean 'int'?"},
-                 {"bench frob", "bench wants train or kernels"},
-                 {"bench kernels smu", "did you mean 'sum'?"},
-                 {"bench kernels --samples 30", "[31, 1000]"},
-                 {"bench train --set data.batch=64", "none is given"},
                  {"help frob", "no help for 'frob'"},
                  {"run s.yaml --quiet=1", "--quiet takes no value"},
                  {"run s.yaml --set novalue", "a key, '=' and a value"}};
@@ -279,41 +273,4 @@ Test(cli, the_database_is_where_it_is_said_to_be, .init = setup, .fini = teardow
         0, "XDG_DATA_HOME=$PWD/data $Q run s.yaml -q && test -f data/quantbench/quantbench.db"));
     free(expect(0, "mkdir results && $Q run s.yaml -q && test -f results/quantbench.db"));
     free(expect(6, "$Q info nothing"));
-}
-
-Test(bench, kernels_prints_every_level_of_a_kernel_beside_scalar, .init = setup, .fini = teardown) {
-    char *out = expect(0, "$Q bench kernels pack_bits --json");
-    for (int i = 0, k = 0; simd_level_name(i) != NULL; i++) {
-        if (simd_level(i, simd_features()) == NULL) continue;
-        json_t *o = json_line(out, k++);
-        cr_assert_str_eq(text_of(o, "kernel"), "pack_bits");
-        cr_assert_str_eq(text_of(o, "level"), simd_level_name(i));
-        double gb = real_of(o, "gb_per_second"), us = real_of(o, "us_median");
-        assert_near(gb, real_of(o, "bytes") / us * 1e-3, 1e-9, 0);
-        cr_assert(real_of(o, "us_mad") >= 0 && real_of(o, "ratio_to_scalar") > 0);
-        if (i == 0) cr_assert(real_of(o, "ratio_to_scalar") == 1);
-        json_decref(o);
-    }
-    free(out);
-}
-
-Test(bench, train_prints_speed_and_phases_of_both_networks, .init = setup, .fini = teardown) {
-    char *out = expect(0, "$Q bench train --seconds 1 --json");
-    for (int i = 0; i < 2; i++) {
-        json_t *o = json_line(out, i);
-        const json_t *phases = json_object_get(o, "phases_ms");
-        cr_assert_str_eq(text_of(o, "network"), i == 0 ? "float" : "bitnet158");
-        cr_assert(real_of(o, "samples_per_second") > 0 && real_of(o, "batch") == 128 &&
-                  real_of(o, "steps") >= 20);
-        cr_assert(json_object_size(phases) == 5 && real_of(phases, "backward") > 0);
-        cr_assert((real_of(phases, "quantize") > 0) == (i == 1));
-        json_decref(o);
-    }
-    free(out);
-    write_file("s.yaml", SMALL);
-    free(expect(0, "$Q bench train s.yaml --seconds 1 | grep -q small"));
-    free(expect(3, "$Q bench train s.yaml --seconds 1 --set data.batch=501"));
-    write_file("t.yaml", "version: 1\nkind: tensors\nquant: {weights: nf4}\n"
-                         "data: {source: {format: random, dist: gauss, shape: [4, 64]}}\n");
-    free(expect(3, "$Q bench train t.yaml 2>&1 | grep -q 'only kind: qat' && exit 3"));
 }

@@ -138,7 +138,8 @@ Test(plot, where_there_is_nothing_it_says_what_would_make_it, .init = setup_db,
     store_close(s);
     free(expect(0, "sqlite3 r.db 'DELETE FROM metric_point'"));
     const char *const says[] = {"`sweep`",        "train.eval_every", "quant.weights",
-                                "`sensitivity:`", "--again",          "experiments/packers.yaml"};
+                                "`sensitivity:`", "--again",          "experiments/packers.yaml",
+                                "bench kernels"};
     for (int i = 0; i < plot_n_kinds; i++) {
         char *text = expect_both(6, "$Q plot %s --db r.db", plot_kinds[i].name);
         cr_assert(strstr(text, says[i]) != NULL, "%s: %s", plot_kinds[i].name, text);

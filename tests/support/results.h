@@ -21,7 +21,8 @@ typedef struct result {
 } result;
 
 /* Adds a run and returns its id. One that names its layers has what pictures show: points
- * of a training, histograms and, unless bits is 32, quantizers with their SQNR. */
+ * of a training, histograms and, unless bits is 32, quantizers with their SQNR, and rows of
+ * a benchmark. */
 int64_t results_add(store *s, const result *r);
 
 /* The study of the tests: experiment `study`, kind qat, one sweep of bits x lr.
