@@ -31,9 +31,11 @@ ISA_avx2 := -mavx2
 ISA_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl
 ISA_avx2_bmi2 := -mavx2 -mbmi2
 ISA_avx512_vbmi := $(ISA_avx512) -mavx512vbmi -mavx512vbmi2 -mavx512vnni -mgfni
-X86_64 := $(findstring x86_64,$(shell $(CC) -dumpmachine))
+ARM_FILES := core/simd/neon.c
+MACHINE := $(shell $(CC) -dumpmachine)
+OTHER_ISA := $(if $(findstring x86_64,$(MACHINE)),,$(ISA_FILES)) $(if $(findstring aarch64,$(MACHINE)),,$(ARM_FILES))
 
-CORE := $(filter-out $(if $(X86_64),,$(ISA_FILES)),$(wildcard core/*/*.c))
+CORE := $(filter-out $(OTHER_ISA),$(wildcard core/*/*.c))
 OBJECTS := $(CORE:%.c=$(BUILD)/%.o)
 LIBRARY := $(filter-out $(BUILD)/core/cli/main.o,$(OBJECTS))
 PLUGINS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard plugins/*/*.c))
@@ -71,6 +73,7 @@ $(BUILD)/core/simd/avx2.o: CORE_CFLAGS += $(ISA_avx2)
 $(BUILD)/core/simd/avx512.o: CORE_CFLAGS += $(ISA_avx512)
 $(BUILD)/core/simd/avx2_bmi2.o: CORE_CFLAGS += $(ISA_avx2_bmi2)
 $(BUILD)/core/simd/avx512_vbmi.o: CORE_CFLAGS += $(ISA_avx512_vbmi)
+$(BUILD)/core/simd/scalar_plain.o: CORE_CFLAGS += -fno-tree-vectorize -fno-tree-slp-vectorize
 
 # The database schema as C strings, one for each line.
 $(BUILD)/core/store/store.o: $(BUILD)/gen/store/schema.sql.inc
@@ -120,10 +123,13 @@ test: deps    ## everything that a commit must pass; the last line is the count
 	@$(MAKE) --no-print-directory all $(TESTS) $(FIXTURES)
 	@sh tests/tools/run.sh $(BUILD) $(TEST_FOLDERS)
 
-# Programs of their own, without Criterion.
+# Programs of their own, without Criterion. The check of the kernels needs no more of core than
+# they do: it is built for other machines too.
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/*.c))
-$(BUILD)/tests/check_kernels: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/kernels/check_*.c))
-$(TOOLS): $(BUILD)/tests/%: $(BUILD)/tests/tools/%.o $(LIBRARY)
+CHECK_KERNELS := $(BUILD)/tests/check_kernels
+$(CHECK_KERNELS): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/kernels/check_*.c) $(filter-out core/util/parallel.c,$(filter core/simd/% core/util/%,$(CORE))))
+$(filter-out $(CHECK_KERNELS),$(TOOLS)): $(LIBRARY)
+$(TOOLS): $(BUILD)/tests/%: $(BUILD)/tests/tools/%.o
 	@echo "  link  $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 

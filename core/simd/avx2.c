@@ -10,8 +10,10 @@
 #define LEVEL_KERNELS kernels_avx2
 #define LEVEL_FN(name) avx2_##name
 #define V(operation) _mm256_##operation
+#define Q(operation) _mm_##operation
 #define HAS_PERMUTE 0
 
+typedef __m128i bytes16;
 typedef struct f32x16 {
     __m256 a, b;
 } f32x16;
@@ -38,7 +40,6 @@ typedef f32x16 mask16; /* all bits of an element, or none */
 #define V_AND_BITS _mm256_and_si256
 #define V_OR_BITS _mm256_or_si256
 #define V_XOR_BITS _mm256_xor_si256
-#define V_ZERO_BITS _mm256_setzero_si256
 #define V_TO_BITS _mm256_castps_si256
 #define V_TO_FLOAT _mm256_castsi256_ps
 #define INLINE static inline __attribute__((always_inline))
@@ -221,5 +222,4 @@ INLINE f32x16 f_from_pieces(__m128i a, __m128i b, __m128i c, __m128i d) {
                     _mm256_castsi256_ps(_mm256_set_m128i(d, c))};
 }
 
-#include "simd/table_bytes.inc"
 #include "simd/vector.inc"

@@ -10,8 +10,10 @@
 #define LEVEL_KERNELS kernels_avx512
 #define LEVEL_FN(name) avx512_##name
 #define V(operation) _mm512_##operation
+#define Q(operation) _mm_##operation
 #define HAS_PERMUTE 1
 
+typedef __m128i bytes16;
 typedef __m512 f32x16;
 typedef __m512i i32x16;
 typedef struct f64x16 {
@@ -30,7 +32,6 @@ typedef __mmask16 mask16;
 #define V_AND_BITS _mm512_and_si512
 #define V_OR_BITS _mm512_or_si512
 #define V_XOR_BITS _mm512_xor_si512
-#define V_ZERO_BITS _mm512_setzero_si512
 #define V_TO_BITS _mm512_castps_si512
 #define V_TO_FLOAT _mm512_castsi512_ps
 #define INLINE static inline __attribute__((always_inline))

@@ -39,6 +39,14 @@ uint32_t cpu_features(void) {
     return f;
 }
 
+#elif defined __aarch64__
+
+#include <sys/auxv.h>
+
+uint32_t cpu_features(void) {
+    return CPU_NEON | ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0 ? CPU_DOTPROD : 0);
+}
+
 #else
 
 uint32_t cpu_features(void) { return 0; }

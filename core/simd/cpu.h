@@ -19,8 +19,14 @@ enum {
     CPU_BMI2 = 1 << 8      /* bits moved together and apart   */
 };
 
+/* arm64: NEON is a level, and every CPU has it. */
+enum {
+    CPU_NEON = 1 << 24,
+    CPU_DOTPROD = 1 << 25 /* int8 dot products, beside the level */
+};
+
 /* The CPU_ bits of this machine: CPUID, and XGETBV for the registers that the system
- * saves. 0 where the CPU is no x86-64. */
+ * saves; on arm64 what Linux says of the CPU. 0 where it is neither. */
 uint32_t cpu_features(void);
 
 #endif

@@ -18,6 +18,9 @@ static const struct {
     {&kernels_avx2, CPU_SSE4 | CPU_AVX2},
     {&kernels_avx512, CPU_SSE4 | CPU_AVX2 | CPU_AVX512},
 #endif
+#ifdef __aarch64__
+    {&kernels_neon, CPU_NEON},
+#endif
 };
 enum { N_LEVELS = sizeof ladder / sizeof *ladder };
 

@@ -572,8 +572,13 @@ static void scalar_unpack_planes(const uint8_t *mask, const uint8_t *sign, int64
     }
 }
 
-const kernels kernels_scalar = {
-    .level = "scalar",
+#ifndef SCALAR_KERNELS /* scalar_plain.c has names of its own */
+#define SCALAR_KERNELS kernels_scalar
+#define SCALAR_NAME "scalar"
+#endif
+
+const kernels SCALAR_KERNELS = {
+    .level = SCALAR_NAME,
 #define KERNEL(result, name, parameters) .name = scalar_##name,
 #include "simd/kernels.def"
 #undef KERNEL

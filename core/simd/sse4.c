@@ -10,8 +10,10 @@
 #define LEVEL_KERNELS kernels_sse4
 #define LEVEL_FN(name) sse4_##name
 #define V(operation) _mm_##operation
+#define Q(operation) _mm_##operation
 #define HAS_PERMUTE 0
 
+typedef __m128i bytes16;
 typedef struct f32x16 {
     __m128 a, b, c, d;
 } f32x16;
@@ -23,30 +25,10 @@ typedef struct f64x16 {
 } f64x16;
 typedef f32x16 mask16; /* all bits of an element, or none */
 
-#define MAP1(op, x)                                                                                \
-    { op((x).a), op((x).b), op((x).c), op((x).d) }
-#define MAP2(op, x, y)                                                                             \
-    { op((x).a, (y).a), op((x).b, (y).b), op((x).c, (y).c), op((x).d, (y).d) }
-#define MAP3(op, x, y, z)                                                                          \
-    {                                                                                              \
-        op((x).a, (y).a, (z).a), op((x).b, (y).b, (z).b), op((x).c, (y).c, (z).c),                 \
-            op((x).d, (y).d, (z).d)                                                                \
-    }
-#define MAP1_WITH(op, x, arg)                                                                      \
-    { op((x).a, arg), op((x).b, arg), op((x).c, arg), op((x).d, arg) }
-#define BOTH(op, arg)                                                                              \
-    { op(arg), op(arg), op(arg), op(arg) }
-#define MAP1_PD(op, x)                                                                             \
-    { op((x).a), op((x).b), op((x).c), op((x).d), op((x).e), op((x).f), op((x).g), op((x).h) }
-#define MAP2_PD(op, x, y)                                                                          \
-    {                                                                                              \
-        op((x).a, (y).a), op((x).b, (y).b), op((x).c, (y).c), op((x).d, (y).d), op((x).e, (y).e),  \
-            op((x).f, (y).f), op((x).g, (y).g), op((x).h, (y).h)                                   \
-    }
+#include "simd/four_registers.inc"
 #define V_AND_BITS _mm_and_si128
 #define V_OR_BITS _mm_or_si128
 #define V_XOR_BITS _mm_xor_si128
-#define V_ZERO_BITS _mm_setzero_si128
 #define V_TO_BITS _mm_castps_si128
 #define V_TO_FLOAT _mm_castsi128_ps
 #define INLINE static inline __attribute__((always_inline))
@@ -218,5 +200,4 @@ INLINE f32x16 f_from_pieces(__m128i a, __m128i b, __m128i c, __m128i d) {
                     _mm_castsi128_ps(d)};
 }
 
-#include "simd/table_bytes.inc"
 #include "simd/vector.inc"

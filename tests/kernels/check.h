@@ -80,7 +80,9 @@ bool check_one(int which, const kernels *k, const check_case *c, char *why, size
 typedef struct check_plan {
     int64_t n_small, n_random; /* every n up to n_small; random vectors of 1 to 5,000 */
     int at_step;               /* of the offsets */
+    bool few_large;            /* one size each around 4096 and the blocks, not 5 and 4 */
     bool report;               /* print the first failure of each kernel */
+    const char *again;         /* what to type before the words that repeat it */
 } check_plan;
 
 typedef struct check_count {
@@ -89,6 +91,10 @@ typedef struct check_count {
 
 /* All cases of one kernel at one level; stops at the first failure. */
 check_count check_all(int which, const kernels *k, const check_plan *plan);
+
+/* Memory around the buffers can be read, though not written: for an emulator whose masked
+ * loads touch what they mask. Before the first case. */
+void check_free_reads(void);
 
 /* Kernels that are wrong on purpose. */
 typedef struct broken_kernel {

@@ -7,7 +7,11 @@
 #include "kernels/check.h"
 #include "simd/cpu.h"
 
-static const check_plan reduced = {.n_small = 130, .n_random = 100, .at_step = 7, .report = true};
+static const check_plan reduced = {.n_small = 130,
+                                   .n_random = 100,
+                                   .at_step = 7,
+                                   .report = true,
+                                   .again = "build/tests/check_kernels"};
 
 static void check_table(const kernels *k) {
     for (int which = 0; which < check_n_kernels; which++) {
@@ -27,10 +31,15 @@ static void check_level(int level) {
     if (memcmp(k, &plain, sizeof plain) != 0) check_table(&plain);
 }
 
+Test(levels, scalar_without_vectors_has_the_bits_of_scalar) { check_table(&kernels_scalar_plain); }
+
 #ifdef __x86_64__
 Test(levels, sse4_has_the_bits_of_scalar) { check_level(1); }
 Test(levels, avx2_has_the_bits_of_scalar) { check_level(2); }
 Test(levels, avx512_has_the_bits_of_scalar) { check_level(3); }
+#endif
+#ifdef __aarch64__
+Test(levels, neon_has_the_bits_of_scalar) { check_level(1); }
 #endif
 
 Test(levels, wrong_kernels_are_found) {

@@ -1,19 +1,22 @@
 /*
- * build/tests/check_kernels: every kernel of every level that this CPU has against
- * scalar.c, and the kernels that are wrong on purpose. With the words that a failure
- * printed it repeats that case alone: LEVEL KERNEL VARIANT N OFFSET DATA SEED. LEVEL-only is
- * a level without what this CPU has beside it.
+ * build/tests/check_kernels: every kernel of every level that this CPU has, and of scalar.c
+ * compiled without vectors ("plain"), against scalar.c, and the kernels that are wrong on
+ * purpose. With `quick` the levels alone and a twentieth of the cases. With the words that a
+ * failure printed it repeats that case alone: LEVEL KERNEL VARIANT N OFFSET DATA SEED.
+ * LEVEL-only is a level without what this CPU has beside it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/check.h"
+#include "simd/cpu.h"
 
 #define ONLY "-only"
 
 /* LEVEL-only: without what the CPU has beside it. */
 static const kernels *find_table(char *name, diags *d) {
     static kernels plain;
+    if (strcmp(name, kernels_scalar_plain.level) == 0) return &kernels_scalar_plain;
     char *only = strstr(name, ONLY);
     if (only != NULL) *only = '\0';
     const kernels *k = simd_find(name, simd_features(), d);
@@ -47,8 +50,8 @@ static bool check_table(const kernels *k, const check_plan *plan) {
         check_count n = check_all(which, k, plan);
         cases += n.cases, bad += n.failures > 0;
     }
-    printf("%-11s %d kernels, %lld cases: %s\n", k->level, check_n_kernels, cases,
-           bad == 0 ? "the bits of scalar" : "wrong");
+    printf("%-11s %d kernels, %lld cases, %lld random vectors each: %s\n", k->level, check_n_kernels,
+           cases, (long long)plan->n_random, bad == 0 ? "the bits of scalar" : "wrong");
     return bad == 0;
 }
 
@@ -63,27 +66,48 @@ static bool check_level(int i, const kernels *k, const check_plan *plan) {
     return check_table(&plain, plan) && fine;
 }
 
-int main(int argc, char **argv) {
-    const check_plan plan = {.n_small = 130, .n_random = 1000, .at_step = 1, .report = true};
-    int missed = 0, bad = 0;
-    if (argc == 8) return repeat(argv + 1);
-    if (argc != 1) {
-        fprintf(stderr, "usage: check_kernels [LEVEL KERNEL VARIANT N OFFSET DATA SEED]\n");
-        return ERR_USAGE;
-    }
+static bool check_levels(const check_plan *plan) {
+    bool fine = plan->few_large || check_table(&kernels_scalar_plain, plan);
     for (int i = 1; simd_level_name(i) != NULL; i++) {
         const kernels *k = simd_level(i, simd_features());
         if (k == NULL)
             printf("%-11s skipped: this CPU lacks it\n", simd_level_name(i));
         else
-            bad += !check_level(i, k, &plan);
+            fine &= check_level(i, k, plan);
     }
+    return fine;
+}
+
+static bool check_broken(const check_plan *plan) {
+    int missed = 0;
     for (int i = 0; i < n_broken_kernels; i++) {
-        if (check_catches(&broken_kernels[i], &plan)) continue;
+        if (check_catches(&broken_kernels[i], plan)) continue;
         missed++;
         printf("not found: %s that %s\n", broken_kernels[i].kernel, broken_kernels[i].what);
     }
-    printf("broken      %d of %d wrong kernels found\n", n_broken_kernels - missed,
-           n_broken_kernels);
-    return bad + missed > 0;
+    printf("broken      %d of %d wrong kernels found\n", n_broken_kernels - missed, n_broken_kernels);
+    return missed == 0;
+}
+
+int main(int argc, char **argv) {
+    check_plan plan = {.n_small = 130, .n_random = 1000, .at_step = 1, .report = true};
+    const char *emulator = getenv("CHECK_KERNELS_EMULATOR"); /* what runs this program, if any */
+    const bool free_reads = getenv("CHECK_KERNELS_FREE_READS") != NULL,
+               quick = argc == 2 && strcmp(argv[1], "quick") == 0;
+    char again[512];
+    if (free_reads) check_free_reads();
+    if (argc == 8) return repeat(argv + 1);
+    if (argc != 1 && !quick) {
+        fprintf(stderr, "usage: check_kernels [quick | LEVEL KERNEL VARIANT N OFFSET DATA SEED]\n");
+        return ERR_USAGE;
+    }
+    if (quick) plan.n_small = 36, plan.n_random = 50, plan.at_step = 8, plan.few_large = true;
+    snprintf(again, sizeof again, "%s%s%s", emulator != NULL ? emulator : "",
+             emulator != NULL ? " " : "", argv[0]);
+    plan.again = again;
+    if (simd_features() & CPU_NEON)
+        printf("arm64       %s dot product\n", simd_features() & CPU_DOTPROD ? "with" : "without");
+    bool fine = check_levels(&plan);
+    if (!quick && !free_reads) fine &= check_broken(&plan); /* they want all cases */
+    return fine ? 0 : 1;
 }
