@@ -10,6 +10,8 @@ Q := $(if $(V),,@)    # `make V=1` shows the commands
 PKGS := yaml-0.1 sqlite3 openblas zlib libzip jansson libisal
 DEPS := gcc g++ make pkg-config libyaml-dev libsqlite3-dev libopenblas-pthread-dev zlib1g-dev \
 	libzip-dev libjansson-dev libisal-dev libcriterion-dev gnuplot-nox sqlite3 clang-format $(if $(findstring clang,$(CC)),clang libomp-dev)
+# For the checks on machines that this one is not.
+EMULATORS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 
 # No contraction to FMA and never -ffast-math: a result must not depend on what the
 # compiler likes (core/simd/README.md). Nobody reads the errno of sqrt().
@@ -45,7 +47,8 @@ FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c tests/fix
 SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.[ch])
 
 .PHONY: all deps demo test bench bench-store bench-integrity check-kernels readme-check \
-	clean-install-check check-layers check-format check-asan fuzz-unpack format clean help
+	clean-install-check check-layers check-format check-asan fuzz-unpack needed emulators \
+	check-kernels-arm64 check-kernels-x86-emulated check-long format clean help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/quantbench $(PLUGINS)    ## build the program and the plugins
@@ -105,10 +108,13 @@ $(BUILD)/tests/%.o: tests/%.c
 
 -include $(OBJECTS:.o=.d) $(PLUGINS:.so=.d) $(FIXTURES:.so=.d) $(wildcard $(BUILD)/tests/*/*.d)
 
-deps:    ## install what is missing (Debian, Ubuntu)
+deps: needed emulators    ## install what is missing (Debian, Ubuntu), emulators for check-long too
+needed:
 	@sh tests/tools/deps.sh $(DEPS)
+emulators:
+	@sh tests/tools/deps.sh $(EMULATORS)
 
-demo: deps    ## build, run experiments/demo.yaml, print its verdict and the three files to open
+demo: needed    ## build, run experiments/demo.yaml, print its verdict and the three files to open
 	@$(MAKE) --no-print-directory all
 	@start=$$(date +%s) && \
 	$(BUILD)/quantbench run experiments/demo.yaml --db results/quantbench.db && \
@@ -119,7 +125,7 @@ demo: deps    ## build, run experiments/demo.yaml, print its verdict and the thr
 		'results/quantbench.db     every number, for any SQLite tool' \
 		"the demo took $$(($$(date +%s) - start)) s"
 
-test: deps    ## everything that a commit must pass; the last line is the count
+test: needed    ## everything that a commit must pass; the last line is the count
 	@$(MAKE) --no-print-directory all $(TESTS) $(FIXTURES)
 	@sh tests/tools/run.sh $(BUILD) $(TEST_FOLDERS)
 
@@ -145,6 +151,12 @@ bench-integrity: $(BUILD)/tests/bench_integrity    ## what the checks of packed 
 check-kernels: $(BUILD)/tests/check_kernels    ## every level of every kernel against scalar, bit for bit
 	@$(BUILD)/tests/check_kernels
 
+check-kernels-arm64: emulators    ## the same of NEON, built for arm64 and run under qemu, with and without dot product
+	@sh tests/tools/check_emulated.sh $(BUILD) arm64
+
+check-kernels-x86-emulated: emulators $(BUILD)/tests/check_kernels $(BUILD)/quantbench $(PLUGINS)    ## the same on CPUs with SSE4.1 alone and with AVX2, under qemu
+	@sh tests/tools/check_emulated.sh $(BUILD) x86
+
 readme-check: $(BUILD)/quantbench $(PLUGINS) $(TESTS)    ## run the commands of README.md, compare what they print
 	@sh tests/tools/readme_check.sh $(BUILD)
 
@@ -163,6 +175,9 @@ fuzz-unpack:    ## each unpacker reads 10^6 damaged strings at every SIMD level,
 	@$(MAKE) --no-print-directory BUILD=build-asan CFLAGS="$(ASAN_CFLAGS) $(CFLAGS)" all build-asan/tests/fuzz_unpack
 	@QUANTBENCH_PLUGIN_PATH=build-asan/plugins build-asan/tests/fuzz_unpack $(STRINGS)
 
+check-long: check-kernels check-kernels-arm64 check-kernels-x86-emulated check-asan fuzz-unpack readme-check clean-install-check    ## all of these, some of an hour
+	@echo "check-long: everything passed"
+
 check-layers:    ## who may include whom (core/README.md), and every header compiles alone
 	@sh tests/tools/check_layers.sh "$(CC)" "$(CORE_CFLAGS)"
 
@@ -176,4 +191,4 @@ clean:    ## remove what was built
 	rm -rf $(BUILD)
 
 help:    ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*##  *\(.*\)/  \1@\2/p' Makefile | awk -F@ '{printf "  %-21s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*##  *\(.*\)/  \1@\2/p' Makefile | awk -F@ '{printf "  %-28s %s\n", $$1, $$2}'

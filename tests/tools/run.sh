@@ -41,6 +41,16 @@ for check in ${CHECKS-check-layers check-format}; do
     fi
 done
 
+sh tests/tools/check_emulated.sh "$build" arm64 quick
+case $? in
+0) passed=$((passed + 1)) ;;
+77) skipped=$((skipped + 1)) ;;
+*)
+    echo "check-kernels-arm64: failed"
+    failed=$((failed + 1))
+    ;;
+esac
+
 if [ "$skipped" -ne 0 ]; then
     echo "$passed passed, $failed failed, $skipped skipped"
 else
