@@ -31,6 +31,17 @@ static void draw_weights(tape_value *v, uint64_t key, int64_t fan_in) {
         v->x[i] = bound * (2.0f * rng_uniform(key, (uint64_t)i) - 1.0f);
 }
 
+/* The state of a layer that may multiply integers; NULL if it cannot, or has weights that stay
+ * as they are. */
+static integer_linear *integers_of(model_layer *l) {
+    bool has_weights = l->weight_site.meta != NULL;
+    if (l->input_site.meta == NULL || linear_refuses_input(&l->input_site.q) != NULL) return NULL;
+    if (has_weights && linear_refuses_weights(&l->weight_site.q) != NULL) return NULL;
+    l->integers =
+        (integer_linear){.input = &l->input_site, .weight = has_weights ? &l->weight_site : NULL};
+    return &l->integers;
+}
+
 /* norm -> quantized input -> linear with quantized weights */
 static status add_layer(model *m, int i, const model_config *c, const layer_quant *q,
                         tape_value **x, diags *d) {
@@ -56,7 +67,7 @@ static status add_layer(model *m, int i, const model_config *c, const layer_quan
     snprintf(name, sizeof name, "%s.bias", l->desc.name);
     if (l->desc.bias) l->bias = tape_param(&m->t, name, 1, l->desc.out, false);
     l->node = m->t.n_nodes;
-    *x = op_linear(&m->t, *x, w, l->bias);
+    *x = op_linear_of_integers(&m->t, *x, w, l->bias, integers_of(l));
     return OK;
 }
 
@@ -89,11 +100,23 @@ status model_open(model *m, const model_config *c, const layer_quant *quant, int
     return OK;
 }
 
+void model_give_matrix(model *m, int i, linear_matrix *matrix) {
+    integer_linear *s = &m->layers[i].integers;
+    if (s->input == NULL || s->weight != NULL) {
+        linear_close(matrix);
+        return;
+    }
+    linear_close(&s->matrix);
+    s->matrix = *matrix;
+    *matrix = (linear_matrix){0};
+}
+
 void model_close(model *m) {
     tape_close(&m->t);
     for (int i = 0; i < m->n_layers; i++) {
         quant_site_close(&m->layers[i].weight_site);
         quant_site_close(&m->layers[i].input_site);
+        linear_close(&m->layers[i].integers.matrix);
     }
     free(m->prob);
     free(m->loss);

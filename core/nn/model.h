@@ -45,6 +45,7 @@ typedef struct model_layer {
     tape_value *weight, *bias;          /* bias may be NULL */
     int node;                           /* the operation of the tape that uses them */
     quant_site weight_site, input_site; /* meta NULL: not quantized */
+    integer_linear integers;            /* input NULL: this layer multiplies floats */
 } model_layer;
 
 typedef struct model {
@@ -69,6 +70,10 @@ status model_forward(model *m, const tape_pass *p, const int32_t *label, double 
                      diags *d);
 /* Gradients of the mean loss, after model_forward() of the same pass. */
 void model_backward(model *m, const tape_pass *p, const int32_t *label);
+
+/* Evaluates layer i with these weights as integers, if its input is quantized to integers;
+ * takes the matrix, or frees it. Its parameter keeps the decoded values. */
+void model_give_matrix(model *m, int i, linear_matrix *matrix);
 
 /* Live parameters of schemes and estimators at `progress` in [0, 1]. */
 void model_set_progress(model *m, double progress);

@@ -9,8 +9,47 @@
 
 /* ---- linear ---- */
 
+/* The matrix of the weights as the last pass quantized them. */
+static status update_matrix(integer_linear *s, diags *d) {
+    const quant_site *w = s->weight;
+    if (w == NULL || s->made_at == w->passes) return OK;
+    const quantizer *q = &w->q;
+    int64_t rows = q->rows_max;
+    uint8_t *code = mem_aligned((size_t)(rows * q->cols));
+    quantizer_encode(q, w->x, rows, w->meta, w->key, code);
+    linear_close(&s->matrix);
+    status bad = linear_open(&s->matrix, q, rows, code, w->meta, linear_form(q->info.n_levels), d);
+    free(code);
+    s->made_at = w->passes;
+    return bad;
+}
+
+static status integer_forward(tape_node *n, const tape_pass *p, diags *d) {
+    integer_linear *s = n->state;
+    const quantizer *q = &s->input->q;
+    const tape_value *b = n->in[2];
+    int64_t rows = value_rows(n->in[0], p);
+    status bad = update_matrix(s, d);
+    if (bad) return bad;
+    int8_t *x = mem_aligned((size_t)(rows * q->cols));
+    float *scale = mem_aligned((size_t)rows * sizeof *scale);
+    int32_t *zero = mem_aligned((size_t)rows * sizeof *zero);
+    linear_quantize(q, s->input->x, rows, s->input->meta, x, scale, zero);
+    linear_input in = {.x = x, .n = rows, .zero = zero, .scale = scale};
+    linear_multiply(&s->matrix, &in, b != NULL ? b->x : NULL, n->out->x);
+    s->products++;
+    free(x);
+    free(scale);
+    free(zero);
+    return OK;
+}
+
+static bool multiplies_integers(const integer_linear *s, const tape_pass *p) {
+    return s != NULL && !p->training && (s->weight != NULL || s->matrix.w.rows > 0);
+}
+
 static status linear_op_forward(tape_node *n, const tape_pass *p, diags *d) {
-    (void)d;
+    if (multiplies_integers(n->state, p)) return integer_forward(n, p, d);
     const tape_value *x = n->in[0], *w = n->in[1], *b = n->in[2];
     gemm_forward(n->out->x, x->x, w->x, b != NULL ? b->x : NULL, value_rows(x, p), x->cols,
                  w->rows);
@@ -27,10 +66,15 @@ static void linear_op_backward(tape_node *n, const tape_pass *p,
 }
 
 tape_value *op_linear(tape *t, tape_value *x, tape_value *w, tape_value *bias) {
+    return op_linear_of_integers(t, x, w, bias, NULL);
+}
+
+tape_value *op_linear_of_integers(tape *t, tape_value *x, tape_value *w, tape_value *bias,
+                                  integer_linear *s) {
     static const tape_op linear = {.name = "linear",
                                    .forward = linear_op_forward,
                                    .backward = linear_op_backward};
-    return tape_record(t, &linear, x, w, bias, w->rows, x, NULL);
+    return tape_record(t, &linear, x, w, bias, w->rows, x, s);
 }
 
 /* ---- RMSNorm; state: rinv (rows) ---- */
@@ -83,6 +127,7 @@ static status quantize_op_forward(tape_node *n, const tape_pass *p, diags *d) {
     const tape_value *x = n->in[0];
     int64_t rows = value_rows(x, p);
     s->key = p->training ? rng_key(p->seed, RNG_SITE, s->id, p->step) : 0;
+    s->x = x->x, s->passes++;
     status bad = quantizer_fake(&s->q, x->x, rows, s->key, s->meta, n->out->x, d);
     if (!bad && p->training)
         estimator_forward(&s->ste, &s->q, x->x, rows, s->meta, s->key, n->out->x);

@@ -337,30 +337,24 @@ static const char *read_meta(const packed_file *p, const packed_tensor *t, const
     return stored == json_object_size(t->meta) ? NULL : "its metadata are not those of its scheme";
 }
 
-static status decode(const packed_file *p, const packed_tensor *t, const quantizer *q,
-                     const packing *k, diags *d, float *x) {
+static status read_codes(const packed_file *p, const packed_tensor *t, const packing *k, diags *d,
+                         packed_codes *c) {
+    const quantizer *q = &c->q;
     const char *why = packing_check_size(k, t->rows, t->cols, t->codes->n);
     if (why != NULL) return refuse(p, t->name, why, d);
     int64_t at = 0, floats;
     if (!size_mul(t->n_groups, q->info.n_meta, &floats) || floats > CODES_LIMIT)
         return refuse(p, t->name, "its metadata overflows", d);
-    uint8_t *code = mem_try_aligned((size_t)t->n);
-    float *meta = mem_floats(floats + 1);
-    status bad = code != NULL ? OK
-                              : diag_error(d, ERR_RESOURCE, "%s: no memory for the codes of '%s'",
-                                           p->f.path, t->name);
-    if (!bad) why = read_meta(p, t, q, meta);
-    if (!bad && why != NULL) bad = refuse(p, t->name, why, d);
-    if (!bad) why = packing_unpack(k, t->codes->data, t->codes->n, t->rows, t->cols, code, &at);
-    if (!bad && why != NULL)
-        bad = diag_error(d, ERR_INPUT, "%s: '%s': %s (code %" PRId64 ")", p->f.path, t->name, why,
-                         at);
-    if (!bad) quantizer_decode(q, code, t->rows, meta, x);
-    if (!bad && simd_kernels()->find_nonfinite(x, t->n) < t->n)
-        bad = refuse(p, t->name, "its codes decode to infinity", d);
-    free(code);
-    free(meta);
-    return bad;
+    c->code = mem_try_aligned((size_t)t->n);
+    if (c->code == NULL)
+        return diag_error(d, ERR_RESOURCE, "%s: no memory for the codes of '%s'", p->f.path,
+                          t->name);
+    c->meta = mem_floats(floats + 1);
+    why = read_meta(p, t, q, c->meta);
+    if (why != NULL) return refuse(p, t->name, why, d);
+    why = packing_unpack(k, t->codes->data, t->codes->n, t->rows, t->cols, c->code, &at);
+    if (why == NULL) return OK;
+    return diag_error(d, ERR_INPUT, "%s: '%s': %s (code %" PRId64 ")", p->f.path, t->name, why, at);
 }
 
 /* What a plugin's init() refuses of a file is the file's error, with its name. */
@@ -371,48 +365,68 @@ static status as_input(const packed_file *p, const char *name, status st, const 
                       why->n > 0 ? why->list[0].message : "cannot be opened");
 }
 
-static status open_and_decode(const packed_file *p, const packed_tensor *t,
-                              const quant_config *config, const plugin_choice *packer, diags *d,
-                              float *x) {
-    quantizer q;
+static status open_and_read(const packed_file *p, const packed_tensor *t,
+                            const quant_config *config, const plugin_choice *packer, diags *d,
+                            packed_codes *c) {
     packing k = {0};
     diags own;
     diags_init(&own);
-    status bad = quantizer_open(&q, config, t->name, false, t->rows, t->cols, &own);
+    status bad = quantizer_open(&c->q, config, t->name, false, t->rows, t->cols, &own);
     if (bad) {
         bad = as_input(p, t->name, bad, &own, d);
         diags_fini(&own);
         return bad;
     }
-    bad = packed_check_levels(p, &t->how, &q, d);
+    bad = packed_check_levels(p, &t->how, &c->q, d);
     if (!bad) {
-        bad = packing_open(&k, packer, q.info.n_levels, q.info.zero_code, NULL, &own);
+        bad = packing_open(&k, packer, c->q.info.n_levels, c->q.info.zero_code, NULL, &own);
         if (bad) bad = as_input(p, t->name, bad, &own, d);
     }
-    if (!bad) bad = decode(p, t, &q, &k, d, x);
+    if (!bad) bad = read_codes(p, t, &k, d, c);
     packing_close(&k);
-    quantizer_close(&q);
     diags_fini(&own);
+    if (bad) packed_codes_close(c);
     return bad;
+}
+
+status packed_read_codes(const packed_file *p, const packed_tensor *t, const registry *r, diags *d,
+                         packed_codes *c) {
+    quant_config config;
+    plugin_choice packer;
+    *c = (packed_codes){0};
+    status bad = packed_config(p, t->name, &t->how, r, d, &config);
+    if (!bad) bad = choose(p, t->name, QB_PACKER, &t->packer, r, d, &packer);
+    return bad ? bad : open_and_read(p, t, &config, &packer, d, c);
+}
+
+void packed_codes_close(packed_codes *c) {
+    if (c->q.site != NULL) quantizer_close(&c->q);
+    free(c->code);
+    free(c->meta);
+    *c = (packed_codes){0};
+}
+
+static status decode(const packed_file *p, const packed_tensor *t, const packed_codes *c, diags *d,
+                     float **x) {
+    *x = mem_try_aligned((size_t)t->n * sizeof **x);
+    if (*x == NULL)
+        return diag_error(d, ERR_RESOURCE, "%s: no memory for '%s'", p->f.path, t->name);
+    quantizer_decode(&c->q, c->code, t->rows, c->meta, *x);
+    if (simd_kernels()->find_nonfinite(*x, t->n) == t->n) return OK;
+    free(*x);
+    *x = NULL;
+    return refuse(p, t->name, "its codes decode to infinity", d);
 }
 
 status packed_floats(const packed_file *p, const packed_tensor *t, const registry *r, diags *d,
                      float **x) {
     bool rounded = false;
+    packed_codes c;
     if (t->plain != NULL) return tensor_entry_floats(&p->f, t->plain, d, x, &rounded);
-    quant_config config;
-    plugin_choice packer;
-    status bad = packed_config(p, t->name, &t->how, r, d, &config);
-    if (!bad) bad = choose(p, t->name, QB_PACKER, &t->packer, r, d, &packer);
+    status bad = packed_read_codes(p, t, r, d, &c);
     if (bad) return bad;
-    *x = mem_try_aligned((size_t)t->n * sizeof **x);
-    if (*x == NULL)
-        return diag_error(d, ERR_RESOURCE, "%s: no memory for '%s'", p->f.path, t->name);
-    bad = open_and_decode(p, t, &config, &packer, d, *x);
-    if (bad) {
-        free(*x);
-        *x = NULL;
-    }
+    bad = decode(p, t, &c, d, x);
+    packed_codes_close(&c);
     return bad;
 }
 

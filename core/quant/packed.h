@@ -90,6 +90,18 @@ status packed_config(const packed_file *p, const char *name, const packed_quanti
 status packed_check_levels(const packed_file *p, const packed_quantizer *how, const quantizer *q,
                            diags *d);
 
+/* A quantized tensor as its file has it. */
+typedef struct packed_codes {
+    quantizer q;
+    uint8_t *code; /* (rows, cols) */
+    float *meta;   /* (groups, n_meta); what is not stored is 0 */
+} packed_codes;
+
+/* t->plain is NULL. The quantizer borrows from the file. */
+status packed_read_codes(const packed_file *p, const packed_tensor *t, const registry *r, diags *d,
+                         packed_codes *c);
+void packed_codes_close(packed_codes *c);
+
 /* The tensor's values, decoded; free(*x), which is not set or NULL after an error. */
 status packed_floats(const packed_file *p, const packed_tensor *t, const registry *r, diags *d,
                      float **x);

@@ -87,6 +87,31 @@ CALL(largest_code, 1, 0, w->counts[0] = k->largest_code(w->code, n))
 CALL(pack_planes, 1, 0.25, k->pack_planes(w->code, n, w->out, w->out + n / 8))
 CALL(unpack_planes, 0.25, 1, k->unpack_planes(w->base3, w->base3 + n / 8, n, w->out))
 
+/* Rows of int8 by rows of 2-bit codes; `bench linear` has them at the sizes of networks. */
+static linear_weights two_bits(const work *w, int64_t rows, int64_t cols) {
+    const int32_t *none = (const int32_t *)w->counts;
+    return (linear_weights){.bytes = w->code,
+                            .rows = rows,
+                            .cols = cols,
+                            .row_bytes = cols / 4,
+                            .form = 2,
+                            .step = 1,
+                            .group = cols,
+                            .groups = 1,
+                            .shift = none,
+                            .code_sum = none,
+                            .scale = w->scales};
+}
+static linear_input int8_rows(const work *w, int64_t n) {
+    return (linear_input){.x = (const int8_t *)w->code, .n = n, .scale = w->scales};
+}
+CALL(linear_arrange, 1, 1, linear_weights m = two_bits(w, 16, row);
+     linear_input x = int8_rows(w, rows); k->linear_arrange(&m, &x, w->out))
+CALL(linear_sums, 0.25, 0, linear_weights m = two_bits(w, rows, row);
+     linear_input x = int8_rows(w, 1); k->linear_sums(&m, &x, w->out, 0, rows, (int32_t *)w->sums))
+CALL(linear_product, 0.25, 0, linear_weights m = two_bits(w, rows, row);
+     linear_input x = int8_rows(w, 1); k->linear_product(&m, &x, w->out, 0, rows, w->lo))
+
 /* What keeps a kernel from the speed of memory, as its code says. That it does is measured:
  * the row says so only if the kernel is no faster from L1. */
 static const struct {

@@ -128,6 +128,7 @@ typedef struct parts { /* of the layers, before there is a model */
     layer_quant quant[MODEL_MAX_LAYERS];
     const packed_site *site[MODEL_MAX_LAYERS];
     float *weight[MODEL_MAX_LAYERS], *bias[MODEL_MAX_LAYERS];
+    linear_matrix matrix[MODEL_MAX_LAYERS]; /* of weights that can be multiplied as integers */
     int n;
 } parts;
 
@@ -147,11 +148,26 @@ static status read_tensor(packed_model *o, const char *name, int64_t rows, int64
     return packed_floats(&o->file, t, r, d, x);
 }
 
+/* The weights of a layer as integers, if they are; decoding them has found no fault. */
+static status read_matrix(const packed_model *o, const char *name, const registry *r, diags *d,
+                          linear_matrix *m) {
+    const packed_tensor *t = packed_find(&o->file, name);
+    packed_codes c;
+    if (t->plain != NULL) return OK;
+    status bad = packed_read_codes(&o->file, t, r, d, &c);
+    if (bad) return bad;
+    if (linear_refuses_weights(&c.q) == NULL)
+        bad = linear_open(m, &c.q, t->rows, c.code, c.meta, linear_form(c.q.info.n_levels), d);
+    packed_codes_close(&c);
+    return bad;
+}
+
 static status read_layer(packed_model *o, parts *p, int i, const registry *r, diags *d) {
     const layer_desc *l = &p->desc[i];
     char name[32];
     snprintf(name, sizeof name, "%s.weight", l->name);
     status bad = read_tensor(o, name, l->out, l->in, r, d, &p->weight[i]);
+    if (!bad) bad = read_matrix(o, name, r, d, &p->matrix[i]);
     snprintf(name, sizeof name, "%s.bias", l->name);
     if (!bad && l->bias) bad = read_tensor(o, name, 0, l->out, r, d, &p->bias[i]);
     if (bad) return bad;
@@ -174,13 +190,14 @@ static status check_rest(const packed_model *o, const parts *p, diags *d) {
                       o->file.f.path);
 }
 
-static status build(packed_model *o, const parts *p, int64_t batch, diags *d) {
+static status build(packed_model *o, parts *p, int64_t batch, diags *d) {
     status bad = model_open(&o->m, &o->config, p->quant, batch, 0, d);
     if (bad) return bad == ERR_SPEC ? ERR_INPUT : bad;
     for (int i = 0; i < p->n && !bad; i++) {
         const model_layer *l = &o->m.layers[i];
         memcpy(l->weight->x, p->weight[i], (size_t)(l->desc.out * l->desc.in) * sizeof(float));
         if (l->bias != NULL) memcpy(l->bias->x, p->bias[i], (size_t)l->desc.out * sizeof(float));
+        model_give_matrix(&o->m, i, &p->matrix[i]);
         if (p->site[i] != NULL)
             bad = packed_check_levels(&o->file, &p->site[i]->how, &l->input_site.q, d);
     }
@@ -210,6 +227,7 @@ status packed_model_open(packed_model *o, packed_file *file, const registry *r, 
     for (int i = 0; i < p->n; i++) {
         free(p->weight[i]);
         free(p->bias[i]);
+        linear_close(&p->matrix[i]);
     }
     free(p);
     if (bad) packed_model_close(o);

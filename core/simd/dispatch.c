@@ -31,6 +31,7 @@ static const struct {
     uint32_t needs;
 } beside[] = {
     {&kernels_avx2_bmi2, &kernels_avx2, CPU_BMI2},
+    {&kernels_vnni, &kernels_avx512, CPU_VNNI},
     {&kernels_avx512_vbmi, &kernels_avx512, CPU_VBMI | CPU_VBMI2 | CPU_VNNI},
 };
 enum { N_BESIDE = sizeof beside / sizeof *beside };

@@ -40,6 +40,31 @@ typedef struct error_sums {
     int64_t zeros;     /* y_i == 0                  */
 } error_sums;
 
+/* ---- packed products: y = x W^T ---- */
+
+/* The packer's form of a row of W: 1, 2, 3, 4 or 8 are the bits of pack_bits. */
+enum { LINEAR_BASE3 = 5, LINEAR_MAX_COLS = 1 << 18 };
+
+/* W (rows, cols) in `groups` groups of `group` columns, the last one of a row may be shorter.
+ * A code stands for the integer v = step * code + shift and the weight v * scale + offset.
+ * For every group, columns * max |v| * 255 is at most INT32_MAX. */
+typedef struct linear_weights {
+    const uint8_t *bytes; /* row r begins at bytes + r * row_bytes */
+    int64_t rows, cols, row_bytes, group, groups;
+    int32_t form, step;
+    const int32_t *shift, *code_sum; /* (rows, groups); code_sum: of the codes of the group */
+    const float *scale, *offset;     /* (rows, groups); offset NULL: 0 */
+    const float *bias;               /* (rows); NULL: 0 */
+} linear_weights;
+
+/* Rows of integers; row t stands for (x - zero[t]) * scale[t], |x - zero| <= 255. */
+typedef struct linear_input {
+    const int8_t *x; /* (n, cols) */
+    int64_t n;
+    const int32_t *zero; /* (n); NULL: 0 */
+    const float *scale;  /* (n); the sums alone do not read it */
+} linear_input;
+
 typedef struct kernels {
     const char *level;
 #define KERNEL(result, name, parameters) result(*name) parameters;
@@ -70,7 +95,7 @@ void simd_fill(kernels *k, int i, uint32_t have);
  * none. */
 extern const kernels kernels_scalar, kernels_sse4, kernels_avx2, kernels_avx512;
 /* Those that take the place of a level's own where the CPU has more than the level asks. */
-extern const kernels kernels_avx2_bmi2, kernels_avx512_vbmi;
+extern const kernels kernels_avx2_bmi2, kernels_vnni, kernels_avx512_vbmi;
 extern const kernels kernels_neon;
 /* scalar.c compiled without vectors: no level, but what the levels are measured against. */
 extern const kernels kernels_scalar_plain;

@@ -572,6 +572,8 @@ static void scalar_unpack_planes(const uint8_t *mask, const uint8_t *sign, int64
     }
 }
 
+#include "simd/scalar_linear.inc"
+
 #ifndef SCALAR_KERNELS /* scalar_plain.c has names of its own */
 #define SCALAR_KERNELS kernels_scalar
 #define SCALAR_NAME "scalar"

@@ -5,6 +5,9 @@
 #include "cli/command.h"
 
 #include "io/safetensors.h"
+#include "io/tensor_file.h"
+#include "run/evaluate.h"
+#include "run/pack_model.h"
 #include "util/files.h"
 #include "util/hash.h"
 #include "util/mem.h"
@@ -126,6 +129,44 @@ Test(parity, eval_of_the_packed_file_is_the_run_for_every_scheme_and_packer, .in
     }
     free(schemes);
     free(packers);
+}
+
+/* The file in this process: the logits are those of `eval`, and were made of integers. */
+Test(parity, a_packed_network_multiplies_integers, .init = setup, .fini = teardown) {
+    static const char *const more[] = {
+        "", "--set quant.packer=base3", "--set quant.weights.scheme=binary",
+        "--set 'quant.weights={scheme: int, bits: 4, symmetric: false}' --set "
+        "quant.activations.symmetric=false"};
+    write_file("s.yaml", SPEC);
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        free(expect(0, "$Q run s.yaml --db r.db -q --again %s", more[i]));
+        char *folder = last_run("r.db"),
+             *file = str_format("%s/%s/model.packed.safetensors", dir, folder), own[65], logits[65];
+        json_t *other = eval(file, "--data '{format: glyphs, n: 150}'");
+        packed_file f;
+        packed_model o;
+        dataset data;
+        evaluation e = {0};
+        diags d;
+        diags_init(&d);
+        cr_assert(packed_open(&f, file, &d) == OK);
+        cr_assert(packed_model_open(&o, &f, plugins(), EVALUATE_ROWS, &d) == OK);
+        data_source from = {
+            .format = DATA_GLYPHS, .n = 150, .split = GLYPHS_OF_TEST, .mean = o.mean, .std = o.std};
+        cr_assert(dataset_load(&from, &d, &data) == OK);
+        cr_assert(evaluate(&o.m, &data, &e, &d) == OK);
+        for (int k = 0; k < 3; k++)
+            cr_assert(o.m.layers[k].integers.products == 1, "layer %d, %s", k, more[i]);
+        evaluation_hash(&e, e.n, own, logits);
+        cr_assert_str_eq(logits, text_of(other, "logits_sha256"));
+        evaluation_free(&e);
+        dataset_free(&data);
+        packed_model_close(&o);
+        diags_fini(&d);
+        json_decref(other);
+        free(folder);
+        free(file);
+    }
 }
 
 Test(parity, packed_files_are_the_same_bytes_for_any_threads, .init = setup, .fini = teardown) {

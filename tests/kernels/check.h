@@ -36,7 +36,7 @@ typedef struct check_case {
     uint64_t seed;
 } check_case;
 
-enum { CHECK_BUFFERS = 8 };
+enum { CHECK_BUFFERS = 12 };
 
 typedef struct check_buffer {
     uint8_t *map, *begin; /* begin: of the case */
@@ -48,7 +48,7 @@ typedef struct check_buffer {
 typedef struct check_call {
     const check_case *c;
     const kernels *k;
-    check_buffer *buffers; /* CHECK_BUFFERS inputs, then as many outputs */
+    check_buffer *buffers; /* CHECK_BUFFERS inputs, then as many outputs, then the room */
     int n_in, n_out;
     uint64_t drawn; /* random numbers taken so far */
 } check_call;
@@ -70,6 +70,8 @@ extern const int check_n_kernels;
 
 void *check_in(check_call *c, int64_t count, int64_t size);
 void *check_out(check_call *c, int64_t count, int64_t size);
+/* What a level keeps for itself between two calls: guarded, but not compared. At most one. */
+void *check_room(check_call *c, int64_t count, int64_t size);
 uint32_t check_draw(check_call *c); /* 32 random bits */
 const char *check_data_name(check_data d);
 

@@ -365,6 +365,117 @@ static void planes_without_mask(const uint8_t *mask, const uint8_t *sign, int64_
         if (sign[i / 8] >> i % 8 & 1) code[i] = 0;
 }
 
+/* ---- packed products ---- */
+
+static int32_t code_at(const linear_weights *w, int64_t r, int64_t k) {
+    const uint8_t *row = w->bytes + r * w->row_bytes;
+    uint8_t code[8];
+    if (w->form != LINEAR_BASE3) {
+        int64_t unit = k / 8;
+        right->unpack_bits(row + unit * w->form, k % 8 + 1, w->form, code);
+        return code[k % 8];
+    }
+    uint8_t b = row[k / 5];
+    for (int64_t i = 0; i < k % 5; i++) b = (uint8_t)(b * 3);
+    return b * 3 >> 8;
+}
+
+/* The right sums of one group, and what is made of them one way or the other. */
+static int32_t group_sum(const linear_weights *w, const linear_input *x, int64_t t, int64_t r,
+                         int64_t g) {
+    int64_t to = (g + 1) * w->group < w->cols ? (g + 1) * w->group : w->cols;
+    int32_t s = 0, zero = x->zero != NULL ? x->zero[t] : 0;
+    for (int64_t k = g * w->group; k < to; k++)
+        s += (w->step * code_at(w, r, k) + w->shift[r * w->groups + g]) *
+             (x->x[t * w->cols + k] - zero);
+    return s;
+}
+
+static void arrange_without_zero(const linear_weights *w, const linear_input *x, void *room) {
+    linear_input without = *x;
+    without.zero = NULL;
+    right->linear_arrange(w, &without, room);
+}
+
+static void sums_saturate(const linear_weights *w, const linear_input *x, const void *room,
+                          int64_t from, int64_t to, int32_t *out) {
+    right->linear_sums(w, x, room, from, to, out);
+    for (int64_t t = 0; t < x->n; t++)
+        for (int64_t r = from; r < to && w->groups == 1 && w->form == 8; r++)
+            for (int64_t k = 0; k + 1 < w->cols; k += 2) {
+                const int8_t *v = x->x + t * w->cols + k;
+                int32_t pair = code_at(w, r, k) * v[0] + code_at(w, r, k + 1) * v[1];
+                int32_t held = pair > 32767 ? 32767 : pair < -32768 ? -32768 : pair;
+                out[t * w->rows + r] += w->step * (held - pair);
+            }
+}
+
+static void sums_without_tail(const linear_weights *w, const linear_input *x, const void *room,
+                              int64_t from, int64_t to, int32_t *out) {
+    right->linear_sums(w, x, room, from, to, out);
+    for (int64_t t = 0; t < x->n; t++)
+        for (int64_t r = from; r < to && w->groups == 1; r++)
+            for (int64_t k = w->cols / 64 * 64; k < w->cols; k++)
+                out[t * w->rows + r] -= w->step * code_at(w, r, k) * x->x[t * w->cols + k];
+}
+
+static void sums_of_first_group(const linear_weights *w, const linear_input *x, const void *room,
+                                int64_t from, int64_t to, int32_t *out) {
+    const int32_t *sum = room;
+    right->linear_sums(w, x, room, from, to, out);
+    for (int64_t t = 0; t < x->n; t++)
+        for (int64_t r = from; r < to; r++)
+            for (int64_t g = 1; g < w->groups; g++) {
+                const int32_t *shift = w->shift + r * w->groups;
+                out[(t * w->rows + r) * w->groups + g] +=
+                    (shift[0] - shift[g]) * sum[t * w->groups + g];
+            }
+}
+
+/* The outputs with another arithmetic: 1 fused, 2 groups backwards, 3 scales first. */
+static void product_by(int way, const linear_weights *w, const linear_input *x, int64_t from,
+                       int64_t to, float *y) {
+    for (int64_t t = 0; t < x->n; t++)
+        for (int64_t r = from; r < to; r++) {
+            float total = 0;
+            for (int64_t i = 0; i < w->groups; i++) {
+                int64_t g = way == 2 ? w->groups - 1 - i : i;
+                float v = (float)group_sum(w, x, t, r, g), scale = w->scale[r * w->groups + g];
+                if (way == 3) scale *= x->scale[t];
+                total = way == 1 && i > 0 ? fmaf(v, scale, total)
+                        : i > 0           ? total + v * scale
+                                          : v * scale;
+            }
+            if (way != 3) total *= x->scale[t];
+            y[t * w->rows + r] = w->bias != NULL ? total + w->bias[r] : total;
+        }
+}
+
+#define PRODUCT_BY(name, way)                                                                      \
+    static void name(const linear_weights *w, const linear_input *x, const void *room,             \
+                     int64_t from, int64_t to, float *y) {                                         \
+        if (w->offset != NULL)                                                                     \
+            right->linear_product(w, x, room, from, to, y);                                        \
+        else                                                                                       \
+            product_by(way, w, x, from, to, y);                                                    \
+    }
+PRODUCT_BY(product_fused, 1)
+PRODUCT_BY(product_groups_backwards, 2)
+PRODUCT_BY(product_scales_first, 3)
+
+static void product_reads_behind(const linear_weights *w, const linear_input *x, const void *room,
+                                 int64_t from, int64_t to, float *y) {
+    volatile uint8_t behind = w->bytes[w->rows * w->row_bytes];
+    (void)behind;
+    right->linear_product(w, x, room, from, to, y);
+}
+
+static void product_of_all_rows(const linear_weights *w, const linear_input *x, const void *room,
+                                int64_t from, int64_t to, float *y) {
+    (void)from, (void)to;
+    right->linear_product(w, x, room, 0, w->rows, y);
+}
+
 #define BROKEN(kernel, function, what)                                                             \
     static void put_##function(kernels *k) { k->kernel = function; }
 #include "kernels/check_broken.def"

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "simd/linear.h"
 #include "util/float_bits.h"
 
 #define GENERATOR(name, ...)                                                                       \
@@ -432,6 +433,106 @@ static void run_unpack_planes(check_call *c) {
     c->k->unpack_planes(mask, sign, c->c->n, check_out(c, c->c->n, 1));
 }
 GENERATOR(unpack_planes, .variants = 1, .may_be_empty = true);
+
+/* ---- packed products: n columns; all else is drawn ---- */
+
+static const int32_t forms[] = {1, 2, 3, 4, 8, LINEAR_BASE3};
+
+/* The bytes of a row; whatever stands behind its last code. */
+static void packed_row(check_call *c, int32_t form, uint8_t *row, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; i++) {
+        uint32_t r = check_draw(c) >> 8;
+        if (c->c->data == DATA_EQUAL) r = UINT32_MAX / 243 * 243 - 1;
+        if (c->c->data == DATA_ZEROS && r % 8 != 0) r = 0;
+        row[i] = (uint8_t)(form == LINEAR_BASE3 ? (r % 243 * 256 + 242) / 243 : r);
+        if (form != LINEAR_BASE3 && c->c->data == DATA_EQUAL) row[i] = 255;
+    }
+}
+
+static void fill_last_byte(uint8_t *row, int64_t cols) {
+    uint8_t digits[5], b = row[cols / 5];
+    for (int k = 0; k < 5; k++, b = (uint8_t)(b * 3)) digits[k] = (uint8_t)(b * 3u >> 8);
+    kernels_scalar.pack_base3(digits, cols % 5, &row[cols / 5]);
+}
+
+static const uint8_t *packed_rows(check_call *c, const linear_weights *w, int32_t *code_sum) {
+    uint8_t *bytes = check_in(c, w->rows * w->row_bytes, 1), code[8192];
+    for (int64_t r = 0; r < w->rows; r++) {
+        uint8_t *row = bytes + r * w->row_bytes;
+        packed_row(c, w->form, row, w->row_bytes);
+        if (w->form == LINEAR_BASE3 && w->cols % 5 != 0) fill_last_byte(row, w->cols);
+        if (w->form == LINEAR_BASE3)
+            kernels_scalar.unpack_base3(row, w->cols, code);
+        else
+            kernels_scalar.unpack_bits(row, w->cols, w->form, code);
+        for (int64_t g = 0; g < w->groups; g++) code_sum[r * w->groups + g] = 0;
+        for (int64_t k = 0; k < w->cols; k++) code_sum[r * w->groups + k / w->group] += code[k];
+    }
+    return bytes;
+}
+
+static linear_weights some_weights(check_call *c) {
+    static const int64_t groups[] = {0, 0, 1, 7, 10, 32, 40, 64, 128, 192};
+    linear_weights w = {.rows = 1 + check_draw(c) % (check_draw(c) % 4 == 0 ? 40 : 14),
+                        .cols = c->c->n,
+                        .form = forms[check_draw(c) % 6],
+                        .step = 1 + (int32_t)(check_draw(c) % 2)};
+    int64_t group = groups[check_draw(c) % 10];
+    if (group == 1 && w.cols > 200) group = 100; /* buffers have an end */
+    w.group = group == 0 || group > w.cols ? w.cols : group;
+    w.groups = (w.cols + w.group - 1) / w.group;
+    w.row_bytes = linear_row_bytes(w.form, w.cols) + check_draw(c) % 3;
+    int64_t all = w.rows * w.groups;
+    int32_t *shift = check_in(c, all, sizeof *shift), *code_sum = check_in(c, all, sizeof *shift);
+    for (int64_t i = 0; i < all; i++) shift[i] = -(int32_t)(check_draw(c) % 256);
+    w.shift = shift, w.code_sum = code_sum;
+    w.bytes = packed_rows(c, &w, code_sum);
+    w.scale = floats(c, all);
+    if (check_draw(c) % 3 == 0) w.offset = floats(c, all);
+    if (check_draw(c) % 2 == 0) w.bias = floats(c, w.rows);
+    return w;
+}
+
+static linear_input some_rows(check_call *c, int64_t cols) {
+    static const int64_t counts[] = {1, 1, 2, 4, 5, 11, 12, 16, 17, 33, 40, 130};
+    int64_t n = counts[check_draw(c) % (cols < 500 ? 12 : 9)];
+    int8_t *x = check_in(c, n * cols, 1);
+    uint32_t one = check_draw(c) % 3, r = 0;
+    for (int64_t i = 0; i < n * cols; i++, r >>= 8) {
+        if (i % 4 == 0) r = check_draw(c);
+        x[i] = (int8_t)(r & 255);
+        if (c->c->data == DATA_EQUAL) x[i] = one == 0 ? -128 : one == 1 ? 127 : 0;
+        if (c->c->data == DATA_ZEROS && r % 16 != 0) x[i] = 0;
+    }
+    linear_input out = {.x = x, .n = n};
+    if (check_draw(c) % 2 == 0) {
+        int32_t *zero = check_in(c, n, sizeof *zero);
+        for (int64_t t = 0; t < n; t++) zero[t] = (int32_t)(check_draw(c) % 256) - 128;
+        out.zero = zero;
+    }
+    return out;
+}
+
+static void linear(check_call *c, bool sums) {
+    linear_weights w = some_weights(c);
+    linear_input x = some_rows(c, w.cols);
+    int64_t from = check_draw(c) % 2 ? check_draw(c) % w.rows : 0,
+            to = check_draw(c) % 2 ? from + check_draw(c) % (w.rows - from + 1) : w.rows;
+    if (!sums) x.scale = floats_of(c, x.n, check_in(c, x.n, sizeof(float)));
+    void *room = check_room(c, linear_room(&w, x.n) / 64, 64);
+    c->k->linear_arrange(&w, &x, room);
+    if (sums)
+        c->k->linear_sums(&w, &x, room, from, to, check_out(c, x.n * w.rows * w.groups, 4));
+    else
+        c->k->linear_product(&w, &x, room, from, to, check_out(c, x.n * w.rows, sizeof(float)));
+}
+
+static void run_linear_arrange(check_call *c) { linear(c, c->c->seed % 2); }
+GENERATOR(linear_arrange, .variants = 1);
+static void run_linear_sums(check_call *c) { linear(c, true); }
+GENERATOR(linear_sums, .variants = 2);
+static void run_linear_product(check_call *c) { linear(c, false); }
+GENERATOR(linear_product, .variants = 2);
 
 /* ---- the list ---- */
 
