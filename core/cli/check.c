@@ -9,8 +9,9 @@ static void print_fine(const cli_args *a, const study *t) {
     bool tensors = p->spec->kind == KIND_TENSORS;
     str_print_line(stdout, "%s: fine: %d run%s%s%s, %d %s, %lld %s", a->words[0], t->n_runs,
                    t->n_runs == 1 ? "" : "s", points, steps, p->n_layers,
-                   tensors ? "tensors" : "layers", (long long)p->params,
-                   tensors ? "values" : "parameters");
+                   tensors ? (p->n_layers == 1 ? "tensor" : "tensors")
+                           : (p->n_layers == 1 ? "layer" : "layers"),
+                   (long long)p->params, tensors ? "values" : "parameters");
 }
 
 static status run(const cli_args *a) {

@@ -191,6 +191,10 @@ typedef struct dataset_facts {
     char hash[65];
 } dataset_facts;
 
+typedef struct file_facts {
+    char *path, hash[65];
+} file_facts;
+
 static bool same_text(const char *a, const char *b) {
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
@@ -225,11 +229,27 @@ status dataset_describe(dataset_catalog *c, const data_source *s, diags *d, data
     return OK;
 }
 
+status dataset_file_hash(dataset_catalog *c, const char *path, diags *d, char hash[65]) {
+    int i = 0;
+    while (i < c->n_files && strcmp(c->files[i].path, path) != 0) i++;
+    if (i == c->n_files) {
+        status bad = file_hash(path, ERR_INPUT, d, hash);
+        if (bad) return bad;
+        c->files = mem_realloc(c->files, (size_t)(i + 1) * sizeof *c->files);
+        c->files[c->n_files++].path = mem_strdup(path);
+        memcpy(c->files[i].hash, hash, 65);
+    }
+    memcpy(hash, c->files[i].hash, 65);
+    return OK;
+}
+
 void dataset_catalog_fini(dataset_catalog *c) {
     for (int i = 0; i < c->n; i++) {
         free((char *)(uintptr_t)c->known[i].source.images);
         free((char *)(uintptr_t)c->known[i].source.labels);
     }
+    for (int i = 0; i < c->n_files; i++) free(c->files[i].path);
+    free(c->files);
     free(c->known);
     *c = (dataset_catalog){0};
 }

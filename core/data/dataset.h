@@ -43,10 +43,13 @@ typedef struct dataset_size {
     int classes;
 } dataset_size;
 
-/* What is known of data sources, so that the points of a study look at each file once. */
+/* What is known of data sources and other files, so that the points of a study look at each file
+ * once. */
 typedef struct dataset_catalog {
     struct dataset_facts *known;
     int n;
+    struct file_facts *files;
+    int n_files;
 } dataset_catalog;
 
 /* size: what loading would give, without loading the samples. hash: SHA-256 of what
@@ -54,6 +57,8 @@ typedef struct dataset_catalog {
  * normalization and limit, which the spec hashes itself. */
 status dataset_describe(dataset_catalog *c, const data_source *s, diags *d, dataset_size *size,
                         char hash[65]);
+/* SHA-256 of a file's content. */
+status dataset_file_hash(dataset_catalog *c, const char *path, diags *d, char hash[65]);
 void dataset_catalog_fini(dataset_catalog *c);
 
 /* Do two sources give the same samples? */

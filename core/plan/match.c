@@ -61,16 +61,6 @@ static int match_one(const yaml_node *n, const layer_desc *layers, int n_layers,
     return hits;
 }
 
-int match_layers(const yaml_node *n, const layer_desc *layers, int n_layers, diags *d,
-                 bool hit[MODEL_MAX_LAYERS]) {
-    if (n->kind != YAML_LIST) return match_one(n, layers, n_layers, d, hit);
-    bool own[MODEL_MAX_LAYERS] = {false}; /* a layer counts once, however many patterns mean it */
-    int hits = 0;
-    for (int i = 0; i < n->n; i++) match_one(n->items[i], layers, n_layers, d, own);
-    for (int i = 0; i < n_layers; i++) hit[i] |= own[i], hits += own[i];
-    return hits;
-}
-
 const char *match_text(arena *a, const yaml_node *n) {
     if (n->kind == YAML_SCALAR) return n->text;
     if (n->kind == YAML_MAP)
@@ -81,19 +71,37 @@ const char *match_text(arena *a, const yaml_node *n) {
     return all;
 }
 
-void match_none(arena *a, const yaml_node *n, const layer_desc *layers, int n_layers,
-                const char *what, diags *d) {
-    const char *text = match_text(a, n), *names[MODEL_MAX_LAYERS];
+/* Reports that n matches nothing, with the nearest names. */
+static void match_none(arena *a, const yaml_node *n, const layer_desc *layers, int n_layers,
+                       const char *what, diags *d) {
+    const char *text = match_text(a, n), *names[MODEL_MAX_LAYERS + 2];
     strbuf list = {0};
     for (int i = 0; i < n_layers; i++) names[i] = layers[i].name;
+    names[n_layers] = "first", names[n_layers + 1] = "last";
     strbuf_join(&list, names, n_layers < 6 ? n_layers : 6);
     if (n_layers > 6) strbuf_addf(&list, ", ... (%d)", n_layers);
     diag_error_at(d, ERR_SPEC, &n->at, "%s matches no layer: '%s'", what, text);
-    const char *near = suggest_nearest(text, names, n_layers);
+    const char *near = suggest_nearest(text, names, n_layers + 2);
     const char *allow = strcmp(what, "rule") == 0 ? "; `optional: true` allows it" : "";
     if (near != NULL)
         diag_hint(d, "did you mean '%s'? (layers: %s)%s", near, list.s, allow);
     else
         diag_hint(d, "layers: %s%s", list.s, allow);
     strbuf_fini(&list);
+}
+
+int match_layers(arena *a, const yaml_node *n, const layer_desc *layers, int n_layers,
+                 const char *what, diags *d, bool hit[MODEL_MAX_LAYERS]) {
+    bool own[MODEL_MAX_LAYERS] = {false}; /* a layer counts once, however many patterns mean it */
+    bool list = n->kind == YAML_LIST;
+    if (list && n->n == 0 && what != NULL) match_none(a, n, layers, n_layers, what, d);
+    for (int i = 0; i < (list ? n->n : 1); i++) {
+        const yaml_node *one = list ? n->items[i] : n;
+        int errors = d->errors;
+        if (match_one(one, layers, n_layers, d, own) == 0 && d->errors == errors && what != NULL)
+            match_none(a, one, layers, n_layers, what, d);
+    }
+    int hits = 0;
+    for (int i = 0; i < n_layers; i++) hit[i] |= own[i], hits += own[i];
+    return hits;
 }

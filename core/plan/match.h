@@ -11,16 +11,13 @@
 #include "nn/model.h"
 #include "spec/yaml.h"
 
-/* Sets hit[i] for each layer that n matches; returns how many. A malformed
- * pattern is an error at its place (then 0). */
-int match_layers(const yaml_node *n, const layer_desc *layers, int n_layers, diags *d,
-                 bool hit[MODEL_MAX_LAYERS]);
+/* Sets hit[i] for each layer that n matches; returns how many. A malformed pattern is an
+ * error at its place, and so is, each on its own, a pattern that matches nothing; what:
+ * "rule", "quant.skip" ..., NULL: they may match nothing. The arena is for messages. */
+int match_layers(arena *a, const yaml_node *n, const layer_desc *layers, int n_layers,
+                 const char *what, diags *d, bool hit[MODEL_MAX_LAYERS]);
 
 /* The pattern as text, for messages; in the arena. */
 const char *match_text(arena *a, const yaml_node *n);
-
-/* Reports that n matches nothing, with the nearest names. what: "rule", "quant.skip" ... */
-void match_none(arena *a, const yaml_node *n, const layer_desc *layers, int n_layers,
-                const char *what, diags *d);
 
 #endif

@@ -142,7 +142,7 @@ static status plan_network(plan *p, const registry *r, dataset_catalog *data, di
     if (bad) return bad;
     finish_model(p);
     if (p->spec->kind == KIND_QAT) plan_training(p);
-    plan_weights(p, d);
+    plan_weights(p, data, d);
     bad = diags_status(d);
     return bad ? bad : plan_sizes(p, r, d);
 }

@@ -30,10 +30,8 @@ static void match_rules(work *w) {
     for (int i = 0; i < q->n_rules; i++) {
         const spec_rule *rule = &q->rules[i];
         if (rule->match == NULL) continue;
-        int errors = w->c.d->errors;
-        int n = match_layers(rule->match, w->desc, w->p->n_layers, w->c.d, w->hit[i]);
-        if (n == 0 && !rule->optional && w->c.d->errors == errors)
-            match_none(w->c.a, rule->match, w->desc, w->p->n_layers, "rule", w->c.d);
+        int n = match_layers(w->c.a, rule->match, w->desc, w->p->n_layers,
+                             rule->optional ? NULL : "rule", w->c.d, w->hit[i]);
         w->p->rules[w->p->n_rules++] = (plan_rule){.line = rule->at.line,
                                                    .match = match_text(&w->p->a, rule->match),
                                                    .n_layers = n};
@@ -42,15 +40,7 @@ static void match_rules(work *w) {
 
 static void match_skip(work *w, bool skipped[MODEL_MAX_LAYERS]) {
     const yaml_node *n = w->p->spec->quant.skip_node;
-    if (n == NULL) return;
-    int items = n->kind == YAML_LIST ? n->n : 1;
-    for (int i = 0; i < items; i++) {
-        const yaml_node *one = n->kind == YAML_LIST ? n->items[i] : n;
-        int errors = w->c.d->errors;
-        if (match_layers(one, w->desc, w->p->n_layers, w->c.d, skipped) == 0 &&
-            w->c.d->errors == errors)
-            match_none(w->c.a, one, w->desc, w->p->n_layers, "quant.skip", w->c.d);
-    }
+    if (n != NULL) match_layers(w->c.a, n, w->desc, w->p->n_layers, "quant.skip", w->c.d, skipped);
 }
 
 /* ---- rules that change nothing ---- */

@@ -16,9 +16,7 @@ static void choose_layers(plan *p, diags *d) {
         p->sensitivity.layer[i] = n == NULL;
     }
     if (n == NULL) return;
-    int errors = d->errors;
-    if (match_layers(n, desc, p->n_layers, d, p->sensitivity.layer) == 0 && d->errors == errors)
-        match_none(&p->a, n, desc, p->n_layers, "sensitivity.layers", d);
+    match_layers(&p->a, n, desc, p->n_layers, "sensitivity.layers", d, p->sensitivity.layer);
 }
 
 /* Opens the candidate's quantizer at each chosen layer; describes that of the first. */

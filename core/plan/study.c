@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plan/identity.h"
+#include "spec/language.h"
 #include "spec/tree.h"
 #include "util/mem.h"
 
@@ -138,6 +139,43 @@ static void add_runs(study *t, int numeric_version) {
         }
 }
 
+/* Is a mapping wanted at the path, of which a part alone may be no site of its own? */
+static bool wants_map(const char *path) {
+    const field *f = schema_find(&spec_schema, path);
+    return f != NULL && (f->type == FIELD_MAP || f->type == FIELD_VARIANT || f->type == FIELD_NODE);
+}
+
+/* Does the place of an error belong to the value, a scalar or a list of them? */
+static bool is_within(const yaml_node *n, const place *at) {
+    for (int i = 0; n->kind == YAML_LIST && i < n->n; i++)
+        if (is_within(n->items[i], at)) return true;
+    return n->at.line == at->line && n->at.col == at->col && at->file != NULL &&
+           strcmp(n->at.file, at->file) == 0;
+}
+
+/* What an axis replaces at every point must be right all the same. */
+static void check_replaced(study *t, const registry *r, diags *d) {
+    const yaml_node *axes = tree_get(t->base.root, "sweep.axes");
+    if (axes == NULL) return;
+    spec s;
+    diags own;
+    diags_init(&own);
+    spec_fork(&s, &t->base, t->base.root);
+    spec_check(&s, r, &own);
+    for (int p = 0; p < t->sweep.points[0].n; p++) {
+        const char *path = t->sweep.points[0].settings[p].path;
+        const yaml_node *n = tree_get(t->base.root, path);
+        for (int i = 0; n != NULL && i < own.n; i++) {
+            const diag *g = &own.list[i];
+            if (g->warning || wants_map(path) || !is_within(n, &g->at)) continue;
+            diag_error_at(d, g->st, &g->at, "%s", g->message);
+            if (g->hint != NULL) diag_hint(d, "%s", g->hint);
+        }
+    }
+    spec_close(&s);
+    diags_fini(&own);
+}
+
 static status build(study *t, const registry *r, int numeric_version, diags *d) {
     schema_context c = spec_context(&t->base, d);
     status bad = sweep_expand(&c, t->base.root, &t->sweep);
@@ -149,6 +187,7 @@ static status build(study *t, const registry *r, int numeric_version, diags *d) 
         return bad;
     }
     bad = add_points(t, r, d);
+    check_replaced(t, r, d);
     if (bad) return bad;
     bad = check_verify(t, d);
     if (bad) return bad;

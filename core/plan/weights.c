@@ -1,7 +1,5 @@
 #include "plan/weights.h"
 
-#include "util/files.h"
-
 static void add_slot(plan *p, const char *layer, const char *what, int64_t rows, int64_t cols) {
     p->slots[p->n_slots++] = (weight_slot){arena_format(&p->a, "%s.%s", layer, what), rows, cols};
 }
@@ -30,10 +28,10 @@ static weight_source source_of(plan *p) {
                            .strict = m->strict};
 }
 
-void plan_weights(plan *p, diags *d) {
+void plan_weights(plan *p, dataset_catalog *data, diags *d) {
     list_slots(p);
     if (p->spec->model.weights == NULL) return;
     p->weights = source_of(p);
-    if (file_hash(p->weights.path, ERR_INPUT, d, p->weights_hash)) return;
+    if (dataset_file_hash(data, p->weights.path, d, p->weights_hash)) return;
     weights_check(&p->weights, p->slots, p->n_slots, d);
 }

@@ -8,6 +8,6 @@
 
 /* Sets slots, weights and weights_hash, and checks the file against the model; errors
  * go to d. */
-void plan_weights(plan *p, diags *d);
+void plan_weights(plan *p, dataset_catalog *data, diags *d);
 
 #endif

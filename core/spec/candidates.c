@@ -8,7 +8,9 @@ static int values_of(const yaml_node *n) { return n->kind == YAML_LIST ? n->n : 
 static site_spec pick(arena *a, const site_spec *s, int k) {
     site_spec one = {.keys = s->keys,
                      .values = arena_alloc(a, (size_t)(s->n + 1) * sizeof *one.values),
-                     .n = s->n};
+                     .n = s->n,
+                     .given = s->given,
+                     .at = s->at};
     for (int i = s->n - 1; i >= 0; i--) {
         const yaml_node *v = s->values[i];
         one.values[i] = v->kind == YAML_LIST ? v->items[k % v->n] : v;

@@ -150,13 +150,30 @@ static void missing_key(const schema_context *c, const yaml_node *map, const cha
 
 /* ---- maps ---- */
 
+/* No key is the one that chooses: one of them may be meant for it. */
+static bool refuse_slip(const schema_context *c, const field *f, const yaml_node *map,
+                        const char *where) {
+    const char *known[64] = {f->tag};
+    int n = 1;
+    for (int k = 0; f->choices[k] != NULL; k++)
+        for (int i = 0; i < f->map[k].n && n < 64; i++) known[n++] = f->map[k].fields[i].key;
+    for (int i = 0; i < map->n; i++) {
+        const char *near = suggest_nearest(map->keys[i]->text, known, n);
+        if (near != f->tag) continue;
+        schema_unknown_key(c, map->keys[i], where, known, 1);
+        return true;
+    }
+    return false;
+}
+
 /* The choice of a variant; -1 after an error. A bare name is a map of nothing else. */
 static int choose(const schema_context *c, const field *f, const yaml_node *n, const char *where) {
     const yaml_node *name = n;
     if (n != NULL && n->kind == YAML_MAP) name = yaml_get(n, f->tag);
     if (name == NULL && f->dflt != NULL) return field_find_choice(f->choices, f->dflt);
     if (name == NULL) {
-        missing_key(c, n, field_path(c, where, f->key), f, f->tag);
+        if (!refuse_slip(c, f, n, field_path(c, where, f->key)))
+            missing_key(c, n, field_path(c, where, f->key), f, f->tag);
         return -1;
     }
     int k = name->kind == YAML_SCALAR ? field_find_choice(f->choices, name->text) : -1;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "spec/field.h"
 #include "spec/language.h"
 #include "spec/site.h"
 #include "spec/sweep.h"
@@ -72,7 +73,30 @@ static void drop_parameters(const schema_context *c, yaml_node *root, const sett
     }
 }
 
+/* A key with nothing behind it, on the way to one below it. */
+static const yaml_node *empty_on_the_way(const schema_context *c, const yaml_node *root,
+                                         const char *path, const field **f, const char **where) {
+    for (const char *dot = strchr(path, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
+        char *part = arena_strndup(c->a, path, (size_t)(dot - path));
+        const yaml_node *n = tree_get(root, part);
+        *f = schema_find(&spec_schema, part);
+        if (n == NULL || !yaml_is_null(n) || *f == NULL) continue;
+        char *last = strrchr(part, '.');
+        if (last != NULL) *last = '\0';
+        *where = last != NULL ? part : "";
+        return n;
+    }
+    return NULL;
+}
+
 status setting_put(const schema_context *c, yaml_node *root, const setting *s) {
+    const field *f;
+    const char *where;
+    const yaml_node *empty = empty_on_the_way(c, root, s->path, &f, &where);
+    if (empty != NULL) {
+        field_wrong(c, f, empty, where);
+        return ERR_SPEC;
+    }
     open_bare_names(c, root, s->path);
     drop_parameters(c, root, s);
     size_t taken = tree_set(c->a, root, s->path, &s->at, s->value);

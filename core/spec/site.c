@@ -36,6 +36,7 @@ static void put_key(site_spec *s, const yaml_node *key, const yaml_node *value) 
 site_spec site_keys(const schema_context *c, const yaml_node *n, const char *where) {
     if (n == NULL) return (site_spec){0};
     site_spec s = room_for(c->a, n->kind == YAML_MAP ? n->n : 1);
+    s.given = n->kind != YAML_LIST, s.at = n->at;
     if (n->kind == YAML_LIST) {
         diag_error_at(c->d, ERR_SPEC, &n->at, "%s must be a scheme's name or a mapping, got a list",
                       where);
@@ -61,6 +62,7 @@ site_spec site_merge(arena *a, const site_spec *base, const site_spec *over) {
     const char *before = site_text(base, "scheme"), *after = site_text(over, "scheme");
     bool other = after != NULL && before != NULL && strcmp(before, after) != 0;
     site_spec s = room_for(a, base->n + over->n);
+    s.given = base->given || over->given, s.at = base->given ? base->at : over->at;
     for (int i = 0; i < base->n; i++)
         if (!other || site_is_host_key(base->keys[i]->text))
             put_key(&s, base->keys[i], base->values[i]);
@@ -91,7 +93,7 @@ static const char *nearest_preset(qb_kind kind, const yaml_node *name) {
 static const plugin *find_plugin(const schema_context *c, const registry *r, qb_kind kind,
                                  const yaml_node *name, const char *where, const plugin **nearest) {
     *nearest = NULL;
-    if (name->kind != YAML_SCALAR || *name->text == '\0') {
+    if (name->kind != YAML_SCALAR || yaml_is_null(name) || *name->text == '\0') {
         diag_error_at(c->d, ERR_SPEC, &name->at, "%s: the name of a%s %s is wanted", where,
                       kind == QB_STE ? "n" : "", kind_word(kind));
         diag_hint(c->d, "`quantbench plugins list` has them");
@@ -110,6 +112,8 @@ static const plugin *find_plugin(const schema_context *c, const registry *r, qb_
     const char **names = registry_names(r, kind, &n);
     const char *near = suggest_nearest(name->text, names, n), *preset = nearest_preset(kind, name);
     if (near == NULL) near = preset;
+    static const char *const none[] = {"none"}; /* the name of no plugin */
+    if (kind == QB_SCHEME && suggest_distance(name->text, *none) == 1) near = *none;
     strbuf list = {0};
     strbuf_add(&list, n > 0 ? "" : "none found");
     strbuf_join(&list, names, n);
@@ -213,17 +217,23 @@ static void refuse_parameter_of_none(const schema_context *c, const yaml_node *k
         diag_hint(c->d, "`scheme: none` keeps float; remove the key or name a scheme");
 }
 
+static int list_host_keys(const char *keys[SITE_MAX_KEYS]) {
+    for (int i = 0; i < site_schema.n; i++) keys[i] = site_schema.fields[i].key;
+    keys[site_schema.n] = "scheme";
+    return site_schema.n + 1;
+}
+
 static void set_parameters(const schema_context *c, const site_spec *s, bool none,
                            plugin_choice *choice) {
     const char *host_keys[SITE_MAX_KEYS];
-    for (int i = 0; i < site_schema.n; i++) host_keys[i] = site_schema.fields[i].key;
+    int n_host = list_host_keys(host_keys);
     for (int i = 0; i < s->n; i++) {
         if (site_is_host_key(s->keys[i]->text)) continue;
-        if (none) refuse_parameter_of_none(c, s->keys[i], host_keys, site_schema.n);
+        if (none) refuse_parameter_of_none(c, s->keys[i], host_keys, n_host);
         if (choice->plugin == NULL) continue;
         int k = params_find(choice->plugin, s->keys[i]->text);
         if (k < 0)
-            unknown_parameter(c, choice->plugin, s->keys[i], host_keys, site_schema.n);
+            unknown_parameter(c, choice->plugin, s->keys[i], host_keys, n_host);
         else
             set_parameter(c, choice, k, s->values[i]);
     }
@@ -252,14 +262,28 @@ static void check_activations(const schema_context *c, const site_spec *s, const
         "a dynamic range comes from each token alone, so that no result depends on the batch");
 }
 
+/* No key is `scheme`: one of them may be meant for it. */
+static void missing_scheme(const schema_context *c, const site_spec *s, const char *where) {
+    const char *host_keys[SITE_MAX_KEYS];
+    int n_host = list_host_keys(host_keys);
+    for (int i = 0; i < s->n; i++) {
+        const char *key = s->keys[i]->text, *near = suggest_nearest(key, host_keys, n_host);
+        if (site_is_host_key(key) || near == NULL || strcmp(near, "scheme") != 0) continue;
+        schema_unknown_key(c, s->keys[i], where, host_keys, n_host);
+        return;
+    }
+    diag_error_at(c->d, ERR_SPEC, s->n > 0 ? &s->keys[0]->at : &s->at, "missing key '%s.scheme'",
+                  where);
+    diag_hint(c->d, "add `scheme: NAME`, or `scheme: none` to keep float");
+}
+
 site_config site_resolve(const schema_context *c, const registry *r, const site_spec *s,
                          const char *where, bool activations) {
     site_config out = {.granularity = activations ? SITE_TOKEN : SITE_OWN};
-    if (s->n == 0) return out;
+    if (!s->given) return out;
     int at = find_key(s, "scheme");
     if (at < 0) {
-        diag_error_at(c->d, ERR_SPEC, &s->keys[0]->at, "missing key '%s.scheme'", where);
-        diag_hint(c->d, "add `scheme: NAME`, or `scheme: none` to keep float");
+        missing_scheme(c, s, where);
         return out;
     }
     plugin_choice checked;
@@ -297,6 +321,12 @@ plugin_choice plugin_resolve(const schema_context *c, const registry *r, qb_kind
                              const yaml_node *n, const char *where) {
     const yaml_node *name = n->kind == YAML_MAP ? yaml_get(n, "type") : n;
     const plugin *nearest;
+    static const char *const tag[] = {"type"};
+    for (int i = 0; name == NULL && i < n->n; i++) {
+        if (suggest_nearest(n->keys[i]->text, tag, 1) == NULL) continue;
+        schema_unknown_key(c, n->keys[i], where, tag, 1);
+        return (plugin_choice){0};
+    }
     if (name == NULL) {
         diag_error_at(c->d, ERR_SPEC, &n->at, "missing key '%s.type'", where);
         diag_hint(c->d, "write the name alone, or {type: NAME, parameter: value}");

@@ -21,6 +21,8 @@ typedef enum site_granularity {
 typedef struct site_spec {
     const yaml_node **keys, **values;
     int n;
+    bool given; /* be it without a key: {} */
+    place at;   /* of what was given first */
 } site_spec;
 
 /* The host's keys of s as a map of their own. */

@@ -26,6 +26,9 @@ static bool read_optional(const schema_context *c, const yaml_node *n) {
         diag_error_at(c->d, ERR_SPEC, &n->at, "optional must be true or false, got %s",
                       yaml_kind_name(n->kind));
     diag_hint(c->d, "optional: may the rule match no layer");
+    static const char *const booleans[] = {"false", "true"};
+    const char *near = n->kind == YAML_SCALAR ? suggest_nearest(n->text, booleans, 2) : NULL;
+    if (near != NULL) diag_hint(c->d, "did you mean '%s'?", near);
     return false;
 }
 
@@ -219,6 +222,11 @@ status spec_check(spec *s, const registry *r, diags *d) {
     s->registry = r;
     schema_context c = spec_context(s, d);
     schema_parse(&c, &spec_schema, s->root, "", s);
+    for (int k = 0; s->kind_bit != 0; k++) /* after a slip that which was meant */
+        if (s->kind_bit == 1u << k) {
+            s->kind = k;
+            break;
+        }
     if (s->name == NULL) s->name = default_name(s);
     check_train(s, &c);
     read_quant(&c, r, &s->quant);

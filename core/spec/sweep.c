@@ -5,6 +5,7 @@
 
 #include "spec/language.h"
 #include "spec/tree.h"
+#include "util/suggest.h"
 
 /* One axis: its alternatives, each of one or several settings. */
 typedef struct axis {
@@ -23,17 +24,45 @@ static bool is_path(const char *key) {
     return false;
 }
 
+static bool are_maps(const yaml_node *list) {
+    for (int i = 0; i < list->n; i++)
+        if (list->items[i]->kind != YAML_MAP) return false;
+    return true;
+}
+
+/* Is the key of an axis one of the spec that was written wrong? A name has no dots, and
+ * mappings for values. */
+static bool refuse_slip(const schema_context *c, const yaml_node *key, const yaml_node *value) {
+    const char *known[64];
+    int n = 0;
+    for (; n < spec_schema.n && n < 64; n++) known[n] = spec_schema.fields[n].key;
+    yaml_node first = *key;
+    first.text = arena_strndup(c->a, key->text, strcspn(key->text, "."));
+    bool dotted = strchr(key->text, '.') != NULL, slip = dotted;
+    for (int i = 0; i < n && !slip; i++) slip = suggest_distance(first.text, known[i]) == 1;
+    if (is_path(key->text) || !slip || (!dotted && value->kind == YAML_LIST && are_maps(value)))
+        return false;
+    schema_unknown_key(c, &first, "", known, n);
+    return true;
+}
+
 yaml_node *sweep_range(const schema_context *c, const yaml_node *n) {
     const yaml_node *r = n->kind == YAML_MAP && n->n == 1 ? yaml_get(n, "range") : NULL;
-    int64_t a, b;
+    int64_t v[2], a, b;
     if (r == NULL) return NULL;
-    if (r->kind != YAML_LIST || r->n != 2 || r->items[0]->kind != YAML_SCALAR ||
-        r->items[1]->kind != YAML_SCALAR || !str_to_int(r->items[0]->text, &a) ||
-        !str_to_int(r->items[1]->text, &b) || b <= a || b - a > SWEEP_MAX_POINTS) {
-        diag_error_at(c->d, ERR_SPEC, &r->at, "range must be two integers [from, to), from < to");
+    const yaml_node *wrong = r->kind != YAML_LIST || r->n != 2 ? r : NULL;
+    for (int i = 0; i < 2 && wrong == NULL; i++)
+        if (r->items[i]->kind != YAML_SCALAR || !str_to_int(r->items[i]->text, &v[i]))
+            wrong = r->items[i];
+    if (wrong == NULL && (v[1] <= v[0] || (uint64_t)v[1] - (uint64_t)v[0] > SWEEP_MAX_POINTS))
+        wrong = r;
+    if (wrong != NULL) {
+        diag_error_at(c->d, ERR_SPEC, &wrong->at,
+                      "range must be two integers [from, to), from < to");
         diag_hint(c->d, "{range: [0, 5]} is 0, 1, 2, 3, 4");
         return NULL;
     }
+    a = v[0], b = v[1];
     yaml_node *list = arena_alloc(c->a, sizeof *list);
     *list = (yaml_node){.kind = YAML_LIST, .at = r->at, .n = (int)(b - a)};
     list->items = arena_alloc(c->a, (size_t)list->n * sizeof *list->items);
@@ -52,6 +81,11 @@ static yaml_node *values_of(const schema_context *c, const yaml_node *key, yaml_
     yaml_node *range = sweep_range(c, n);
     if (range != NULL || c->d->errors > errors) return range;
     if (n->kind == YAML_LIST && n->n > 0) return n;
+    static const char *const keys[] = {"range"};
+    if (n->kind == YAML_MAP && n->n == 1 && suggest_nearest(n->keys[0]->text, keys, 1) != NULL) {
+        schema_unknown_key(c, n->keys[0], key->text, keys, 1);
+        return NULL;
+    }
     diag_error_at(c->d, ERR_SPEC, &n->at, "axis '%s' must be a list of values, got %s", key->text,
                   n->kind == YAML_LIST ? "an empty one" : yaml_kind_name(n->kind));
     diag_hint(c->d, "%s: [value, value], or {range: [0, 5]}", key->text);
@@ -100,6 +134,7 @@ static void add_zipped(const schema_context *c, axis *x, const yaml_node *name,
 
 static axis read_axis(const schema_context *c, const yaml_node *key, yaml_node *n) {
     axis x = {0};
+    if (refuse_slip(c, key, n)) return x;
     const yaml_node *list = values_of(c, key, n);
     int errors = c->d->errors; /* the first value that is wrong speaks for all */
     if (list != NULL) setting_unique(c, key->text, list);
@@ -205,6 +240,54 @@ static void check_exclude(const schema_context *c, const yaml_node *list) {
     }
 }
 
+static int count_keys(const yaml_node *exclude) {
+    int n = 0;
+    for (int i = 0; exclude != NULL && i < exclude->n; i++) n += exclude->items[i]->n;
+    return n;
+}
+
+/* Which keys of the entries have a value at this point. */
+static void note_keys(const yaml_node *exclude, const yaml_node *root, bool *set) {
+    for (int i = 0; exclude != NULL && i < exclude->n; i++)
+        for (int k = 0; k < exclude->items[i]->n; k++, set++)
+            *set |= setting_get(root, exclude->items[i]->keys[k]->text) != NULL;
+}
+
+/* Can the key that no point sets be none of the spec? What another --set leaves without a
+ * point can be one. */
+static bool is_slip(const schema_context *c, const char *path, const char *const *swept, int n) {
+    const char *dot = strrchr(path, '.');
+    for (int i = 0; i < n; i++)
+        if (suggest_distance(path, swept[i]) == 1) return true;
+    if (dot == NULL) return schema_find(&spec_schema, path) == NULL;
+    const field *f = schema_find(&spec_schema, arena_strndup(c->a, path, (size_t)(dot - path)));
+    if (f == NULL) return true;
+    if (f->tag != NULL && strcmp(dot + 1, f->tag) == 0) return false;
+    if (f->type == FIELD_NODE) return f->tag != NULL && suggest_distance(dot + 1, f->tag) == 1;
+    return schema_find(&spec_schema, path) == NULL;
+}
+
+static status refuse_keys(const schema_context *c, const yaml_node *exclude, const axis *axes,
+                          int n_axes, const bool *set) {
+    const char *paths[64];
+    int n = 0, errors = c->d->errors;
+    for (int i = 0; i < n_axes; i++)
+        for (int k = 0; k < axes[i].values[0].n && n < 64; k++)
+            paths[n++] = axes[i].values[0].settings[k].path;
+    for (int i = 0; exclude != NULL && i < exclude->n; i++)
+        for (int k = 0; k < exclude->items[i]->n; k++) {
+            const yaml_node *key = exclude->items[i]->keys[k];
+            if (*set++ || !is_slip(c, key->text, paths, n)) continue;
+            const char *near = suggest_nearest(key->text, paths, n);
+            diag_error_at(c->d, ERR_SPEC, &key->at, "no point of the sweep has '%s'", key->text);
+            if (near != NULL)
+                diag_hint(c->d, "did you mean '%s'?", near);
+            else
+                diag_hint(c->d, "exclude compares values that the spec or an axis gives");
+        }
+    return c->d->errors > errors ? ERR_SPEC : OK;
+}
+
 static bool keep(const yaml_node *exclude, const yaml_node *root, bool *used) {
     bool kept = true;
     for (int i = 0; exclude != NULL && i < exclude->n; i++) {
@@ -243,16 +326,19 @@ static status make_points(const schema_context *c, const yaml_node *root, const 
         return ERR_SPEC;
     }
     bool *used = arena_alloc(c->a, (size_t)(exclude != NULL ? exclude->n : 0) + 1);
+    bool *set = arena_alloc(c->a, (size_t)count_keys(exclude) + 1);
     out->points = arena_alloc(c->a, (size_t)total * sizeof *out->points);
     for (int i = 0; i < total; i++) {
         sweep_point p = grid_point(c, axes, n_axes, i);
         p.root = tree_copy_map(c->a, root);
         for (int k = 0; k < p.n; k++)
             if (setting_put(c, p.root, &p.settings[k])) return ERR_SPEC;
+        note_keys(exclude, p.root, set);
         if (!keep(exclude, p.root, used)) continue;
         p.label = sweep_label(c, &p, true);
         out->points[out->n++] = p;
     }
+    if (refuse_keys(c, exclude, axes, n_axes, set)) return ERR_SPEC;
     for (int i = 0; exclude != NULL && i < exclude->n; i++)
         if (!used[i])
             diag_warning_at(c->d, &exclude->items[i]->at,

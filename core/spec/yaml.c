@@ -184,6 +184,11 @@ static status add_anchor(parse *p, const char *name, const place *at, int *index
         return refuse(p, at, "a value with '&' at its beginning needs quotes",
                       "more than %d anchors", YAML_MAX_ANCHORS);
     *index = p->n_anchors++;
+    if ((*index & (*index - 1)) == 0) { /* full at powers of two; most texts have none */
+        anchor *room = arena_alloc(p->a, (*index > 0 ? 2 * (size_t)*index : 1) * sizeof *room);
+        for (int i = 0; i < *index; i++) room[i] = p->anchors[i];
+        p->anchors = room;
+    }
     p->anchors[*index] = (anchor){.name = arena_strdup(p->a, name), .at = *at};
     return OK;
 }
@@ -396,7 +401,6 @@ static status check_characters(parse *p) {
 
 /* Parses p->text, whose lines are set: they may be what the user wrote around it. */
 static status parse_text(parse *p, yaml_node **root) {
-    p->anchors = arena_alloc(p->a, YAML_MAX_ANCHORS * sizeof *p->anchors);
     *root = NULL;
     if (!yaml_parser_initialize(&p->parser)) return diag_error(p->d, ERR_RESOURCE, "out of memory");
     yaml_parser_set_encoding(&p->parser, YAML_UTF8_ENCODING);

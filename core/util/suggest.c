@@ -34,7 +34,8 @@ const char *suggest_nearest(const char *word, const char *const *names, int n) {
     for (int i = 0; i < n; i++) {
         int distance = suggest_distance(word, names[i]);
         /* A name that shares nothing with a short word is no suggestion. */
-        if (distance < best && distance < (int)strlen(names[i])) {
+        int longer = (int)strlen(names[i]) > len ? (int)strlen(names[i]) : len;
+        if (distance < best && distance < longer) {
             best = distance;
             nearest = names[i];
         }

@@ -152,12 +152,13 @@ Test(rules, patterns_are_globs_places_types_and_expressions) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool hit[MODEL_MAX_LAYERS] = {false};
         cr_assert(yaml_parse(&a, "t", cases[i].pattern, strlen(cases[i].pattern), &d, &n) == OK);
-        cr_assert(match_layers(n, layers, 3, &d, hit) == cases[i].hits, "%s", cases[i].pattern);
+        cr_assert(match_layers(&a, n, layers, 3, NULL, &d, hit) == cases[i].hits, "%s",
+                  cases[i].pattern);
     }
     cr_assert(d.errors == 0);
     bool hit[MODEL_MAX_LAYERS];
     cr_assert(yaml_parse(&a, "t", "'re:(['", 7, &d, &n) == OK &&
-              match_layers(n, layers, 3, &d, hit) == 0 && d.errors == 1);
+              match_layers(&a, n, layers, 3, NULL, &d, hit) == 0 && d.errors == 1);
     diags_fini(&d);
     arena_fini(&a);
 }
