@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "run/environment.h"
 #include "util/files.h"
@@ -109,6 +110,8 @@ static status parse_option(cli_args *a, int argc, char **argv, int *i) {
     const char *value = equals != NULL ? equals + 1 : NULL;
     if (o == NULL)
         bad = unknown_option(a->verb, name, a->d);
+    else if (o->value != NULL && cli_has(a, o->name) && strcmp(o->name, "--set") != 0)
+        bad = diag_error(a->d, ERR_USAGE, "%s is there twice", o->name);
     else if (o->value == NULL && value != NULL)
         bad = diag_error(a->d, ERR_USAGE, "%s takes no value", name);
     else if (o->value != NULL && value == NULL && *i + 1 == argc)
@@ -201,6 +204,8 @@ status cli_format(const cli_args *a, rows_format *f) {
     const char *text = cli_value(a, "--format");
     *f = cli_has(a, "--json") ? ROWS_JSON : ROWS_TABLE;
     if (text == NULL) return OK;
+    if (cli_has(a, "--json"))
+        return diag_error(a->d, ERR_USAGE, "--json and --format exclude one another");
     status bad = cli_one_of(a, "--format", rows_format_names);
     if (!bad) rows_format_find(text, f);
     return bad;
@@ -222,11 +227,32 @@ static status user_db(bool create, diags *d, char **path) {
     return bad;
 }
 
+status cli_check_output(const cli_args *a, const char *option) {
+    const char *out = cli_value(a, option);
+    struct stat from, to;
+    if (out == NULL || stat(a->words[0], &from) != 0 || stat(out, &to) != 0) return OK;
+    if (from.st_dev != to.st_dev || from.st_ino != to.st_ino || !S_ISREG(to.st_mode)) return OK;
+    diag_error(a->d, ERR_USAGE, "%s: input and output are the same file", out);
+    diag_hint(a->d, "name another file with %s", option);
+    return ERR_USAGE;
+}
+
+/* SQLite has names of its own for what is no file. */
+static status check_db_name(const char *name, diags *d) {
+    bool empty = *name == '\0', special = *name == ':' || strncmp(name, "file:", 5) == 0;
+    if (!empty && !special) return OK;
+    diag_error(d, ERR_USAGE, "--db wants a file, got '%s'", name);
+    if (special) diag_hint(d, "a file of this name is ./%s", name);
+    return ERR_USAGE;
+}
+
 status cli_db_path(const cli_args *a, bool create, char **path) {
     const char *given = cli_value(a, "--db"), *wish = getenv("QUANTBENCH_DB");
     *path = NULL;
     if (given == NULL && wish != NULL && *wish != '\0') given = wish;
     if (given != NULL) {
+        status bad = check_db_name(given, a->d);
+        if (bad) return bad;
         *path = mem_strdup(given);
         char *dir = path_dir(given);
         bool there = dir_exists(dir);

@@ -47,6 +47,7 @@ static status run(const cli_args *a) {
         diag_hint(a->d, "for example --data '{format: glyphs, n: 5000}'");
         return ERR_USAGE;
     }
+    if (cli_check_output(a, "--predictions") || cli_check_output(a, "--logits")) return ERR_USAGE;
     status bad = check_hash(a, j.expect_logits);
     if (bad) return bad;
     eval_result result;

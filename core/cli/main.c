@@ -3,8 +3,12 @@
  * went wrong; the only file that ends the process.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -21,10 +25,20 @@ static void out_of_memory(size_t bytes) {
     _exit(ERR_RESOURCE);
 }
 
+/* Descriptors 0 to 2 are there, so that no file of ours becomes one of them and is printed
+ * into; what was closed can be neither read nor written. */
+static void hold_standard_files(void) {
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+            _exit(ERR_RESOURCE);
+}
+
 static status unknown_verb(const char *name, diags *d) {
     const char *names[32];
-    for (int i = 0; i < cli_n_verbs; i++) names[i] = cli_verbs[i]->name;
-    const char *near = suggest_nearest(name, names, cli_n_verbs);
+    int n = 0;
+    for (; n < cli_n_verbs; n++) names[n] = cli_verbs[n]->name;
+    names[n++] = "--help", names[n++] = "--version";
+    const char *near = suggest_nearest(name, names, n);
     diag_error(d, ERR_USAGE, "unknown verb '%s'", name);
     if (near != NULL)
         diag_hint(d, "did you mean '%s'? (`quantbench help`)", near);
@@ -41,6 +55,8 @@ static status apply_common(const cli_args *a) {
     const char *level = cli_value(a, "--simd"), *wish = getenv("QUANTBENCH_SIMD");
     if (level == NULL && wish != NULL && *wish != '\0') level = wish;
     if (level != NULL) bad = environment_force_simd(level, a->d);
+    if (cli_has(a, "--quiet") && cli_has(a, "--verbose"))
+        return diag_error(a->d, ERR_USAGE, "--quiet and --verbose exclude one another");
     if (cli_has(a, "--quiet")) log_set_level(LOG_QUIET);
     if (cli_has(a, "--verbose")) log_set_level(LOG_VERBOSE);
     return bad;
@@ -68,15 +84,28 @@ static status run(int argc, char **argv, diags *d) {
     return bad;
 }
 
-/* What was printed must have arrived, else the exit code says so. */
+/* Has the reader of a pipe seen enough? */
+static bool reader_is_gone(void) {
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    struct stat s;
+    return fstat(out.fd, &s) == 0 && (S_ISFIFO(s.st_mode) || S_ISSOCK(s.st_mode)) &&
+           poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+/* What was printed must have arrived, else the exit code says so; `| head` has what it
+ * wanted. */
 static status close_stdout(status st, diags *d) {
-    bool bad = ferror(stdout) != 0;
+    bool bad = ferror(stdout) != 0, gone = reader_is_gone();
+    errno = 0;
     bad |= fclose(stdout) != 0;
-    if (bad && st == OK) st = diag_error(d, ERR_RESOURCE, "standard output cannot be written");
-    return st;
+    if (!bad || st != OK || gone || errno == EPIPE) return st;
+    return diag_error(d, ERR_RESOURCE, "standard output cannot be written%s%s",
+                      errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
 }
 
 int main(int argc, char **argv) {
+    hold_standard_files();
+    signal(SIGPIPE, SIG_IGN);
     parallel_startup(argv);
     mem_on_failure(out_of_memory);
     environment_set_command(argc, argv);

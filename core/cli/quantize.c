@@ -96,6 +96,9 @@ static status run(const cli_args *a) {
                       .packed_path = cli_value(a, "--output")};
     bool json = cli_has(a, "--json");
     int64_t parity;
+    static const char *const outputs[] = {"--output", "--codes", "--meta", "--dequant"};
+    for (int i = 0; i < 4; i++)
+        if (cli_check_output(a, outputs[i])) return ERR_USAGE;
     status bad = cli_int(a, "--parity", 0, INTEGRITY_MAX_PARITY, INTEGRITY_PARITY, &parity);
     if (bad) return bad;
     if (cli_has(a, "--parity") && j.packed_path == NULL)

@@ -50,6 +50,7 @@ static char **make_environment(void) {
 /* After fork() of a program with threads: async-signal-safe calls only. */
 static void become(const char *file, const process *p, char **environment, int pipes[2][2]) {
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* it ends with us */
+    signal(SIGPIPE, SIG_DFL);         /* main.c ignores it */
     int nothing = open("/dev/null", O_RDONLY);
     bool fine = nothing >= 0 && dup2(nothing, 0) >= 0 && dup2(pipes[0][1], 1) >= 0 &&
                 dup2(pipes[1][1], 2) >= 0 && (p->dir == NULL || chdir(p->dir) == 0);
