@@ -56,7 +56,6 @@ INLINE packed_order order_of(int32_t b) {
 /* 64 codes to the first 8 b bytes. */
 INLINE __m512i pack_64(__m512i code, int32_t b, const packed_order *o) {
     __m512i fours = _mm512_madd_epi16(_mm512_maddubs_epi16(o->pairs, code), o->fours);
-    if (b == 2) return _mm512_castsi128_si512(_mm512_cvtepi32_epi8(fours));
     __m512i high = _mm512_srli_epi64(fours, (unsigned)(32 - 4 * b)); /* b < 8 */
     __m512i lanes = _mm512_ternarylogic_epi64(o->low, fours, high, 0xca);
     return _mm512_permutexvar_epi8(o->together, lanes);
@@ -72,16 +71,6 @@ INLINE void pack_loop(const uint8_t *code, int64_t n, int32_t b, uint8_t *dst) {
         int64_t here = n - i < STEP ? n - i : STEP;
         store_first(dst, (here * b + 7) / 8, pack_64(load_first(code + i, here), b, &o));
     }
-}
-
-static void pack_ones(const uint8_t *code, int64_t n, uint8_t *dst) {
-    const __m512i one = _mm512_set1_epi8(1);
-    int64_t i = 0;
-    for (; i + STEP <= n; i += STEP, dst += 8)
-        _store_mask64((__mmask64 *)dst, _mm512_test_epi8_mask(load(code + i), one));
-    if (i == n) return;
-    uint64_t bits = _mm512_test_epi8_mask(load_first(code + i, n - i), one);
-    for (; i < n; i += 8, bits >>= 8) *dst++ = (uint8_t)bits;
 }
 
 INLINE __m512i unpack_64(__m512i src, __m512i order, __m512i field, __m512i low) {
@@ -104,30 +93,27 @@ INLINE void unpack_loop(const uint8_t *src, int64_t n, int32_t b, uint8_t *code)
     }
 }
 
-#define FOR_EACH_WIDTH(bits, loop, from, n, to)                                                    \
-    case 2: loop(from, n, 2, to); break;                                                           \
-    case 3: loop(from, n, 3, to); break;                                                           \
-    case 4: loop(from, n, 4, to); break;                                                           \
-    case 5: loop(from, n, 5, to); break;                                                           \
-    case 6: loop(from, n, 6, to); break;                                                           \
-    case 7: loop(from, n, 7, to); break;                                                           \
-    default: memcpy(to, from, (size_t)(n))
-
+/* The widths that divide 8 are narrowed at once by the level's own. */
 static void vbmi_pack_bits(const uint8_t *code, int64_t n, int32_t bits, uint8_t *dst) {
     switch (bits) {
-    case 1:
-        pack_ones(code, n, dst);
-        break;
-        FOR_EACH_WIDTH(bits, pack_loop, code, n, dst);
+    case 3: pack_loop(code, n, 3, dst); break;
+    case 5: pack_loop(code, n, 5, dst); break;
+    case 6: pack_loop(code, n, 6, dst); break;
+    case 7: pack_loop(code, n, 7, dst); break;
+    default: kernels_avx512.pack_bits(code, n, bits, dst);
     }
 }
 
 static void vbmi_unpack_bits(const uint8_t *src, int64_t n, int32_t bits, uint8_t *code) {
     switch (bits) {
-    case 1:
-        unpack_loop(src, n, 1, code);
-        break;
-        FOR_EACH_WIDTH(bits, unpack_loop, src, n, code);
+    case 1: unpack_loop(src, n, 1, code); break;
+    case 2: unpack_loop(src, n, 2, code); break;
+    case 3: unpack_loop(src, n, 3, code); break;
+    case 4: unpack_loop(src, n, 4, code); break;
+    case 5: unpack_loop(src, n, 5, code); break;
+    case 6: unpack_loop(src, n, 6, code); break;
+    case 7: unpack_loop(src, n, 7, code); break;
+    default: memcpy(code, src, (size_t)n);
     }
 }
 
