@@ -204,6 +204,27 @@ static qb_status service_unpack_base3(const uint8_t *src, int64_t n, uint8_t *co
     return simd_kernels()->unpack_base3(src, n, code) < 0 ? QB_OK : QB_ECORRUPT;
 }
 
+/* The offset that leaves a product as it is: -0, also for a product of -0. */
+enum { SCALE_GROUPS = 64 };
+
+static void service_encode_steps(const float *x, int64_t groups, int64_t n, const float *scale,
+                                 const float *steps, int32_t n_steps, uint8_t *code) {
+    const scaling s = {.scale = scale};
+    simd_kernels()->encode_steps(x, groups, n, &s, steps, n_steps, code);
+}
+
+static void service_decode_scaled(const uint8_t *code, int64_t groups, int64_t n,
+                                  const float *scale, const float *levels, int32_t n_levels,
+                                  float *y) {
+    float offset[SCALE_GROUPS];
+    for (int i = 0; i < SCALE_GROUPS; i++) offset[i] = -0.0f;
+    for (int64_t g = 0; g < groups; g += SCALE_GROUPS) {
+        const scaling s = {.scale = scale + g, .offset = offset};
+        int64_t some = groups - g < SCALE_GROUPS ? groups - g : SCALE_GROUPS;
+        simd_kernels()->decode_scaled(code + g * n, some, n, &s, levels, n_levels, y + g * n);
+    }
+}
+
 static qb_kernels table_of(const kernels *k) {
     return (qb_kernels){
         .size = sizeof(qb_kernels),
@@ -236,6 +257,9 @@ static qb_kernels table_of(const kernels *k) {
         .unpack_gaps = form_unpack_gaps,
         .pack_runs = form_pack_runs,
         .unpack_runs = form_unpack_runs,
+        .encode_steps = service_encode_steps,
+        .decode_scaled = service_decode_scaled,
+        .pass_inside = k->pass_inside,
     };
 }
 

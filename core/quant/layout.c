@@ -72,3 +72,20 @@ tile tile_piece(const tile *t, int64_t i) {
                   .n = left < PIECE_MAX ? left : PIECE_MAX,
                   .group = t->group};
 }
+
+tile layout_next(const layout *l, int64_t at, int64_t end) {
+    int64_t row = at / l->cols, in_row = at % l->cols, full = l->full * l->group;
+    int64_t of_row = row * groups_of_row(l), left;
+    if (in_row >= full) {
+        left = l->cols - in_row;
+        return (tile){at, 1, left < end - at ? left : end - at, of_row + l->full};
+    }
+    tile t = {.at = at, .groups = 1, .group = of_row + in_row / l->group};
+    left = l->group - in_row % l->group;
+    t.n = left < end - at ? left : end - at;
+    if (t.n < l->group) return t;
+    int64_t last = l->tail > 0 && end > at - in_row + full ? at - in_row + full : end;
+    t.groups = (last - at) / l->group;
+    if (t.groups > tile_groups(l)) t.groups = tile_groups(l);
+    return t;
+}

@@ -46,4 +46,9 @@ enum { PIECE_MAX = 4096 };
 int64_t tile_pieces(const tile *t);
 tile tile_piece(const tile *t, int64_t i);
 
+/* What comes first of the elements [at, end): whole groups that follow one another, as many
+ * as a piece has, or a longer group as a whole; where `at` or `end` is within a group, that
+ * part of it. */
+tile layout_next(const layout *l, int64_t at, int64_t end);
+
 #endif

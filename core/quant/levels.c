@@ -241,9 +241,12 @@ void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, i
     }
 }
 
-void levels_decode_exact(const quantizer *q, const float *meta, const uint8_t *code, int64_t n,
-                         double *y) {
-    double scale = role(meta, q->scale_at, 1), zero = role(meta, q->zero_at, 0);
-    double offset = role(meta, q->offset_at, 0);
-    for (int64_t i = 0; i < n; i++) y[i] = (q->info.levels[code[i]] - zero) * scale + offset;
+/* In one call, as the sums of a piece are those of its lanes, whatever its groups. */
+void levels_error(const quantizer *q, const float *meta, const float *x, const uint8_t *code,
+                  int64_t groups, int64_t n, error_sums *out) {
+    float column_of[3][PIECE_MAX];
+    const scaling s = {column(q, meta, groups, q->scale_at, column_of[0]),
+                       column(q, meta, groups, q->zero_at, column_of[1]),
+                       column(q, meta, groups, q->offset_at, column_of[2])};
+    simd_kernels()->error_levels(x, code, groups, n, &s, q->info.levels, q->info.n_levels, out);
 }

@@ -25,8 +25,9 @@ void levels_encode(const quantizer *q, const float *meta, const float *x, int64_
 void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, int64_t groups,
                    int64_t n, float *y);
 
-/* The same before the rounding to float: what the error metrics are measured on. */
-void levels_decode_exact(const quantizer *q, const float *meta, const uint8_t *code, int64_t n,
-                         double *y);
+/* Sums over x and its decoded codes before their rounding to float: what the error metrics
+ * are measured on. At most PIECE_MAX elements. */
+void levels_error(const quantizer *q, const float *meta, const float *x, const uint8_t *code,
+                  int64_t groups, int64_t n, error_sums *out);
 
 #endif

@@ -11,18 +11,15 @@ static double entropy_bits(const int64_t counts[256], int64_t n) {
     return h > 0 ? h : 0; /* one code only gives -0 */
 }
 
-status tensor_metrics_measure(const quantizer *q, const packing *p, const float *x,
-                              const uint8_t *code, const float *meta, int64_t rows, diags *d,
-                              tensor_metrics *m) {
-    int64_t n = rows * q->cols, payload, counts[256] = {0};
-    status bad = packing_measure(p, q->site, code, rows, q->cols, d, &payload);
-    if (bad) return bad;
+tensor_metrics tensor_metrics_of(const quantizer *q, const float *x, const quant_packed *o,
+                                 int64_t rows) {
+    int64_t n = rows * q->cols, counts[256] = {0};
     error_sums s;
     double count = (double)n;
-    quantizer_error(q, x, code, rows, meta, &s);
-    simd_kernels()->count_codes(code, n, counts);
+    quantizer_error(q, x, o->code, rows, o->meta, &s);
+    simd_kernels()->count_codes(o->code, n, counts);
     int64_t meta_bits = quantizer_groups(q, rows) * quantizer_meta_bits(q);
-    *m = (tensor_metrics){
+    tensor_metrics m = {
         .n = n,
         .mse = s.ee / count,
         .mae = s.abs_e / count,
@@ -32,12 +29,12 @@ status tensor_metrics_measure(const quantizer *q, const packing *p, const float 
         .sparsity = (double)s.zeros / count,
         .code_entropy = entropy_bits(counts, n),
         .nominal_bits = log2(q->info.n_levels),
-        .packed_bytes = payload + (meta_bits + 7) / 8,
+        .packed_bytes = o->n_bytes + (meta_bits + 7) / 8,
     };
-    if (m->cosine > 1) m->cosine = 1; /* by rounding */
-    if (m->cosine < -1) m->cosine = -1;
-    m->bits_per_weight = (double)m->packed_bytes * 8 / count;
-    m->vs_f32 = count * 4 / (double)m->packed_bytes;
-    m->vs_i8 = count / (double)m->packed_bytes;
-    return OK;
+    if (m.cosine > 1) m.cosine = 1; /* by rounding */
+    if (m.cosine < -1) m.cosine = -1;
+    m.bits_per_weight = (double)m.packed_bytes * 8 / count;
+    m.vs_f32 = count * 4 / (double)m.packed_bytes;
+    m.vs_i8 = count / (double)m.packed_bytes;
+    return m;
 }

@@ -4,8 +4,7 @@
 #ifndef QUANT_METRICS_H
 #define QUANT_METRICS_H
 
-#include "quant/packing.h"
-#include "quant/quantizer.h"
+#include "quant/pipeline.h"
 
 /* e = x - y, y the decoded x before its rounding to float (quantizer_error()): the
  * error of the quantizer, without that of float32. Not finite where undefined (JSON:
@@ -25,10 +24,8 @@ typedef struct tensor_metrics {
     double vs_f32, vs_i8;   /* bytes as float32 or int8 / packed_bytes   */
 } tensor_metrics;
 
-/* Metrics of a (rows, q->cols) tensor, its codes and metadata; the packed size is
- * measured by packing. */
-status tensor_metrics_measure(const quantizer *q, const packing *p, const float *x,
-                              const uint8_t *code, const float *meta, int64_t rows, diags *d,
-                              tensor_metrics *m);
+/* Metrics of a (rows, q->cols) tensor x and what quant_pack() made of it, codes included. */
+tensor_metrics tensor_metrics_of(const quantizer *q, const float *x, const quant_packed *o,
+                                 int64_t rows);
 
 #endif

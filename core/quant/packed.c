@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quant/packing.h"
+#include "quant/pipeline.h"
 #include "util/mem.h"
 
 /* More codes in one tensor are taken for damage. */
@@ -337,23 +337,28 @@ static const char *read_meta(const packed_file *p, const packed_tensor *t, const
     return stored == json_object_size(t->meta) ? NULL : "its metadata are not those of its scheme";
 }
 
+/* Into c->code, or decoded into x if that is not NULL. */
 static status read_codes(const packed_file *p, const packed_tensor *t, const packing *k, diags *d,
-                         packed_codes *c) {
+                         packed_codes *c, float *x) {
     const quantizer *q = &c->q;
     const char *why = packing_check_size(k, t->rows, t->cols, t->codes->n);
     if (why != NULL) return refuse(p, t->name, why, d);
-    int64_t at = 0, floats;
+    int64_t at = -1, floats;
     if (!size_mul(t->n_groups, q->info.n_meta, &floats) || floats > CODES_LIMIT)
         return refuse(p, t->name, "its metadata overflows", d);
-    c->code = mem_try_aligned((size_t)t->n);
-    if (c->code == NULL)
+    if (x == NULL) c->code = mem_try_aligned((size_t)t->n);
+    if (x == NULL && c->code == NULL)
         return diag_error(d, ERR_RESOURCE, "%s: no memory for the codes of '%s'", p->f.path,
                           t->name);
     c->meta = mem_floats(floats + 1);
     why = read_meta(p, t, q, c->meta);
-    if (why != NULL) return refuse(p, t->name, why, d);
-    why = packing_unpack(k, t->codes->data, t->codes->n, t->rows, t->cols, c->code, &at);
+    const uint8_t *bytes = t->codes->data;
+    if (why == NULL && x == NULL)
+        why = packing_unpack(k, bytes, t->codes->n, t->rows, t->cols, c->code, &at);
+    else if (why == NULL)
+        why = quant_unpack(q, k, bytes, t->codes->n, t->rows, c->meta, x, &at);
     if (why == NULL) return OK;
+    if (at < 0) return refuse(p, t->name, why, d);
     return diag_error(d, ERR_INPUT, "%s: '%s': %s (code %" PRId64 ")", p->f.path, t->name, why, at);
 }
 
@@ -367,7 +372,7 @@ static status as_input(const packed_file *p, const char *name, status st, const 
 
 static status open_and_read(const packed_file *p, const packed_tensor *t,
                             const quant_config *config, const plugin_choice *packer, diags *d,
-                            packed_codes *c) {
+                            packed_codes *c, float *x) {
     packing k = {0};
     diags own;
     diags_init(&own);
@@ -382,21 +387,26 @@ static status open_and_read(const packed_file *p, const packed_tensor *t,
         bad = packing_open(&k, packer, c->q.info.n_levels, c->q.info.zero_code, NULL, &own);
         if (bad) bad = as_input(p, t->name, bad, &own, d);
     }
-    if (!bad) bad = read_codes(p, t, &k, d, c);
+    if (!bad) bad = read_codes(p, t, &k, d, c, x);
     packing_close(&k);
     diags_fini(&own);
     if (bad) packed_codes_close(c);
     return bad;
 }
 
-status packed_read_codes(const packed_file *p, const packed_tensor *t, const registry *r, diags *d,
-                         packed_codes *c) {
+static status choose_and_read(const packed_file *p, const packed_tensor *t, const registry *r,
+                              diags *d, packed_codes *c, float *x) {
     quant_config config;
     plugin_choice packer;
     *c = (packed_codes){0};
     status bad = packed_config(p, t->name, &t->how, r, d, &config);
     if (!bad) bad = choose(p, t->name, QB_PACKER, &t->packer, r, d, &packer);
-    return bad ? bad : open_and_read(p, t, &config, &packer, d, c);
+    return bad ? bad : open_and_read(p, t, &config, &packer, d, c, x);
+}
+
+status packed_read_codes(const packed_file *p, const packed_tensor *t, const registry *r, diags *d,
+                         packed_codes *c) {
+    return choose_and_read(p, t, r, d, c, NULL);
 }
 
 void packed_codes_close(packed_codes *c) {
@@ -406,27 +416,21 @@ void packed_codes_close(packed_codes *c) {
     *c = (packed_codes){0};
 }
 
-static status decode(const packed_file *p, const packed_tensor *t, const packed_codes *c, diags *d,
-                     float **x) {
-    *x = mem_try_aligned((size_t)t->n * sizeof **x);
-    if (*x == NULL)
-        return diag_error(d, ERR_RESOURCE, "%s: no memory for '%s'", p->f.path, t->name);
-    quantizer_decode(&c->q, c->code, t->rows, c->meta, *x);
-    if (simd_kernels()->find_nonfinite(*x, t->n) == t->n) return OK;
-    free(*x);
-    *x = NULL;
-    return refuse(p, t->name, "its codes decode to infinity", d);
-}
-
 status packed_floats(const packed_file *p, const packed_tensor *t, const registry *r, diags *d,
                      float **x) {
     bool rounded = false;
     packed_codes c;
     if (t->plain != NULL) return tensor_entry_floats(&p->f, t->plain, d, x, &rounded);
-    status bad = packed_read_codes(p, t, r, d, &c);
-    if (bad) return bad;
-    bad = decode(p, t, &c, d, x);
-    packed_codes_close(&c);
+    *x = mem_try_aligned((size_t)t->n * sizeof **x);
+    if (*x == NULL)
+        return diag_error(d, ERR_RESOURCE, "%s: no memory for '%s'", p->f.path, t->name);
+    status bad = choose_and_read(p, t, r, d, &c, *x);
+    if (!bad) {
+        packed_codes_close(&c);
+        return OK;
+    }
+    free(*x);
+    *x = NULL;
     return bad;
 }
 

@@ -98,32 +98,28 @@ static void add_meta(packed_writer *w, const char *name, const quantizer *q, int
         2, bytes);
 }
 
-status packed_add_tensor(packed_writer *w, const char *name, const int64_t *shape, int n_dims,
-                         const quantizer *q, const packing *k, const uint8_t *code,
-                         const float *meta, diags *d) {
+void packed_add_tensor(packed_writer *w, const char *name, const int64_t *shape, int n_dims,
+                       const quantizer *q, const packing *k, quant_packed *packed) {
     tensor_entry matrix = {.n_dims = n_dims, .n = 1};
     for (int i = 0; i < n_dims; i++) matrix.shape[i] = shape[i], matrix.n *= shape[i];
-    int64_t rows, cols, bytes;
-    uint8_t *packed;
+    int64_t rows, cols;
     tensor_entry_matrix(&matrix, &rows, &cols);
-    status bad = packing_pack(k, name, code, rows, cols, d, &packed, &bytes);
-    if (bad) return bad;
-    own(w, packed);
-    add(w, arena_format(&w->a, "%s.codes", name), DTYPE_U8, &bytes, 1, packed);
+    own(w, packed->bytes);
+    add(w, arena_format(&w->a, "%s.codes", name), DTYPE_U8, &packed->n_bytes, 1, packed->bytes);
+    packed->bytes = NULL;
     json_t *o = json_object(), *dims = json_array(), *forms = json_object();
     for (int i = 0; i < n_dims; i++) json_array_append_new(dims, json_integer(shape[i]));
     for (int i = 0; i < q->info.n_meta; i++) {
         const qb_meta *m = &q->info.meta[i];
         if (m->store == QB_NOT_STORED) continue;
         json_set_str(forms, m->name, stored_name(m, q->config.scale_dtype));
-        add_meta(w, name, q, i, rows, meta);
+        add_meta(w, name, q, i, rows, packed->meta);
     }
     json_object_set_new(o, "shape", dims);
     describe_quantizer(q, o);
     json_object_set_new(o, "meta", forms);
     describe_packer(k, o);
     add_json(w, PACKED_TENSOR, name, o);
-    return OK;
 }
 
 void packed_add_floats(packed_writer *w, const char *name, const int64_t *shape, int n_dims,

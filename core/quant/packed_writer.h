@@ -6,8 +6,7 @@
 #define QUANT_PACKED_WRITER_H
 
 #include "io/safetensors.h"
-#include "quant/packing.h"
-#include "quant/quantizer.h"
+#include "quant/pipeline.h"
 #include "util/arena.h"
 
 typedef struct packed_writer {
@@ -21,12 +20,10 @@ typedef struct packed_writer {
 
 void packed_writer_fini(packed_writer *w);
 
-/* A quantized tensor: codes (rows, cols) through the packer, metadata in its stored
- * form; rows and cols are those of the shape. A packer that does not give the codes
- * back is ERR_PLUGIN. */
-status packed_add_tensor(packed_writer *w, const char *name, const int64_t *shape, int n_dims,
-                         const quantizer *q, const packing *k, const uint8_t *code,
-                         const float *meta, diags *d);
+/* A quantized tensor, as quant_pack() makes it, checked: its metadata in their stored form
+ * and its bytes, which are taken (packed->bytes becomes NULL). */
+void packed_add_tensor(packed_writer *w, const char *name, const int64_t *shape, int n_dims,
+                       const quantizer *q, const packing *k, quant_packed *packed);
 /* A tensor that stays float; x is borrowed until packed_write(). */
 void packed_add_floats(packed_writer *w, const char *name, const int64_t *shape, int n_dims,
                        const float *x);

@@ -1,6 +1,7 @@
 #include "quant/packing.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,86 +62,124 @@ int64_t packing_bound(const packing *p, int64_t rows, int64_t cols) {
     return sum;
 }
 
-static status blame(const packing *p, const char *tensor, int64_t element, const char *what,
-                    diags *d) {
+/* ---- chunks on the threads ---- */
+
+/* Chunks are worked some at a time: their codes stay in the cache between the two sides. */
+enum { BATCH_CODES = 4096 };
+
+typedef struct chunks {
+    const packing *p;
+    int64_t n, chunk;     /* codes: of the matrix, of a chunk */
+    int64_t count, batch; /* chunks: all, worked at a time    */
+    int64_t batches;
+    uint8_t *codes;          /* of a batch, twice for each thread */
+    bool alone;              /* few long chunks: one after the other, whoever computes the codes
+                                has the threads for himself */
+    _Atomic int64_t trouble; /* first: 8 * code + what is wrong */
+} chunks;
+
+/* False if there is no memory. */
+static bool chunks_open(chunks *c, const packing *p, int64_t rows, int64_t cols) {
+    int64_t n = rows * cols, chunk = chunk_codes(p, cols), threads = parallel_threads();
+    *c = (chunks){.p = p, .n = n, .chunk = chunk, .trouble = INT64_MAX};
+    c->count = n > 0 ? (n + chunk - 1) / chunk : 0;
+    c->batch = chunk < BATCH_CODES ? BATCH_CODES / chunk : 1;
+    c->batches = (c->count + c->batch - 1) / c->batch;
+    c->alone = c->batches < threads;
+    int64_t room = 2 * (c->batch * chunk < n ? c->batch * chunk : n);
+    c->codes = mem_try_aligned((size_t)((c->alone ? 1 : threads) * (room + 1)));
+    return c->codes != NULL;
+}
+
+static uint8_t *codes_of_thread(const chunks *c) {
+    int64_t room = 2 * (c->batch * c->chunk < c->n ? c->batch * c->chunk : c->n);
+    return c->codes + (c->alone ? 0 : parallel_thread() * room);
+}
+
+static void chunks_run(chunks *c, int64_t batches, void (*task)(int64_t i, void *arg), void *arg) {
+    if (!c->alone) {
+        parallel_for(batches, task, arg);
+        return;
+    }
+    for (int64_t i = 0; i < batches; i++) task(i, arg);
+}
+
+static int64_t chunk_length(const chunks *c, int64_t i) {
+    int64_t left = c->n - i * c->chunk;
+    return left < c->chunk ? left : c->chunk;
+}
+
+static void note_trouble(chunks *c, int64_t code, int what) {
+    int64_t mine = code * 8 + what, seen = atomic_load(&c->trouble);
+    while (mine < seen && !atomic_compare_exchange_weak(&c->trouble, &seen, mine)) {
+    }
+}
+
+/* ---- packing ---- */
+
+enum { WROTE_MORE, WROTE_LESS, CANNOT_READ, LOST_CODE };
+
+static status blame(const packing *p, const char *tensor, int64_t trouble, diags *d) {
+    static const char *const what[] = {"wrote more than its bound",
+                                       "promised a fixed rate and wrote less than its bound",
+                                       "cannot read what it wrote", "lost a code"};
     const plugin *g = p->in.choice.plugin;
     return diag_error(d, ERR_PLUGIN, "%s: packer '%s' %s (tensor '%s', code %" PRId64 ")", g->path,
-                      g->entry.name, what, tensor, element);
+                      g->entry.name, what[trouble % 8], tensor, trouble / 8);
 }
 
-/* ---- chunks on all threads: each has its place, whatever the others take ---- */
+typedef struct pack_job {
+    chunks c;
+    code_source from;
+    _Atomic bool ended; /* by the source */
+    bool check;
+    uint8_t *out;
+    int64_t slot; /* bytes from one chunk to the next, before they are moved together */
+    uint32_t *lengths;
+} pack_job;
 
-enum { TASK_CODES = 1 << 16 }; /* in a task; fewer are not worth a thread */
-
-typedef struct chunk_job {
-    const packing *p;
-    int64_t n, chunk, chunks, task_chunks; /* codes, of a chunk; chunks, of a task */
-    const uint8_t *code;
-    uint8_t *to, *back; /* pack: place of the chunks; a chunk for each thread */
-    int64_t stride;
-    int64_t *length; /* of each chunk */
-    const uint8_t *bytes;
-    uint8_t *out; /* unpack */
-    const int64_t *offset;
-    struct chunk_failure {
-        const char *what; /* NULL: none */
-        int64_t at;       /* code */
-    } * failed;           /* of each task, the first */
-} chunk_job;
-
-static int64_t chunk_at(const chunk_job *j, int64_t i) {
-    return j->n - i * j->chunk < j->chunk ? j->n - i * j->chunk : j->chunk;
-}
-
-static chunk_job job_of(const packing *p, int64_t n, int64_t cols) {
-    int64_t chunk = chunk_codes(p, cols) < n ? chunk_codes(p, cols) : n;
-    if (chunk < 1) chunk = 1; /* no code at all */
-    chunk_job j = {.p = p, .n = n, .chunk = chunk, .chunks = n > 0 ? (n + chunk - 1) / chunk : 0};
-    j.task_chunks = chunk < TASK_CODES ? (TASK_CODES + chunk - 1) / chunk : 1;
-    int64_t tasks = (j.chunks + j.task_chunks - 1) / j.task_chunks;
-    j.failed = mem_calloc((size_t)tasks + 1, sizeof *j.failed);
-    return j;
-}
-
-/* Runs the tasks of the first `chunks` chunks; the first failure in order of the codes. */
-static struct chunk_failure run_tasks(chunk_job *j, int64_t chunks,
-                                      void (*task)(int64_t i, void *arg)) {
-    int64_t tasks = (chunks + j->task_chunks - 1) / j->task_chunks;
-    struct chunk_failure first = {NULL, 0};
-    j->chunks = chunks;
-    parallel_for(tasks, task, j);
-    for (int64_t t = 0; t < tasks && first.what == NULL; t++) first = j->failed[t];
-    free(j->failed);
-    return first;
-}
-
-/* Packs one chunk to its place and checks that it comes back. */
-static const char *pack_chunk(const chunk_job *j, int64_t i, int64_t *at) {
-    const packing *p = j->p;
-    const int64_t n = chunk_at(j, i), limit = p->table->bound(p->in.self, n);
-    const uint8_t *code = j->code + *at;
-    uint8_t *out = j->to + i * j->stride, *back = j->back + parallel_thread() * (j->chunk + 1);
-    const int64_t got = p->table->pack(p->in.self, code, n, out);
-    if (got < 0 || got > limit || got > UINT32_MAX) return "wrote more than its bound";
-    if (p->info.fixed_rate && got != limit)
-        return "promised a fixed rate and wrote less than its bound";
-    if (p->table->unpack(p->in.self, out, got, n, back) != QB_OK)
-        return "cannot read what it wrote";
-    memset(out + got, 0, (size_t)(aligned(p, got) - got));
-    j->length[i] = got;
-    if (memcmp(back, code, (size_t)n) == 0) return NULL;
-    while (back[*at - i * j->chunk] == j->code[*at]) ++*at;
-    return "lost a code";
-}
-
-static void pack_task(int64_t t, void *arg) {
-    const chunk_job *j = arg;
-    struct chunk_failure *f = &j->failed[t];
-    for (int64_t i = t * j->task_chunks;
-         i < (t + 1) * j->task_chunks && i < j->chunks && f->what == NULL; i++) {
-        f->at = i * j->chunk;
-        f->what = pack_chunk(j, i, &f->at);
+static bool comes_back(pack_job *j, const uint8_t *code, int64_t at, int64_t n, const uint8_t *out,
+                       int64_t bytes, uint8_t *back) {
+    const packing *p = j->c.p;
+    int64_t k = 0;
+    if (p->table->unpack(p->in.self, out, bytes, n, back) != QB_OK) {
+        note_trouble(&j->c, at, CANNOT_READ);
+        return false;
     }
+    if (memcmp(back, code, (size_t)n) == 0) return true;
+    while (back[k] == code[k]) k++;
+    note_trouble(&j->c, at + k, LOST_CODE);
+    return false;
+}
+
+/* Packs chunk i; its codes begin at element `at` of the matrix. */
+static void pack_chunk(pack_job *j, int64_t i, const uint8_t *code, uint8_t *back) {
+    const packing *p = j->c.p;
+    int64_t n = chunk_length(&j->c, i), at = i * j->c.chunk, limit = p->table->bound(p->in.self, n);
+    uint8_t *out = j->out + i * j->slot;
+    int64_t got = p->table->pack(p->in.self, code, n, out);
+    if (got < 0 || got > limit || got > UINT32_MAX) {
+        note_trouble(&j->c, at, WROTE_MORE);
+    } else if (p->info.fixed_rate && got != limit) {
+        note_trouble(&j->c, at, WROTE_LESS);
+    } else if (!j->check || comes_back(j, code, at, n, out, got, back)) {
+        j->lengths[i] = (uint32_t)got;
+        memset(out + got, 0, (size_t)(aligned(p, got) - got));
+    }
+}
+
+static void pack_batch(int64_t b, void *arg) {
+    pack_job *j = arg;
+    const chunks *c = &j->c;
+    int64_t first = b * c->batch, last = first + c->batch < c->count ? first + c->batch : c->count;
+    int64_t at = first * c->chunk, n = (last < c->count ? last * c->chunk : c->n) - at;
+    uint8_t *code = codes_of_thread(c);
+    if (!j->from.read(j->from.arg, at, n, code)) {
+        atomic_store(&j->ended, true);
+        return;
+    }
+    for (int64_t i = first; i < last; i++)
+        pack_chunk(j, i, code + (i - first) * c->chunk, code + n);
 }
 
 static void put_u32(uint8_t *to, int64_t v) {
@@ -151,43 +190,67 @@ static int64_t get_u32(const uint8_t *from) {
     return from[0] | from[1] << 8 | from[2] << 16 | (int64_t)from[3] << 24;
 }
 
-/* The chunks moved together, and their lengths behind them. Returns the bytes. */
-static int64_t close_gaps(const chunk_job *j) {
+/* Variable rate: the chunks without gaps, and their lengths. Returns the bytes. */
+static int64_t close_up(const pack_job *j) {
+    const packing *p = j->c.p;
     int64_t end = 0;
-    for (int64_t i = 0; i < j->chunks; i++) {
-        int64_t bytes = aligned(j->p, j->length[i]);
-        if (end != i * j->stride) memmove(j->to + end, j->to + i * j->stride, (size_t)bytes);
-        end += bytes;
+    if (p->info.fixed_rate) {
+        int64_t last = j->c.count - 1;
+        return j->c.count > 0 ? last * j->slot + aligned(p, j->lengths[last]) : 0;
     }
-    for (int64_t i = 0; i < j->chunks && !j->p->info.fixed_rate; i++, end += LENGTH_BYTES)
-        put_u32(j->to + end, j->length[i]);
+    for (int64_t i = 0; i < j->c.count; end += aligned(p, j->lengths[i++]))
+        memmove(j->out + end, j->out + i * j->slot, (size_t)aligned(p, j->lengths[i]));
+    for (int64_t i = 0; i < j->c.count; i++, end += LENGTH_BYTES)
+        put_u32(j->out + end, j->lengths[i]);
     return end;
+}
+
+status packing_pack_from(const packing *p, const char *tensor, code_source from, int64_t rows,
+                         int64_t cols, bool check, diags *d, uint8_t *out, int64_t *bytes) {
+    pack_job j = {.from = from, .check = check, .out = out};
+    if (!chunks_open(&j.c, p, rows, cols))
+        return diag_error(d, ERR_RESOURCE, "no memory for the codes of '%s'", tensor);
+    j.slot = aligned(p, p->table->bound(p->in.self, j.c.chunk));
+    j.lengths = mem_calloc((size_t)j.c.count + 1, sizeof *j.lengths);
+    chunks_run(&j.c, j.c.batches, pack_batch, &j);
+    int64_t trouble = atomic_load(&j.c.trouble);
+    status bad = OK;
+    *bytes = -1;
+    if (!atomic_load(&j.ended) && trouble == INT64_MAX)
+        *bytes = close_up(&j);
+    else if (!atomic_load(&j.ended))
+        bad = blame(p, tensor, trouble, d);
+    free(j.c.codes);
+    free(j.lengths);
+    return bad;
+}
+
+static bool read_memory(void *arg, int64_t at, int64_t n, uint8_t *code) {
+    memcpy(code, (const uint8_t *)arg + at, (size_t)n);
+    return true;
 }
 
 status packing_pack(const packing *p, const char *tensor, const uint8_t *code, int64_t rows,
                     int64_t cols, diags *d, uint8_t **out, int64_t *bytes) {
-    chunk_job j = job_of(p, rows * cols, cols);
-    j.code = code;
-    j.to = mem_aligned((size_t)packing_bound(p, rows, cols) + 1);
-    j.back = mem_aligned((size_t)((j.chunk + 1) * parallel_threads()));
-    j.length = mem_calloc((size_t)j.chunks + 1, sizeof *j.length);
-    j.stride = aligned(p, p->table->bound(p->in.self, j.chunk));
-    struct chunk_failure failed = run_tasks(&j, j.chunks, pack_task);
-    *bytes = failed.what == NULL ? close_gaps(&j) : 0;
-    *out = failed.what == NULL ? j.to : NULL;
-    if (failed.what != NULL) free(j.to);
-    free(j.back);
-    free(j.length);
-    return failed.what == NULL ? OK : blame(p, tensor, failed.at, failed.what, d);
+    code_source from = {read_memory, (void *)(uintptr_t)code};
+    *out = mem_aligned((size_t)packing_bound(p, rows, cols) + 1);
+    status bad = packing_pack_from(p, tensor, from, rows, cols, true, d, *out, bytes);
+    if (bad) {
+        free(*out);
+        *out = NULL;
+    }
+    return bad;
 }
 
 status packing_measure(const packing *p, const char *tensor, const uint8_t *code, int64_t rows,
                        int64_t cols, diags *d, int64_t *bytes) {
     uint8_t *packed;
     status bad = packing_pack(p, tensor, code, rows, cols, d, &packed, bytes);
-    if (!bad) free(packed);
+    free(packed);
     return bad;
 }
+
+/* ---- unpacking ---- */
 
 const char *packing_check_size(const packing *p, int64_t rows, int64_t cols, int64_t n_bytes) {
     int64_t n = rows * cols, chunk = chunk_codes(p, cols), lengths;
@@ -197,65 +260,112 @@ const char *packing_check_size(const packing *p, int64_t rows, int64_t cols, int
     return fine ? NULL : "its codes are too short for the lengths of their chunks";
 }
 
-/* One chunk of `length` bytes; NULL or what is wrong. */
-static const char *unpack_chunk(const packing *p, const uint8_t *bytes, int64_t length, int64_t n,
-                                uint8_t *code, int64_t *at) {
-    for (int64_t i = length; i < aligned(p, length); i++)
-        if (bytes[i] != 0) return "there is something between two chunks";
-    if (p->table->unpack(p->in.self, bytes, length, n, code) != QB_OK)
-        return "its packer says that the codes are damaged";
-    for (int64_t i = 0; i < n; i++)
-        if (code[i] >= p->n_levels) {
-            *at += i;
-            return "a code is none of its levels";
+enum { TOO_LONG, BETWEEN, DAMAGED, NO_LEVEL };
+static const char *const unpack_trouble[] = {"a chunk is longer than it can be",
+                                             "there is something between two chunks",
+                                             "its packer says that the codes are damaged",
+                                             "a code is none of its levels"};
+
+typedef struct unpack_job {
+    chunks c;
+    code_sink to;
+    const uint8_t *bytes;
+    int64_t *begin; /* of each chunk; NULL: `slot` bytes each */
+    int64_t slot;
+    const uint8_t *lengths; /* as in the file; NULL: as many as the bound */
+} unpack_job;
+
+static int64_t packed_bytes(const unpack_job *j, int64_t i) {
+    const packing *p = j->c.p;
+    if (j->lengths != NULL) return get_u32(j->lengths + i * LENGTH_BYTES);
+    return p->table->bound(p->in.self, chunk_length(&j->c, i));
+}
+
+static bool unpack_chunk(unpack_job *j, int64_t i, uint8_t *code) {
+    const packing *p = j->c.p;
+    const uint8_t *bytes = j->bytes + (j->begin != NULL ? j->begin[i] : i * j->slot);
+    int64_t length = packed_bytes(j, i), n = chunk_length(&j->c, i), at = i * j->c.chunk;
+    uint8_t largest = 0;
+    for (int64_t k = length; k < aligned(p, length); k++)
+        if (bytes[k] != 0) {
+            note_trouble(&j->c, at, BETWEEN);
+            return false;
         }
-    return NULL;
+    if (p->table->unpack(p->in.self, bytes, length, n, code) != QB_OK) {
+        note_trouble(&j->c, at, DAMAGED);
+        return false;
+    }
+    for (int64_t k = 0; k < n; k++) largest = code[k] > largest ? code[k] : largest;
+    if (largest < p->n_levels) return true;
+    int64_t k = 0;
+    while (code[k] < p->n_levels) k++;
+    note_trouble(&j->c, at + k, NO_LEVEL);
+    return false;
 }
 
-static void unpack_task(int64_t t, void *arg) {
-    const chunk_job *j = arg;
-    struct chunk_failure *f = &j->failed[t];
-    for (int64_t i = t * j->task_chunks;
-         i < (t + 1) * j->task_chunks && i < j->chunks && f->what == NULL; i++) {
-        f->at = i * j->chunk;
-        f->what = unpack_chunk(j->p, j->bytes + j->offset[i], j->length[i], chunk_at(j, i),
-                               j->out + f->at, &f->at);
-    }
+static void unpack_batch(int64_t b, void *arg) {
+    unpack_job *j = arg;
+    const chunks *c = &j->c;
+    int64_t first = b * c->batch, last = first + c->batch < c->count ? first + c->batch : c->count;
+    int64_t at = first * c->chunk, n = (last < c->count ? last * c->chunk : c->n) - at;
+    uint8_t *code = codes_of_thread(c);
+    for (int64_t i = first; i < last; i++)
+        if (!unpack_chunk(j, i, code + (i - first) * c->chunk)) return;
+    j->to.write(j->to.arg, at, n, code);
 }
 
-/* Where the chunks begin in bytes[0, end), by their lengths; returns how many of them can
- * be there, *from: where they end. */
-static int64_t find_chunks(const chunk_job *j, const uint8_t *lengths, int64_t end, int64_t *offset,
-                           int64_t *from) {
-    const packing *p = j->p;
-    *from = 0;
-    for (int64_t i = 0; i < j->chunks; i++, lengths += LENGTH_BYTES) {
-        int64_t limit = p->table->bound(p->in.self, chunk_at(j, i));
-        int64_t got = p->info.fixed_rate ? limit : get_u32(lengths);
-        if (got > limit || aligned(p, got) > end - *from) return i;
-        offset[i] = *from, j->length[i] = got;
-        *from += aligned(p, got);
+/* Where the chunks of variable rate begin; returns how many can be there. */
+static int64_t find_chunks(unpack_job *j, int64_t end, int64_t *used) {
+    const packing *p = j->c.p;
+    for (int64_t i = 0; i < j->c.count; i++) {
+        int64_t limit = p->table->bound(p->in.self, chunk_length(&j->c, i));
+        int64_t got = packed_bytes(j, i);
+        j->begin[i] = *used;
+        if (got > limit || aligned(p, got) > end - *used) {
+            note_trouble(&j->c, i * j->c.chunk, TOO_LONG);
+            return i;
+        }
+        *used += aligned(p, got);
     }
-    return j->chunks;
+    return j->c.count;
+}
+
+const char *packing_unpack_to(const packing *p, const uint8_t *bytes, int64_t n_bytes, int64_t rows,
+                              int64_t cols, code_sink to, int64_t *at) {
+    unpack_job j = {.to = to, .bytes = bytes};
+    int64_t end = n_bytes, used = n_bytes;
+    *at = 0;
+    if (!chunks_open(&j.c, p, rows, cols)) return "there is no memory for its codes";
+    int64_t there = j.c.count;
+    j.slot = aligned(p, p->table->bound(p->in.self, j.c.chunk));
+    if (!p->info.fixed_rate) {
+        end -= j.c.count * LENGTH_BYTES, used = 0;
+        j.lengths = bytes + end;
+        j.begin = mem_calloc((size_t)j.c.count + 1, sizeof *j.begin);
+        there = find_chunks(&j, end, &used);
+    }
+    if (there < j.c.count) { /* what is before the first trouble is unpacked all the same: it
+                                may be damaged earlier */
+        j.c.count = there, j.c.n = there * j.c.chunk;
+        j.c.batches = (there + j.c.batch - 1) / j.c.batch;
+    }
+    chunks_run(&j.c, j.c.batches, unpack_batch, &j);
+    int64_t trouble = atomic_load(&j.c.trouble);
+    free(j.c.codes);
+    free(j.begin);
+    if (trouble != INT64_MAX) {
+        *at = trouble / 8;
+        return unpack_trouble[trouble % 8];
+    }
+    return used == end ? NULL : "there is something behind the last chunk";
+}
+
+static void write_memory(void *arg, int64_t at, int64_t n, const uint8_t *code) {
+    memcpy((uint8_t *)arg + at, code, (size_t)n);
 }
 
 const char *packing_unpack(const packing *p, const uint8_t *bytes, int64_t n_bytes, int64_t rows,
                            int64_t cols, uint8_t *code, int64_t *at) {
-    chunk_job j = job_of(p, rows * cols, cols);
-    int64_t end = n_bytes, from;
-    const int64_t chunks = j.chunks;
-    int64_t *offset = mem_calloc((size_t)chunks + 1, sizeof *offset);
-    j.bytes = bytes, j.out = code, j.offset = offset;
-    j.length = mem_calloc((size_t)chunks + 1, sizeof *j.length);
-    if (!p->info.fixed_rate) end -= chunks * LENGTH_BYTES;
-    int64_t there = find_chunks(&j, bytes + end, end, offset, &from);
-    struct chunk_failure failed = run_tasks(&j, there, unpack_task);
-    free(offset);
-    free(j.length);
-    if (failed.what == NULL && there < chunks)
-        failed = (struct chunk_failure){"a chunk is longer than it can be", there * j.chunk};
-    *at = failed.at;
-    if (failed.what != NULL) return failed.what;
-    *at = 0;
-    return from == end ? NULL : "there is something behind the last chunk";
+    code_sink to = {write_memory, code};
+    return packing_unpack_to(p, bytes, n_bytes, rows, cols, to, at);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "quant/levels.h"
+#include "quant/work.h"
 #include "util/mem.h"
 #include "util/parallel.h"
 
@@ -103,84 +104,15 @@ int quantizer_meta_bits(const quantizer *q) {
     return bits;
 }
 
-/* ---- one piece of work on any thread ---- */
+/* ---- spreading the work ---- */
 
 typedef struct job {
-    const quantizer *q;
-    layout l;
-    const float *x;
-    float *meta;
+    quant_work w;
     uint8_t *code;
     const uint8_t *codes;
     float *y;
-    uint64_t key;
     error_sums *part; /* of each piece */
-    /* the first trouble in tensor order, so that the message is the same for any
-     * number of threads: element of a NaN; metadata entry that cannot be kept; group
-     * whose levels are not finite */
-    _Atomic int64_t bad_element, bad_meta, bad_group;
 } job;
-
-static void note_first(_Atomic int64_t *first, int64_t i) {
-    int64_t seen = atomic_load(first);
-    while (i < seen && !atomic_compare_exchange_weak(first, &seen, i)) {
-    }
-}
-
-static float *meta_row(const job *j, int64_t group) { return j->meta + group * j->q->info.n_meta; }
-
-static void round_meta(job *j, const tile *t) {
-    const quantizer *q = j->q;
-    int n = q->info.n_meta;
-    for (int64_t i = t->group * n; i < (t->group + t->groups) * n; i++) {
-        const qb_meta *m = &q->info.meta[i % n];
-        float v = j->meta[i];
-        bool fine = isfinite(v) && !(m->role == QB_SCALE && v < 0);
-        if (fine && stored_round(m, q->config.scale_dtype, &v))
-            j->meta[i] = v;
-        else
-            note_first(&j->bad_meta, i); /* which keeps what fit() said */
-    }
-    for (int64_t g = t->group; g < t->group + t->groups && q->kind != LEVELS_OWN; g++)
-        if (!levels_are_finite(q, meta_row(j, g))) note_first(&j->bad_group, g);
-}
-
-/* NaN and infinity never enter a plugin or another kernel. */
-static bool is_finite(job *j, const tile *t) {
-    int64_t n = t->groups * t->n, bad = simd_kernels()->find_nonfinite(j->x + t->at, n);
-    if (bad < n) note_first(&j->bad_element, t->at + bad);
-    return bad == n;
-}
-
-static void fit_tile(job *j, const tile *t) {
-    j->q->table->fit(j->q->scheme.self, j->x + t->at, t->groups, t->n, meta_row(j, t->group));
-    round_meta(j, t);
-}
-
-static void encode_piece(const job *j, const tile *p, uint8_t *code) {
-    const quantizer *q = j->q;
-    const float *x = j->x + p->at;
-    if (q->kind == LEVELS_OWN) {
-        qb_rng rng = {.key = j->key, .offset = (uint64_t)p->at};
-        q->table->encode(q->scheme.self, meta_row(j, p->group), x, p->groups, p->n, rng, code);
-        return;
-    }
-    float u[PIECE_MAX];
-    if (q->info.round == QB_STOCHASTIC)
-        simd_kernels()->uniform(j->key, (uint64_t)p->at, p->groups * p->n, u);
-    levels_encode(q, meta_row(j, p->group), x, p->groups, p->n, u, code);
-}
-
-static void decode_piece(const job *j, const tile *p, const uint8_t *code, float *y) {
-    const quantizer *q = j->q;
-    if (q->kind == LEVELS_OWN) {
-        q->table->decode(q->scheme.self, meta_row(j, p->group), code, p->groups, p->n, y);
-        return;
-    }
-    levels_decode(q, meta_row(j, p->group), code, p->groups, p->n, y);
-}
-
-/* ---- spreading the work ---- */
 
 /* A tensor of few, long groups gives more work items by its pieces than by its
  * tiles: work item i is a piece of a tile. */
@@ -201,167 +133,123 @@ static bool piece_of(const layout *l, int64_t i, tile *p) {
 
 static void fit_task(int64_t i, void *arg) {
     job *j = arg;
-    tile t = layout_tile(&j->l, i);
-    fit_tile(j, &t);
+    tile t = layout_tile(&j->w.l, i);
+    work_fit(&j->w, &t);
 }
 
 static void check_task(int64_t i, void *arg) {
     job *j = arg;
     tile p;
-    if (piece_of(&j->l, i, &p)) is_finite(j, &p);
+    if (piece_of(&j->w.l, i, &p)) work_is_finite(&j->w, p.at, p.groups * p.n);
 }
 
 static void check_and_fit_task(int64_t i, void *arg) {
     job *j = arg;
-    tile t = layout_tile(&j->l, i);
-    if (is_finite(j, &t)) fit_tile(j, &t);
+    tile t = layout_tile(&j->w.l, i);
+    if (work_is_finite(&j->w, t.at, t.groups * t.n)) work_fit(&j->w, &t);
 }
 
 static void encode_task(int64_t i, void *arg) {
     const job *j = arg;
     tile p;
-    if (piece_of(&j->l, i, &p)) encode_piece(j, &p, j->code + p.at);
+    if (piece_of(&j->w.l, i, &p)) work_encode(&j->w, &p, j->code + p.at);
 }
 
 static void decode_task(int64_t i, void *arg) {
     const job *j = arg;
     tile p;
-    if (piece_of(&j->l, i, &p)) decode_piece(j, &p, j->codes + p.at, j->y + p.at);
+    if (piece_of(&j->w.l, i, &p)) work_decode(&j->w, &p, j->codes + p.at, j->y + p.at);
 }
 
 static void recode_task(int64_t i, void *arg) {
     const job *j = arg;
     tile p;
     uint8_t code[PIECE_MAX];
-    if (!piece_of(&j->l, i, &p)) return;
-    encode_piece(j, &p, code);
-    decode_piece(j, &p, code, j->y + p.at);
+    if (!piece_of(&j->w.l, i, &p)) return;
+    work_encode(&j->w, &p, code);
+    work_decode(&j->w, &p, code, j->y + p.at);
 }
 
 static void fake_task(int64_t i, void *arg) {
     job *j = arg;
-    tile t = layout_tile(&j->l, i);
+    tile t = layout_tile(&j->w.l, i);
     uint8_t code[PIECE_MAX];
-    if (!is_finite(j, &t)) return;
-    fit_tile(j, &t);
-    encode_piece(j, &t, code);
-    decode_piece(j, &t, code, j->y + t.at);
-}
-
-static job job_of(const quantizer *q, int64_t rows) {
-    return (job){.q = q,
-                 .l = quantizer_layout(q, rows),
-                 .bad_element = INT64_MAX,
-                 .bad_meta = INT64_MAX,
-                 .bad_group = INT64_MAX};
+    if (!work_is_finite(&j->w, t.at, t.groups * t.n)) return;
+    work_fit(&j->w, &t);
+    work_encode(&j->w, &t, code);
+    work_decode(&j->w, &t, code, j->y + t.at);
 }
 
 static bool groups_fit_a_piece(const layout *l) { return l->group <= PIECE_MAX; }
 
-/* Entry `at` of the metadata cannot be kept: the user's matter if a sound number is
- * only too large for the form that the spec chose, else the plugin's. */
-static status meta_verdict(const quantizer *q, float v, int64_t at, diags *d) {
-    const qb_meta *m = &q->info.meta[at % q->info.n_meta];
-    int64_t group = at / q->info.n_meta;
-    const plugin *p = q->scheme.choice.plugin;
-    if (!isfinite(v) || m->store != QB_AS_SPEC || (m->role == QB_SCALE && v < 0))
-        return diag_error(d, ERR_PLUGIN,
-                          "%s: fit() of scheme '%s' gave %s %g for group %" PRId64 " of %s",
-                          p->path, p->entry.name, m->name, (double)v, group, q->site);
-    diag_error(d, q->data_error, "%s: the %s of group %" PRId64 ", %g, is too large for %s",
-               q->site, m->name, group, (double)v, scale_dtype_name(q->config.scale_dtype));
-    diag_hint(d, "set `scale_dtype: f32`");
-    return q->data_error;
-}
-
-/* The first trouble in words; none: OK. */
-static status verdict(const job *j, diags *d) {
-    const quantizer *q = j->q;
-    int64_t element = atomic_load(&j->bad_element), meta = atomic_load(&j->bad_meta);
-    int64_t group = atomic_load(&j->bad_group);
-    if (element != INT64_MAX)
-        return diag_error(d, q->data_error, "%s: element (%" PRId64 ", %" PRId64 ") is %s", q->site,
-                          element / q->cols, element % q->cols,
-                          isnan(j->x[element]) ? "NaN" : "infinite");
-    if (meta != INT64_MAX) return meta_verdict(q, j->meta[meta], meta, d);
-    if (group == INT64_MAX) return OK;
-    return diag_error(d, q->data_error,
-                      "%s: the outer levels of group %" PRId64 " decode to infinity: its values "
-                      "are too near the largest float32",
-                      q->site, group);
-}
-
 /* ---- the calls ---- */
 
 status quantizer_fit(const quantizer *q, const float *x, int64_t rows, float *meta, diags *d) {
-    job j = job_of(q, rows);
-    j.x = x, j.meta = meta;
-    if (groups_fit_a_piece(&j.l)) {
-        parallel_for(layout_tiles(&j.l), check_and_fit_task, &j);
-        return verdict(&j, d);
+    job j = {0};
+    work_open(&j.w, q, x, rows, meta, 0);
+    if (groups_fit_a_piece(&j.w.l)) {
+        parallel_for(layout_tiles(&j.w.l), check_and_fit_task, &j);
+        return work_verdict(&j.w, d);
     }
     /* Few long groups: the reductions of the kernels use the threads themselves. */
-    parallel_for(n_pieces(&j.l), check_task, &j);
-    if (atomic_load(&j.bad_element) != INT64_MAX) return verdict(&j, d);
-    if (layout_tiles(&j.l) >= parallel_threads() * 4) {
-        parallel_for(layout_tiles(&j.l), fit_task, &j);
+    parallel_for(n_pieces(&j.w.l), check_task, &j);
+    if (atomic_load(&j.w.bad_element) != INT64_MAX) return work_verdict(&j.w, d);
+    if (layout_tiles(&j.w.l) >= parallel_threads() * 4) {
+        parallel_for(layout_tiles(&j.w.l), fit_task, &j);
     } else {
-        for (int64_t i = 0; i < layout_tiles(&j.l); i++) fit_task(i, &j);
+        for (int64_t i = 0; i < layout_tiles(&j.w.l); i++) fit_task(i, &j);
     }
-    return verdict(&j, d);
+    return work_verdict(&j.w, d);
 }
 
 void quantizer_encode(const quantizer *q, const float *x, int64_t rows, const float *meta,
                       uint64_t key, uint8_t *code) {
-    job j = job_of(q, rows);
-    j.x = x, j.meta = (float *)(uintptr_t)meta, j.key = key, j.code = code;
-    parallel_for(n_pieces(&j.l), encode_task, &j);
+    job j = {.code = code};
+    work_open(&j.w, q, x, rows, meta, key);
+    parallel_for(n_pieces(&j.w.l), encode_task, &j);
 }
 
 void quantizer_decode(const quantizer *q, const uint8_t *code, int64_t rows, const float *meta,
                       float *y) {
-    job j = job_of(q, rows);
-    j.codes = code, j.meta = (float *)(uintptr_t)meta, j.y = y;
-    parallel_for(n_pieces(&j.l), decode_task, &j);
+    job j = {.codes = code, .y = y};
+    work_open(&j.w, q, NULL, rows, meta, 0);
+    parallel_for(n_pieces(&j.w.l), decode_task, &j);
 }
 
 status quantizer_fake(const quantizer *q, const float *x, int64_t rows, uint64_t key, float *meta,
                       float *y, diags *d) {
-    job j = job_of(q, rows);
-    j.x = x, j.meta = meta, j.key = key, j.y = y;
-    if (groups_fit_a_piece(&j.l)) {
-        parallel_for(layout_tiles(&j.l), fake_task, &j);
-        return verdict(&j, d);
+    job j = {.y = y};
+    work_open(&j.w, q, x, rows, meta, key);
+    if (groups_fit_a_piece(&j.w.l)) {
+        parallel_for(layout_tiles(&j.w.l), fake_task, &j);
+        return work_verdict(&j.w, d);
     }
     status bad = quantizer_fit(q, x, rows, meta, d);
-    if (!bad) parallel_for(n_pieces(&j.l), recode_task, &j);
+    if (!bad) parallel_for(n_pieces(&j.w.l), recode_task, &j);
     return bad;
 }
 
 static void error_task(int64_t i, void *arg) {
     const job *j = arg;
-    const quantizer *q = j->q;
+    const quantizer *q = j->w.q;
     tile p;
-    double y[PIECE_MAX];
-    if (!piece_of(&j->l, i, &p)) return;
+    float y[PIECE_MAX];
+    if (!piece_of(&j->w.l, i, &p)) return;
     const uint8_t *code = j->codes + p.at;
-    int64_t n = p.groups * p.n;
+    const float *x = j->w.x + p.at;
     if (q->kind == LEVELS_OWN) {
-        float rounded[PIECE_MAX];
-        decode_piece(j, &p, code, rounded);
-        for (int64_t k = 0; k < n; k++) y[k] = rounded[k];
-    } else {
-        for (int64_t g = 0; g < p.groups; g++)
-            levels_decode_exact(q, meta_row(j, p.group + g), code + g * p.n, p.n, y + g * p.n);
+        work_decode(&j->w, &p, code, y);
+        simd_kernels()->error_sums(x, y, p.groups * p.n, &j->part[i]);
+        return;
     }
-    simd_kernels()->error_sums(j->x + p.at, y, n, &j->part[i]);
+    levels_error(q, j->w.meta + p.group * q->info.n_meta, x, code, p.groups, p.n, &j->part[i]);
 }
 
 void quantizer_error(const quantizer *q, const float *x, const uint8_t *code, int64_t rows,
                      const float *meta, error_sums *out) {
-    job j = job_of(q, rows);
-    int64_t n = n_pieces(&j.l);
-    j.x = x, j.codes = code, j.meta = (float *)(uintptr_t)meta;
+    job j = {.codes = code};
+    work_open(&j.w, q, x, rows, meta, 0);
+    int64_t n = n_pieces(&j.w.l);
     j.part = mem_calloc((size_t)n, sizeof *j.part);
     parallel_for(n, error_task, &j);
     *out = (error_sums){0};

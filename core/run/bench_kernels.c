@@ -19,7 +19,6 @@ enum { COLS = 4096, IN_L1 = 1024, LEVELS = 16, SLOTS = 8 };
 /* The part of the buffers that a call takes. */
 typedef struct work {
     float *x, *y;        /* x: -4..4; y: for results */
-    double *decoded;     /* of x                     */
     uint8_t *code, *out; /* code: 0..2; out: y       */
     uint8_t *base3;      /* of code                  */
     double *sums;        /* of each row, as all that follows */
@@ -59,12 +58,15 @@ SUMS(sum_sq, 4, k->sum_sq(w->x, rows, row, w->sums))
 SUMS(sum_abs_above, 4, k->sum_abs_above(w->x, rows, row, w->hi, w->sums, w->counts))
 CALL(dot, 8, 0, w->sums[0] = k->dot(w->x, w->x + n, n))
 CALL(find_nonfinite, 4, 0, w->counts[0] = k->find_nonfinite(w->x, n))
-CALL(error_sums, 12, 0, error_sums s; k->error_sums(w->x, w->decoded, n, &s); w->sums[0] = s.ee)
+CALL(error_sums, 8, 0, error_sums s; k->error_sums(w->x, w->x + n, n, &s); w->sums[0] = s.ee)
+CALL(error_levels, 5, 0, error_sums s;
+     k->error_levels(w->x, w->code, rows, row, &w->by_row, nf4_like, 3, &s); w->sums[0] = s.ee)
 CALL(count_codes, 1, 0, int64_t counts[256] = {0}; k->count_codes(w->code, n, counts);
      w->counts[0] = counts[1])
 CALL(exp, 4, 4, k->exp(w->x, n, w->y))
 CALL(log, 4, 4, k->log(w->x, n, w->y))
 CALL(tanh, 4, 4, k->tanh(w->x, n, w->y))
+CALL(pass_inside, 8, 4, k->pass_inside(w->x, w->x + n, n, -1, 1, w->y))
 CALL(uniform, 0, 4, k->uniform(7, 0, n, w->y))
 CALL(encode_affine, 4, 1,
      k->encode_affine(w->x, rows, row, &w->by_row, -127, 127, ROUND_EVEN, NULL, w->out))
@@ -120,6 +122,7 @@ static const struct {
     {"sum_abs_above", "a comparison and a count beside each sum"},
     {"dot", "two conversions to double for a product"},
     {"error_sums", "six sums and a maximum in double precision"},
+    {"error_levels", "six sums and a maximum in double precision"},
     {"count_codes", "an addition in memory for each code"},
     {"exp", "a polynomial"},
     {"log", "a polynomial"},
@@ -141,7 +144,7 @@ enum { N_KERNELS = sizeof list / sizeof *list };
 
 typedef struct buffers {
     bench_place place;
-    char *x, *y, *decoded, *code, *base3;
+    char *x, *y, *code, *base3;
     work small; /* what the results of rows need; its other pointers are those of a call */
 } buffers;
 
@@ -153,14 +156,11 @@ static void repeat(char *buffer, int64_t part, int64_t parts) {
 static void fill(buffers *b) {
     int64_t part = b->place.call_bytes, parts = b->place.set_bytes / part;
     float *x = (float *)b->x;
-    double *decoded = (double *)b->decoded;
     for (int64_t i = 0; i < part / 4; i++) x[i] = rng_uniform(3, (uint64_t)i) * 8 - 4;
-    for (int64_t i = 0; i < part / 8; i++) decoded[i] = rint(x[i]);
     for (int64_t i = 0; i < part; i++) b->code[i] = (char)(rng_u32(5, (uint64_t)i) % 3);
     memset(b->base3, 0, (size_t)part / 4);
     kernels_scalar.pack_base3((uint8_t *)b->code, part, (uint8_t *)b->base3);
     repeat(b->x, part, parts);
-    repeat(b->decoded, part, parts);
     repeat(b->code, part, parts);
     repeat(b->base3, part / 4, parts);
     memset(b->y, 0, (size_t)b->place.set_bytes);
@@ -170,7 +170,6 @@ static void fill(buffers *b) {
 static void buffers_close(buffers *b) {
     free(b->x);
     free(b->y);
-    free(b->decoded);
     free(b->code);
     free(b->base3);
     free(b->small.sums);
@@ -185,7 +184,6 @@ static status buffers_open(buffers *b, const bench_place *p, diags *d) {
     *b = (buffers){.place = *p,
                    .x = mem_try_aligned(set),
                    .y = mem_try_aligned(set),
-                   .decoded = mem_try_aligned(set),
                    .code = mem_try_aligned(set),
                    .base3 = mem_try_aligned(set / 4),
                    .small = {.sums = mem_calloc(rows, sizeof(double)),
@@ -193,13 +191,13 @@ static status buffers_open(buffers *b, const bench_place *p, diags *d) {
                              .hi = mem_calloc(rows, sizeof(float)),
                              .scales = mem_calloc(rows, sizeof(float)),
                              .counts = mem_calloc(rows, sizeof(int64_t))}};
-    if (b->x != NULL && b->y != NULL && b->decoded != NULL && b->code != NULL && b->base3 != NULL) {
+    if (b->x != NULL && b->y != NULL && b->code != NULL && b->base3 != NULL) {
         b->small.by_row.scale = b->small.scales;
         fill(b);
         return OK;
     }
     buffers_close(b);
-    return bench_no_memory((int64_t)set * 17 / 4, d);
+    return bench_no_memory((int64_t)set * 13 / 4, d);
 }
 
 /* ---- calls ---- */
@@ -223,7 +221,7 @@ static void call(void *arg, int64_t turn) {
     int64_t at = t->same_part ? 0 : bench_part(&b->place, turn) * b->place.call_bytes;
     work w = b->small;
     w.x = (float *)(b->x + at), w.y = (float *)(b->y + at);
-    w.decoded = (double *)(b->decoded + at), w.base3 = (uint8_t *)b->base3 + at / 4;
+    w.base3 = (uint8_t *)b->base3 + at / 4;
     w.code = (uint8_t *)b->code + at, w.out = (uint8_t *)b->y + at;
     t->kernel->call(t->level, &w, t->n, t->n / t->row, t->row);
 }

@@ -47,8 +47,6 @@ status pipeline_open(pipeline *l, const quant_config *config, const plugin_choic
     params_set_live(&l->q.scheme.choice, l->q.scheme.self, 1);
     bad = packing_open(&l->p, packer, l->q.info.n_levels, l->q.info.zero_code, NULL, d);
     if (bad) return bad;
-    l->code = mem_aligned((size_t)(rows * cols));
-    l->lengths = mem_calloc((size_t)chunks_of(&l->p, rows * cols, cols), sizeof *l->lengths);
     return OK;
 }
 
@@ -56,29 +54,30 @@ void pipeline_close(pipeline *l) {
     if (l->q.site != NULL) quantizer_close(&l->q);
     packing_close(&l->p);
     free(l->code);
-    free(l->lengths);
     *l = (pipeline){0};
 }
 
 int64_t pipeline_bound(const pipeline *l) { return packing_bound(&l->p, l->rows, l->q.cols); }
 
-int64_t pipeline_quantize(pipeline *l, const float *x, float *meta, uint8_t *out) {
+int64_t pipeline_quantize(const pipeline *l, const float *x, float *meta, uint8_t *out) {
+    quant_packed o = {.meta = meta, .bytes = out};
     diags d;
     diags_init(&d);
-    status bad = quantizer_fit(&l->q, x, l->rows, meta, &d);
+    status bad = quant_pack(&l->q, &l->p, x, l->rows, 0, false, &d, &o);
     diags_fini(&d);
-    if (bad) return -1;
-    quantizer_encode(&l->q, x, l->rows, meta, 0, l->code);
-    return chunks_pack(&l->p, l->code, l->rows * l->q.cols, l->q.cols, out, l->lengths);
+    return bad ? -1 : o.n_bytes;
 }
 
-bool pipeline_dequantize(pipeline *l, const float *meta, const uint8_t *bytes, float *y) {
-    int64_t n = l->rows * l->q.cols;
-    if (!chunks_unpack(&l->p, bytes, l->lengths, n, l->q.cols, l->code)) return false;
-    quantizer_decode(&l->q, l->code, l->rows, meta, y);
-    return true;
+bool pipeline_dequantize(const pipeline *l, const float *meta, const uint8_t *bytes,
+                         int64_t n_bytes, float *y) {
+    int64_t at;
+    return quant_unpack(&l->q, &l->p, bytes, n_bytes, l->rows, meta, y, &at) == NULL;
 }
 
-void pipeline_metrics(const pipeline *l, const float *x, const float *meta, error_sums *sums) {
+void pipeline_metrics(pipeline *l, const float *x, const float *meta, error_sums *sums) {
+    if (l->code == NULL) {
+        l->code = mem_aligned((size_t)(l->rows * l->q.cols));
+        quantizer_encode(&l->q, x, l->rows, meta, 0, l->code);
+    }
     quantizer_error(&l->q, x, l->code, l->rows, meta, sums);
 }

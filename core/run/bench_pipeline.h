@@ -5,8 +5,7 @@
 #ifndef RUN_BENCH_PIPELINE_H
 #define RUN_BENCH_PIPELINE_H
 
-#include "quant/packing.h"
-#include "quant/quantizer.h"
+#include "quant/pipeline.h"
 
 /* ---- codes through a packer, chunk by chunk as the container cuts them ---- */
 
@@ -25,9 +24,8 @@ bool chunks_unpack(const packing *p, const uint8_t *bytes, const int64_t *length
 typedef struct pipeline {
     quantizer q;
     packing p;
-    int64_t rows; /* of a call */
-    uint8_t *code;
-    int64_t *lengths; /* of chunks */
+    int64_t rows;  /* of a call */
+    uint8_t *code; /* of the metrics; NULL: not asked for yet */
 } pipeline;
 
 /* ERR_SPEC, ERR_PLUGIN: the scheme does not want it so. Not to be moved once it is open.
@@ -39,12 +37,14 @@ void pipeline_close(pipeline *l);
 /* The most bytes that the packed codes need. */
 int64_t pipeline_bound(const pipeline *l);
 
-/* Fit, encode, pack: metadata and bytes of x; returns how many, -1 if x does not go. */
-int64_t pipeline_quantize(pipeline *l, const float *x, float *meta, uint8_t *out);
+/* Fit, encode, pack: metadata and bytes of x; returns how many, -1 if x does not go. What was
+ * packed is not unpacked again, as a file's is. */
+int64_t pipeline_quantize(const pipeline *l, const float *x, float *meta, uint8_t *out);
 /* Unpack, decode. */
-bool pipeline_dequantize(pipeline *l, const float *meta, const uint8_t *bytes, float *y);
+bool pipeline_dequantize(const pipeline *l, const float *meta, const uint8_t *bytes,
+                         int64_t n_bytes, float *y);
 
-/* The sums of all metrics of x and its codes, which the last call of the two above left. */
-void pipeline_metrics(const pipeline *l, const float *x, const float *meta, error_sums *sums);
+/* The sums of all metrics of x and its codes, which the first call makes. */
+void pipeline_metrics(pipeline *l, const float *x, const float *meta, error_sums *sums);
 
 #endif

@@ -76,7 +76,7 @@ static void quantize_call(void *arg, int64_t turn) {
 static void dequantize_call(void *arg, int64_t turn) {
     work *w = arg;
     int64_t part = part_of(w, turn);
-    pipeline_dequantize(&w->l, meta_of(w, part), w->packed + part * w->bound,
+    pipeline_dequantize(&w->l, meta_of(w, part), w->packed + part * w->bound, w->bytes,
                         (float *)(w->b->y + part * w->b->place.call_bytes));
 }
 

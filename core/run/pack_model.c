@@ -38,18 +38,15 @@ static status add_weights(packed_writer *w, const model_layer *l, const layer_qu
         packed_add_floats(w, l->weight->name, shape, 2, l->weight->x);
         return OK;
     }
-    float *meta = mem_floats(quantizer_groups(q, l->desc.out) * q->info.n_meta + 1);
-    uint8_t *code = mem_aligned((size_t)(l->desc.out * l->desc.in));
     packing k;
+    quant_packed o = {0};
     status bad = packing_open(&k, &how->packer, q->info.n_levels, q->info.zero_code, NULL, d);
-    if (!bad) {
-        bad = quantizer_fit(q, l->weight->x, l->desc.out, meta, d);
-        if (!bad) quantizer_encode(q, l->weight->x, l->desc.out, meta, 0, code);
-        if (!bad) bad = packed_add_tensor(w, l->weight->name, shape, 2, q, &k, code, meta, d);
-        packing_close(&k);
-    }
-    free(meta);
-    free(code);
+    if (bad) return bad;
+    bad = quant_packed_open(&o, q, &k, l->desc.out, false, d);
+    if (!bad) bad = quant_pack(q, &k, l->weight->x, l->desc.out, 0, true, d, &o);
+    if (!bad) packed_add_tensor(w, l->weight->name, shape, 2, q, &k, &o);
+    quant_packed_close(&o);
+    packing_close(&k);
     return bad;
 }
 

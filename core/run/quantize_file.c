@@ -78,43 +78,42 @@ typedef struct work {
     packed_writer *packed;
 } work;
 
+static status write_decoded(const work *w, const tensor_entry *t, const quantizer *q, int64_t rows,
+                            const quant_packed *o) {
+    float *y = mem_try_aligned((size_t)t->n * sizeof *y);
+    if (y == NULL)
+        return diag_error(w->d, ERR_RESOURCE, "no memory to decode tensor '%s'", t->name);
+    quantizer_decode(q, o->code, rows, o->meta, y);
+    status bad = npy_write(w->j->dequant_path, DTYPE_F32, t->shape, t->n_dims, y, w->d);
+    free(y);
+    return bad;
+}
+
 static status write_outputs(const work *w, const tensor_entry *t, const quantizer *q,
-                            int64_t groups, const uint8_t *code, const float *meta,
-                            const float *y) {
+                            int64_t groups, int64_t rows, const quant_packed *o) {
     const quantize_job *j = w->j;
     int64_t meta_shape[] = {groups, q->info.n_meta};
     status bad = OK;
     if (j->codes_path != NULL)
-        bad = npy_write(j->codes_path, DTYPE_U8, t->shape, t->n_dims, code, w->d);
+        bad = npy_write(j->codes_path, DTYPE_U8, t->shape, t->n_dims, o->code, w->d);
     if (!bad && j->meta_path != NULL)
-        bad = npy_write(j->meta_path, DTYPE_F32, meta_shape, 2, meta, w->d);
-    if (!bad && j->dequant_path != NULL)
-        bad = npy_write(j->dequant_path, DTYPE_F32, t->shape, t->n_dims, y, w->d);
+        bad = npy_write(j->meta_path, DTYPE_F32, meta_shape, 2, o->meta, w->d);
+    if (!bad && j->dequant_path != NULL) bad = write_decoded(w, t, q, rows, o);
     return bad;
 }
 
 static status quantize(const work *w, const tensor_entry *t, quantizer *q, const packing *k,
                        const float *x, int64_t rows) {
     int64_t groups = quantizer_groups(q, rows);
-    float *meta = mem_floats(groups * q->info.n_meta + 1),
-          *y = mem_try_aligned((size_t)t->n * sizeof *y);
-    uint8_t *code = mem_try_aligned((size_t)t->n);
+    quant_packed o;
     char sha256[HASH_HEX];
-    tensor_metrics m;
-    status bad = y != NULL && code != NULL
-                     ? OK
-                     : diag_error(w->d, ERR_RESOURCE, "no memory to quantize tensor '%s'", t->name);
-    if (!bad) bad = quantizer_fit(q, x, rows, meta, w->d);
+    status bad = quant_packed_open(&o, q, k, rows, true, w->d);
+    if (bad) return bad;
+    bad = quant_pack(q, k, x, rows, 0, true, w->d, &o);
+    if (!bad) bad = write_outputs(w, t, q, groups, rows, &o);
     if (!bad) {
-        quantizer_encode(q, x, rows, meta, 0, code);
-        quantizer_decode(q, code, rows, meta, y);
-        bad = tensor_metrics_measure(q, k, x, code, meta, rows, w->d, &m);
-    }
-    if (!bad) bad = write_outputs(w, t, q, groups, code, meta, y);
-    if (!bad && w->j->packed_path != NULL)
-        bad = packed_add_tensor(w->packed, t->name, t->shape, t->n_dims, q, k, code, meta, w->d);
-    if (!bad) {
-        hash_bytes(code, (size_t)t->n, sha256);
+        tensor_metrics m = tensor_metrics_of(q, x, &o, rows);
+        hash_bytes(o.code, (size_t)t->n, sha256);
         w->visit(&(quantize_result){.tensor = t->name,
                                     .shape = t->shape,
                                     .n_dims = t->n_dims,
@@ -124,10 +123,10 @@ static status quantize(const work *w, const tensor_entry *t, quantizer *q, const
                                     .m = &m,
                                     .codes_sha256 = sha256},
                  w->arg);
+        if (w->j->packed_path != NULL)
+            packed_add_tensor(w->packed, t->name, t->shape, t->n_dims, q, k, &o);
     }
-    free(meta);
-    free(y);
-    free(code);
+    quant_packed_close(&o);
     return bad;
 }
 

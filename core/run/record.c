@@ -11,16 +11,12 @@
 
 static status measure_with(const quantizer *q, const packing *k, const float *x, int64_t rows,
                            diags *d, tensor_metrics *m) {
-    float *meta = mem_floats(quantizer_groups(q, rows) * q->info.n_meta + 1);
-    uint8_t *code = mem_try_aligned((size_t)(rows * q->cols));
-    status bad = code != NULL ? quantizer_fit(q, x, rows, meta, d)
-                              : diag_error(d, ERR_RESOURCE, "no memory to quantize %s", q->site);
-    if (!bad) {
-        quantizer_encode(q, x, rows, meta, 0, code);
-        bad = tensor_metrics_measure(q, k, x, code, meta, rows, d, m);
-    }
-    free(meta);
-    free(code);
+    quant_packed o;
+    status bad = quant_packed_open(&o, q, k, rows, true, d);
+    if (bad) return bad;
+    bad = quant_pack(q, k, x, rows, 0, true, d, &o);
+    if (!bad) *m = tensor_metrics_of(q, x, &o, rows);
+    quant_packed_close(&o);
     return bad;
 }
 

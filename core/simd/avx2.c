@@ -143,6 +143,19 @@ INLINE double d_fold(f64x16 x) {
     __m128d s2 = _mm_add_pd(_mm256_castpd256_pd128(s4), _mm256_extractf128_pd(s4, 1));
     return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2)));
 }
+#define HAS_RAW 1
+INLINE i32x16 i_set1_wide(int64_t v) { return (i32x16)BOTH(_mm256_set1_epi64x, v); }
+INLINE f64x16 d_join_bits(i32x16 even, i32x16 odd) {
+    return (f64x16){_mm256_castsi256_pd(even.a), _mm256_castsi256_pd(even.b),
+                    _mm256_castsi256_pd(odd.a), _mm256_castsi256_pd(odd.b)};
+}
+INLINE double d_fold_raw(f64x16 x) { /* lanes 0, 2 .. 14 and 1, 3 .. 15 */
+    __m256d e8 = _mm256_add_pd(x.a, x.b), o8 = _mm256_add_pd(x.c, x.d);
+    __m128d e4 = _mm_add_pd(_mm256_castpd256_pd128(e8), _mm256_extractf128_pd(e8, 1)),
+            o4 = _mm_add_pd(_mm256_castpd256_pd128(o8), _mm256_extractf128_pd(o8, 1));
+    __m128d s2 = _mm_add_pd(_mm_unpacklo_pd(e4, o4), _mm_unpackhi_pd(e4, o4));
+    return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2))) * 0x1p896;
+}
 INLINE double d_largest(f64x16 x) {
     __m256d m4 = _mm256_max_pd(_mm256_max_pd(x.a, x.c), _mm256_max_pd(x.b, x.d));
     __m128d m2 = _mm_max_pd(_mm256_castpd256_pd128(m4), _mm256_extractf128_pd(m4, 1));

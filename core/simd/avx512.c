@@ -88,6 +88,22 @@ INLINE double d_fold(f64x16 x) {
     __m128d s2 = _mm_add_pd(_mm256_castpd256_pd128(s4), _mm256_extractf128_pd(s4, 1));
     return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2)));
 }
+#define HAS_RAW 1
+INLINE i32x16 i_set1_wide(int64_t v) { return _mm512_set1_epi64(v); }
+INLINE f64x16 d_join_bits(i32x16 even, i32x16 odd) {
+    return (f64x16){_mm512_castsi512_pd(even), _mm512_castsi512_pd(odd)};
+}
+INLINE double d_fold_raw(f64x16 x) { /* lanes 0, 2 .. 14 and 1, 3 .. 15 */
+    __m512d s8 =
+        _mm512_add_pd(_mm512_shuffle_f64x2(x.a, x.b, 0x44), _mm512_shuffle_f64x2(x.a, x.b, 0xee));
+    __m256d s4 = _mm256_add_pd(_mm512_castpd512_pd256(_mm512_permutex_pd(s8, 0x44)),
+                               _mm512_castpd512_pd256(_mm512_permutex_pd(s8, 0xee)));
+    __m256d t4 = _mm256_add_pd(_mm512_extractf64x4_pd(_mm512_permutex_pd(s8, 0x44), 1),
+                               _mm512_extractf64x4_pd(_mm512_permutex_pd(s8, 0xee), 1));
+    __m128d even = _mm256_castpd256_pd128(s4), odd = _mm256_castpd256_pd128(t4);
+    __m128d s2 = _mm_add_pd(_mm_unpacklo_pd(even, odd), _mm_unpackhi_pd(even, odd));
+    return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2))) * 0x1p896;
+}
 INLINE double d_largest(f64x16 x) { return _mm512_reduce_max_pd(_mm512_max_pd(x.a, x.b)); }
 /* adds 1 where x is 0 */
 INLINE f64x16 d_count_zeros(f64x16 n, f64x16 x) {
@@ -147,6 +163,30 @@ INLINE f32x16 table32_numbers(table32 t, i32x16 at) {
     return _mm512_permutex2var_ps(t.low, at, t.high);
 }
 
+/* The largest (smallest) of each of 16 vectors: halves of two vectors side by side, then
+ * quarters of four, and so on, so that no step waits for the one before. */
+#define HAS_FOLD_16 1
+#define FOLD_16(NAME, OP)                                                                          \
+    INLINE f32x16 NAME(f32x16 v[16]) {                                                             \
+        const __m512i order =                                                                      \
+            _mm512_setr_epi32(0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5, 7, 12, 14, 13, 15);               \
+        for (int i = 0; i < 8; i++)                                                                \
+            v[i] = OP(_mm512_shuffle_f32x4(v[i], v[i + 8], 0x44),                                  \
+                      _mm512_shuffle_f32x4(v[i], v[i + 8], 0xee));                                 \
+        for (int i = 0; i < 4; i++)                                                                \
+            v[i] = OP(_mm512_shuffle_f32x4(v[i], v[i + 4], 0x88),                                  \
+                      _mm512_shuffle_f32x4(v[i], v[i + 4], 0xdd));                                 \
+        for (int i = 0; i < 2; i++) {                                                              \
+            __m512d a = _mm512_castps_pd(v[i]), b = _mm512_castps_pd(v[i + 2]);                    \
+            v[i] = OP(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),                                  \
+                      _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));                                 \
+        }                                                                                          \
+        f32x16 all = OP(_mm512_shuffle_ps(v[0], v[1], 0x88), _mm512_shuffle_ps(v[0], v[1], 0xdd)); \
+        return _mm512_permutexvar_ps(order, all);                                                  \
+    }
+FOLD_16(f_largest_16, _mm512_max_ps)
+FOLD_16(f_smallest_16, _mm512_min_ps)
+
 /* 64 numbers 0..255 as bytes */
 #define HAS_NARROW_4 1
 INLINE void store_narrow_4(uint8_t *p, i32x16 a, i32x16 b, i32x16 c, i32x16 d) {
@@ -158,14 +198,28 @@ INLINE void store_narrow_4(uint8_t *p, i32x16 a, i32x16 b, i32x16 c, i32x16 d) {
 INLINE __mmask64 join_masks(__mmask16 a, __mmask16 b, __mmask16 c, __mmask16 d) {
     return _mm512_kunpackd(_mm512_kunpackw(d, c), _mm512_kunpackw(b, a));
 }
+/* doubles of 16 levels, looked up by codes */
+#define HAS_TABLE_D 1
+typedef struct table_d {
+    __m512d low, high;
+} table_d;
+INLINE table_d table_d_of(f64x16 levels) { return (table_d){levels.a, levels.b}; }
+INLINE f64x16 table_d_bytes(table_d t, __m128i at) {
+    return (
+        f64x16){_mm512_permutex2var_pd(t.low, _mm512_cvtepu8_epi64(at), t.high),
+                _mm512_permutex2var_pd(t.low, _mm512_cvtepu8_epi64(_mm_srli_si128(at, 8)), t.high)};
+}
+/* v, or the number of its sign with the magnitude top where that is smaller */
+#define HAS_CLAMP 1
+INLINE f32x16 f_clamp(f32x16 v, f32x16 top) { return _mm512_range_ps(v, top, 2); }
+
 /* 64 codes: how many of low <= x and high < x */
 #define HAS_THREE_CODES 1
 INLINE void store_three_codes(uint8_t *p, f32x16 a, f32x16 b, f32x16 c, f32x16 d, f32x16 low,
                               f32x16 high) {
-    __mmask64 one = join_masks(f_at_most(low, a), f_at_most(low, b), f_at_most(low, c),
-                               f_at_most(low, d));
-    __mmask64 two =
-        join_masks(f_less(high, a), f_less(high, b), f_less(high, c), f_less(high, d));
+    __mmask64 one =
+        join_masks(f_at_most(low, a), f_at_most(low, b), f_at_most(low, c), f_at_most(low, d));
+    __mmask64 two = join_masks(f_less(high, a), f_less(high, b), f_less(high, c), f_less(high, d));
     __m512i code = _mm512_maskz_set1_epi8(one, 1);
     _mm512_storeu_si512(p, _mm512_mask_sub_epi8(code, two, code, _mm512_set1_epi8(-1)));
 }

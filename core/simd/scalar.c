@@ -189,22 +189,46 @@ static void add_error(error_lanes *s, int j, double x, double y) {
     s->max_e[j] = a > s->max_e[j] ? a : s->max_e[j];
 }
 
-static void add_error_block(const float *x, const double *y, int64_t n, error_sums *out) {
+static void add_error_lanes(const error_lanes *s, error_sums *out) {
+    out->xx += fold(s->xx), out->yy += fold(s->yy), out->xy += fold(s->xy);
+    out->ee += fold(s->ee), out->abs_e += fold(s->abs_e);
+    for (int j = 0; j < LANES; j++)
+        out->max_e = s->max_e[j] > out->max_e ? s->max_e[j] : out->max_e;
+}
+
+static void add_error_block(const float *x, const float *y, int64_t n, error_sums *out) {
     error_lanes s = {0};
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
         for (int j = 0; j < LANES; j++) add_error(&s, j, x[i + j], y[i + j]);
     for (int j = 0; i + j < n; j++) add_error(&s, j, x[i + j], y[i + j]);
-    out->xx += fold(s.xx), out->yy += fold(s.yy), out->xy += fold(s.xy);
-    out->ee += fold(s.ee), out->abs_e += fold(s.abs_e);
-    for (int j = 0; j < LANES; j++) out->max_e = s.max_e[j] > out->max_e ? s.max_e[j] : out->max_e;
+    add_error_lanes(&s, out);
     for (i = 0; i < n; i++) out->zeros += y[i] == 0;
 }
 
-static void scalar_error_sums(const float *x, const double *y, int64_t n, error_sums *out) {
+static void scalar_error_sums(const float *x, const float *y, int64_t n, error_sums *out) {
     *out = (error_sums){0};
     for (int64_t i = 0; i < n; i += KERNEL_BLOCK)
         add_error_block(x + i, y + i, n - i < KERNEL_BLOCK ? n - i : KERNEL_BLOCK, out);
+}
+
+static void scalar_error_levels(const float *x, const uint8_t *code, int64_t groups, int64_t n,
+                                const scaling *s, const float *levels, int32_t n_levels,
+                                error_sums *out) {
+    error_lanes lanes = {0};
+    *out = (error_sums){0};
+    (void)n_levels;
+    for (int64_t i = 0; i < groups * n; i++) {
+        double scale = s->scale != NULL ? s->scale[i / n] : 1;
+        double zero = s->zero != NULL ? s->zero[i / n] : 0;
+        double offset = s->offset != NULL ? s->offset[i / n] : 0;
+        double y = (levels[code[i]] - zero) * scale + offset;
+        add_error(&lanes, (int)(i % LANES), x[i], y);
+        out->zeros += y == 0;
+        if (i % KERNEL_BLOCK != KERNEL_BLOCK - 1 && i != groups * n - 1) continue;
+        add_error_lanes(&lanes, out);
+        lanes = (error_lanes){0};
+    }
 }
 
 static void scalar_count_codes(const uint8_t *code, int64_t n, int64_t counts[256]) {
@@ -288,6 +312,11 @@ static void scalar_log(const float *x, int64_t n, float *y) {
 
 static void scalar_tanh(const float *x, int64_t n, float *y) {
     for (int64_t i = 0; i < n; i++) y[i] = tanh_one(x[i]);
+}
+
+static void scalar_pass_inside(const float *x, const float *dy, int64_t n, float lo, float hi,
+                               float *dx) {
+    for (int64_t i = 0; i < n; i++) dx[i] = x[i] >= lo && x[i] <= hi ? dy[i] : 0;
 }
 
 static void scalar_uniform(uint64_t key, uint64_t offset, int64_t n, float *u) {

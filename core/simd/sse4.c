@@ -130,6 +130,22 @@ INLINE double d_fold(f64x16 x) {
     __m128d s2 = _mm_add_pd(_mm_add_pd(a, c), _mm_add_pd(b, d));
     return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2)));
 }
+#define HAS_RAW 1
+INLINE i32x16 i_set1_wide(int64_t v) {
+    __m128i x = _mm_set1_epi64x(v);
+    return (i32x16){x, x, x, x};
+}
+INLINE f64x16 d_join_bits(i32x16 even, i32x16 odd) {
+    return (f64x16){_mm_castsi128_pd(even.a), _mm_castsi128_pd(even.b), _mm_castsi128_pd(even.c),
+                    _mm_castsi128_pd(even.d), _mm_castsi128_pd(odd.a),  _mm_castsi128_pd(odd.b),
+                    _mm_castsi128_pd(odd.c),  _mm_castsi128_pd(odd.d)};
+}
+INLINE double d_fold_raw(f64x16 x) { /* lanes 0, 2 .. 14 and 1, 3 .. 15 */
+    __m128d e4 = _mm_add_pd(_mm_add_pd(x.a, x.c), _mm_add_pd(x.b, x.d)),
+            o4 = _mm_add_pd(_mm_add_pd(x.e, x.g), _mm_add_pd(x.f, x.h));
+    __m128d s2 = _mm_add_pd(_mm_unpacklo_pd(e4, o4), _mm_unpackhi_pd(e4, o4));
+    return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2))) * 0x1p896;
+}
 INLINE double d_largest(f64x16 x) {
     __m128d a = _mm_max_pd(x.a, x.e), b = _mm_max_pd(x.b, x.f), c = _mm_max_pd(x.c, x.g),
             d = _mm_max_pd(x.d, x.h);

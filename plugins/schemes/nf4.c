@@ -8,14 +8,14 @@
  * middle of two levels rounded to float32, which four times is one float above the
  * middle that the host would find: hence encode() and decode() of its own.
  */
+#define QB_ABI_MINOR 1 /* encode_steps, decode_scaled */
 #include <quantbench/plugin.h>
-
-#include <float.h>
 
 enum { LEVELS = 16, ZERO = 7 };
 
 typedef struct nf4 {
     const qb_kernels *k;
+    float steps[LEVELS - 1]; /* where the next code begins: just above a boundary */
 } nf4;
 
 static const float levels[LEVELS] = {
@@ -48,6 +48,7 @@ static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_s
     nf4 *s = self;
     (void)site;
     s->k = host->kernels;
+    for (int i = 0; i < LEVELS - 1; i++) s->steps[i] = nextafterf(boundaries[i], 2);
     if (info->round != QB_NEAREST)
         return host->fail(host, QB_ENOTSUP, "it has boundaries of its own: round must be even");
     info->n_levels = LEVELS;
@@ -64,23 +65,15 @@ static void fit(const void *self, const float *x, int64_t groups, int64_t n, flo
 
 static void encode(const void *self, const float *meta, const float *x, int64_t groups, int64_t n,
                    qb_rng rng, uint8_t *code) {
-    (void)self, (void)rng;
-    for (int64_t g = 0; g < groups; g++) {
-        float inv = meta[g] >= FLT_MIN ? 1.0f / meta[g] : 0;
-        for (int64_t i = g * n; i < (g + 1) * n; i++) {
-            float v = x[i] * inv;
-            int32_t c = 0;
-            for (int b = 0; b < LEVELS - 1; b++) c += v > boundaries[b];
-            code[i] = (uint8_t)c;
-        }
-    }
+    const nf4 *s = self;
+    (void)rng;
+    s->k->encode_steps(x, groups, n, meta, s->steps, LEVELS - 1, code);
 }
 
 static void decode(const void *self, const float *meta, const uint8_t *code, int64_t groups,
                    int64_t n, float *y) {
-    (void)self;
-    for (int64_t g = 0; g < groups; g++)
-        for (int64_t i = g * n; i < (g + 1) * n; i++) y[i] = levels[code[i] & 15] * meta[g];
+    const nf4 *s = self;
+    s->k->decode_scaled(code, groups, n, meta, levels, LEVELS, y);
 }
 
 static const qb_scheme table = {

@@ -143,7 +143,6 @@ static double of_sparsity(const ternary *s, const float *x, int64_t n) {
 
 static double threshold(const ternary *s, const float *x, int64_t n) {
     switch (s->threshold) {
-    case MEAN: return s->factor * mean_magnitude(s, x, n);
     case MEDIAN: return s->factor * median_magnitude(s, x, n);
     case ADAPTIVE: return adaptive(s, x, n);
     case OPTIMAL: return optimal(s, x, n);
@@ -160,18 +159,35 @@ static float cut(double v) {
     return f > v ? nextafterf(f, 0) : f;
 }
 
+/* meta: {scale, threshold} */
+static void fit_one(double sum, int64_t count, float t, float *meta) {
+    double scale = count > 0 ? sum / (double)count : 0;
+    /* a subnormal scale counts as 0, and then no code but 0 */
+    bool none = scale > 0 && scale < FLT_MIN;
+    meta[0] = none ? 0 : (float)scale;
+    meta[1] = none ? FLT_MAX : t;
+}
+
+/* Small groups: one call of a kernel for so many. */
+enum { CALL_GROUPS = 64 };
+
 static void fit(const void *self, const float *x, int64_t groups, int64_t n, float *meta) {
     const ternary *s = self;
-    for (int64_t g = 0; g < groups; g++, x += n, meta += 2) {
-        float t = cut(threshold(s, x, n));
-        double sum;
-        int64_t count;
-        s->host->kernels->sum_abs_above(x, 1, n, &t, &sum, &count);
-        double scale = count > 0 ? sum / (double)count : 0;
-        /* a subnormal scale counts as 0, and then no code but 0 */
-        bool none = scale > 0 && scale < FLT_MIN;
-        meta[0] = none ? 0 : (float)scale;
-        meta[1] = none ? FLT_MAX : t;
+    const qb_kernels *k = s->host->kernels;
+    double sum[CALL_GROUPS];
+    float t[CALL_GROUPS];
+    int64_t count[CALL_GROUPS];
+    for (int64_t first = 0; first < groups; first += CALL_GROUPS, meta += 2 * CALL_GROUPS) {
+        int64_t some = groups - first < CALL_GROUPS ? groups - first : CALL_GROUPS;
+        const float *from = x + first * n;
+        if (s->threshold == MEAN) {
+            k->sum_abs(from, some, n, sum);
+            for (int64_t g = 0; g < some; g++) t[g] = cut(s->factor * (sum[g] / (double)n));
+        } else {
+            for (int64_t g = 0; g < some; g++) t[g] = cut(threshold(s, from + g * n, n));
+        }
+        k->sum_abs_above(from, some, n, t, sum, count);
+        for (int64_t g = 0; g < some; g++) fit_one(sum[g], count[g], t[g], meta + 2 * g);
     }
 }
 

@@ -8,10 +8,14 @@
  * range is c times as wide about its middle: c = 1.5 passes the outer cells of three
  * levels to their rounding edge.
  */
+#define QB_ABI_MINOR 1 /* pass_inside */
 #include <quantbench/plugin.h>
+
+#include <float.h>
 
 typedef struct clipped {
     double c;
+    const qb_kernels *k;
 } clipped;
 
 static const qb_param params[] = {
@@ -20,15 +24,25 @@ static const qb_param params[] = {
 };
 
 static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_ste_info *info) {
-    (void)self, (void)host, (void)site, (void)info;
+    clipped *e = self;
+    (void)site, (void)info;
+    e->k = host->kernels;
     return QB_OK;
+}
+
+/* The float nearest to v on the side of `to`: what is beyond v is what is beyond it. */
+static float inward(double v, float to) {
+    if (fabs(v) >= FLT_MAX) return v > 0 ? FLT_MAX : -FLT_MAX;
+    float f = (float)v;
+    bool outside = to > v ? f < v : f > v;
+    return outside ? nextafterf(f, to) : f;
 }
 
 static void backward(const void *self, const qb_ste_span *s, float *dx) {
     const clipped *e = self;
     double wider = (e->c - 1) * (((double)s->hi - (double)s->lo) / 2); /* 0 is exact */
     double lo = s->lo - wider, hi = s->hi + wider;
-    for (int64_t i = 0; i < s->n; i++) dx[i] = s->x[i] >= lo && s->x[i] <= hi ? s->dy[i] : 0;
+    e->k->pass_inside(s->x, s->dy, s->n, inward(lo, INFINITY), inward(hi, -INFINITY), dx);
 }
 
 static const qb_ste table = {.size = sizeof table, .init = init, .backward = backward};

@@ -143,13 +143,14 @@ Test(parity, a_packed_network_multiplies_integers, .init = setup, .fini = teardo
         char *folder = last_run("r.db"),
              *file = str_format("%s/%s/model.packed.safetensors", dir, folder), own[65], logits[65];
         json_t *other = eval(file, "--data '{format: glyphs, n: 150}'");
+        tensor_file bytes;
         packed_file f;
         packed_model o;
         dataset data;
         evaluation e = {0};
         diags d;
         diags_init(&d);
-        cr_assert(packed_open(&f, file, &d) == OK);
+        cr_assert(tensor_file_open(&bytes, file, &d) == OK && packed_read(&f, &bytes, &d) == OK);
         cr_assert(packed_model_open(&o, &f, plugins(), EVALUATE_ROWS, &d) == OK);
         data_source from = {
             .format = DATA_GLYPHS, .n = 150, .split = GLYPHS_OF_TEST, .mean = o.mean, .std = o.std};

@@ -106,18 +106,66 @@ static double dot_in_float(const float *x, const float *y, int64_t n) {
     return fold_16(lane);
 }
 
-static void errors_fused(const float *x, const double *y, int64_t n, error_sums *out) {
+static void errors_in_float(const float *x, const float *y, int64_t n, error_sums *out) {
     double lane[16] = {0};
     right->error_sums(x, y, n, out);
-    for (int64_t i = 0; i < n; i++) lane[i % 16] = fma(x[i] - y[i], x[i] - y[i], lane[i % 16]);
-    if (n <= KERNEL_BLOCK) out->ee = fold_16(lane);
+    for (int64_t i = 0; i < n; i++) {
+        float product = x[i] * y[i];
+        lane[i % 16] += (double)product;
+    }
+    if (n <= KERNEL_BLOCK) out->xy = fold_16(lane);
 }
 
-static void errors_without_negative_zero(const float *x, const double *y, int64_t n,
+/* Of one group. The errors of floats have exact squares, those of levels have not. */
+static void errors_fused(const float *x, const uint8_t *code, int64_t groups, int64_t n,
+                         const scaling *s, const float *levels, int32_t n_levels, error_sums *out) {
+    double lane[16] = {0}, scale = s->scale != NULL ? s->scale[0] : 1;
+    right->error_levels(x, code, groups, n, s, levels, n_levels, out);
+    for (int64_t i = 0; i < n; i++) {
+        double zero = s->zero != NULL ? s->zero[0] : 0;
+        double e =
+            x[i] - ((levels[code[i]] - zero) * scale + (s->offset != NULL ? s->offset[0] : 0));
+        lane[i % 16] = fma(e, e, lane[i % 16]);
+    }
+    if (groups == 1 && n <= KERNEL_BLOCK) out->ee = fold_16(lane);
+}
+
+static void errors_without_negative_zero(const float *x, const float *y, int64_t n,
                                          error_sums *out) {
     right->error_sums(x, y, n, out);
     out->zeros = 0;
     for (int64_t i = 0; i < n; i++) out->zeros += y[i] == 0 && !signbit(y[i]);
+}
+
+static void errors_group_by_group(const float *x, const uint8_t *code, int64_t groups, int64_t n,
+                                  const scaling *m, const float *levels, int32_t n_levels,
+                                  error_sums *out) {
+    *out = (error_sums){0};
+    for (int64_t g = 0; g < groups; g++) {
+        const scaling one = {m->scale != NULL ? m->scale + g : NULL,
+                             m->zero != NULL ? m->zero + g : NULL,
+                             m->offset != NULL ? m->offset + g : NULL};
+        error_sums s;
+        right->error_levels(x + g * n, code + g * n, 1, n, &one, levels, n_levels, &s);
+        out->xx += s.xx, out->yy += s.yy, out->xy += s.xy, out->ee += s.ee, out->abs_e += s.abs_e;
+        out->zeros += s.zeros, out->max_e = fmax(out->max_e, s.max_e);
+    }
+}
+
+/* As the float that a decoder gives. */
+static void errors_after_rounding(const float *x, const uint8_t *code, int64_t groups, int64_t n,
+                                  const scaling *s, const float *levels, int32_t n_levels,
+                                  error_sums *out) {
+    static float y[1 << 20];
+    right->error_levels(x, code, groups, n, s, levels, n_levels, out);
+    if (groups * n > 1 << 20) return;
+    right->decode_scaled(code, groups, n, s, levels, n_levels, y);
+    right->error_sums(x, y, groups * n, out);
+}
+
+static void inside_without_edges(const float *x, const float *dy, int64_t n, float lo, float hi,
+                                 float *dx) {
+    for (int64_t i = 0; i < n; i++) dx[i] = x[i] > lo && x[i] < hi ? dy[i] : 0;
 }
 
 static void log_without_subnormals(const float *x, int64_t n, float *y) {
@@ -178,8 +226,8 @@ static int64_t find_last(const float *x, int64_t n) {
                      float highest, rounding round, const float *u, uint8_t *code)
 
 ENCODE_AFFINE(ties_away) {
-    right->encode_affine(x, groups, n, s, lowest, highest,
-                         round == ROUND_EVEN ? ROUND_AWAY : round, u, code);
+    right->encode_affine(x, groups, n, s, lowest, highest, round == ROUND_EVEN ? ROUND_AWAY : round,
+                         u, code);
 }
 
 ENCODE_AFFINE(without_offset) {

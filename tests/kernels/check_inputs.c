@@ -51,9 +51,11 @@ static const uint8_t *codes(check_call *c, int64_t n, uint32_t n_levels) {
     return code;
 }
 
-/* ---- reductions: variant 0 is one group, 1 three groups ---- */
+/* ---- reductions: variant 0 is one group, 1 three groups, or 18 small ones ---- */
 
-static int64_t groups_of(const check_call *c) { return c->c->variant == 0 ? 1 : 3; }
+static int64_t groups_of(const check_call *c) {
+    return c->c->variant == 0 ? 1 : c->c->n < 200 && c->c->seed % 2 ? 18 : 3;
+}
 
 #define GROUP_INPUTS(NAME, TYPE)                                                                   \
     static void run_##NAME(check_call *c) {                                                        \
@@ -111,9 +113,9 @@ GENERATOR(find_nonfinite, .variants = 3, .blocks = true);
 
 static void run_error_sums(check_call *c) {
     const float *x = floats(c, c->c->n);
-    double *y = check_in(c, c->c->n, sizeof *y);
+    float *y = check_in(c, c->c->n, sizeof *y);
     for (int64_t i = 0; i < c->c->n; i++)
-        y[i] = check_draw(c) % 4 == 0 ? (check_draw(c) & 1 ? 0.0 : -0.0) : rint(x[i] * 7) / 7;
+        y[i] = check_draw(c) % 4 == 0 ? (check_draw(c) & 1 ? 0.0f : -0.0f) : rintf(x[i] * 7) / 7;
     error_sums *out = check_out(c, 1, sizeof *out);
     c->k->error_sums(x, y, c->c->n, out);
 }
@@ -152,6 +154,19 @@ static void run_log(check_call *c) { elementwise(c, c->k->log); }
 GENERATOR(log, .variants = 4);
 static void run_tanh(check_call *c) { elementwise(c, c->k->tanh); }
 GENERATOR(tanh, .variants = 4);
+
+/* variant 1: in place */
+static void run_pass_inside(check_call *c) {
+    float *x = floats_of(c, c->c->n, check_in(c, c->c->n, sizeof *x)), lo = -0.5f, hi = 0.5f;
+    bool in_place = c->c->variant == 1;
+    float *dx = in_place ? check_out(c, c->c->n, sizeof *dx) : NULL;
+    float *dy = floats_of(c, c->c->n, in_place ? dx : check_in(c, c->c->n, sizeof *dy));
+    if (!in_place) dx = check_out(c, c->c->n, sizeof *dx);
+    if (check_draw(c) % 3 == 0) lo = x[check_draw(c) % (uint32_t)c->c->n];
+    if (check_draw(c) % 3 == 0) hi = x[check_draw(c) % (uint32_t)c->c->n];
+    c->k->pass_inside(x, dy, c->c->n, lo, hi, dx);
+}
+GENERATOR(pass_inside, .variants = 2);
 
 /* variants: key 0; offsets 0..3 beside a multiple of 4; a counter that passes 2^32 */
 static void run_uniform(check_call *c) {
@@ -257,6 +272,25 @@ static void run_encode_threshold(check_call *c) {
     c->k->encode_threshold(x, g, c->c->n, t, check_out(c, g * c->c->n, 1));
 }
 GENERATOR(encode_threshold, .variants = 1);
+
+/* Groups of all sizes, also those that end within a vector; variant: how many levels, and
+ * whether they are consecutive. */
+static void run_error_levels(check_call *c) {
+    static const float zero[] = {0, 3}, offsets[] = {0, -0.3f, 1e-3f};
+    static const int32_t counts[] = {3, 16, 17, 255, 200};
+    int32_t n_levels = counts[c->c->variant];
+    int64_t groups = c->c->seed % 3 == 0 ? 1 : c->c->n > 1000 ? 3 : 11;
+    const float *x = floats(c, groups * c->c->n);
+    const uint8_t *code = codes(c, groups * c->c->n, (uint32_t)n_levels);
+    float *levels = check_in(c, n_levels, sizeof *levels);
+    for (int32_t i = 0; i < n_levels; i++)
+        levels[i] = c->c->variant % 2 ? (float)(i * i % 97) / 7 - 3 : (float)(i - n_levels / 2);
+    scaling s = {.scale = scales(c, groups), .zero = numbers(c, groups, zero, 2)};
+    s.offset = numbers(c, groups, offsets, 3);
+    error_sums *out = check_out(c, 1, sizeof *out);
+    c->k->error_levels(x, code, groups, c->c->n, &s, levels, n_levels, out);
+}
+GENERATOR(error_levels, .variants = 5, .blocks = true);
 
 /* Numbers of levels for variants: the few, the many, and what lies between. */
 static const int32_t level_counts[] = {2, 3, 4, 5, 8, 16, 17, 100, 256};

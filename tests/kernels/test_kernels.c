@@ -110,12 +110,12 @@ Test(kernels, the_first_value_that_is_not_finite_is_found) {
 
 Test(kernels, error_sums_match_the_worked_metrics) {
     double xs[8], ys[8];
-    float x[8];
+    float x[8], y[8];
     vector_list("G_metrics", "x", xs, 8);
     vector_list("G_metrics", "y", ys, 8);
-    for (int i = 0; i < 8; i++) x[i] = (float)xs[i];
+    for (int i = 0; i < 8; i++) x[i] = (float)xs[i], y[i] = (float)ys[i];
     error_sums s;
-    K->error_sums(x, ys, 8, &s);
+    K->error_sums(x, y, 8, &s);
     assert_near(s.ee / 8, vector_real("G_metrics", "mse"), 1e-12, 0);
     assert_near(s.abs_e / 8, vector_real("G_metrics", "mae"), 1e-12, 0);
     assert_near(s.max_e, vector_real("G_metrics", "max_abs"), 1e-12, 0);
@@ -217,7 +217,8 @@ Test(kernels, affine_codes_of_extreme_values_are_the_outer_ones) {
     uint8_t code[5];
     K->encode_affine(x, 1, 5, &a, -127, 127, ROUND_EVEN, NULL, code);
     cr_assert(code[0] == 254 && code[1] == 0 && code[2] == 127 && code[3] == 127 && code[4] == 127);
-    K->encode_affine(x, 1, 5, &zero, -127, 127, ROUND_EVEN, NULL, code); /* scale 0: everything is 0 */
+    K->encode_affine(x, 1, 5, &zero, -127, 127, ROUND_EVEN, NULL,
+                     code); /* scale 0: everything is 0 */
     for (int i = 0; i < 5; i++) cr_assert(code[i] == 127);
 }
 

@@ -5,6 +5,18 @@
 
 #include "quant/metrics.h"
 
+static tensor_metrics measured(const result *r, const packing *k, const float *x, int64_t rows) {
+    quant_packed o;
+    diags d;
+    diags_init(&d);
+    cr_assert(quant_packed_open(&o, r->q, k, rows, true, &d) == OK);
+    cr_assert(quant_pack(r->q, k, x, rows, 0, true, &d, &o) == OK);
+    tensor_metrics m = tensor_metrics_of(r->q, x, &o, rows);
+    quant_packed_close(&o);
+    diags_fini(&d);
+    return m;
+}
+
 Test(metrics, those_of_a_tensor_match_double_arithmetic) {
     static float x[N];
     fill(GAUSS, x);
@@ -14,9 +26,8 @@ Test(metrics, those_of_a_tensor_match_double_arithmetic) {
     result r = quantize(&(form){"bitnet158", ""}, 0, SCALE_F32, x, R, C);
     packing k;
     plugin_choice base3 = choose(QB_PACKER, "base3", "");
-    tensor_metrics m;
     cr_assert(packing_open(&k, &base3, 3, 1, NULL, &d) == OK);
-    cr_assert(tensor_metrics_measure(r.q, &k, x, r.code, r.meta, R, &d, &m) == OK);
+    tensor_metrics m = measured(&r, &k, x, R);
     double ee = 0, xx = 0, yy = 0, xy = 0, abs = 0, zeros = 0, most = 0, count[3] = {0},
            entropy = 0;
     for (int i = 0; i < N; i++) {
@@ -47,12 +58,11 @@ Test(metrics, an_exact_tensor_has_infinite_sqnr_and_an_all_zero_one_none) {
     for (int zero = 0; zero < 2; zero++) {
         diags d;
         packing k;
-        tensor_metrics m;
         diags_init(&d);
         fill(zero ? ZERO : CONSTANT, x);
         result r = quantize(&(form){"int", "bits=2"}, 0, SCALE_F32, x, R, C);
         cr_assert(packing_open(&k, &bits, 3, 1, NULL, &d) == OK);
-        cr_assert(tensor_metrics_measure(r.q, &k, x, r.code, r.meta, R, &d, &m) == OK);
+        tensor_metrics m = measured(&r, &k, x, R);
         cr_assert(zero ? isnan(m.sqnr_db) && isnan(m.cosine) && m.sparsity == 1
                        : isinf(m.sqnr_db) && m.cosine == 1);
         cr_assert(m.mse == 0 && m.code_entropy == 0);
@@ -67,13 +77,12 @@ Test(metrics, a_cosine_is_at_most_one) {
     const float x[3] = {1, 1, 1};
     plugin_choice bits = choose(QB_PACKER, "bits", "");
     packing k;
-    tensor_metrics m;
     diags d;
     diags_init(&d);
     result r = quantize(&(form){"int", "bits=2"}, 0, SCALE_F32, x, 1, 3);
     cr_assert(3 / (sqrt(3) * sqrt(3)) > 1);
     cr_assert(packing_open(&k, &bits, 3, 1, NULL, &d) == OK);
-    cr_assert(tensor_metrics_measure(r.q, &k, x, r.code, r.meta, 1, &d, &m) == OK);
+    tensor_metrics m = measured(&r, &k, x, 1);
     cr_assert(m.mse == 0 && m.cosine == 1);
     packing_close(&k);
     drop(&r);

@@ -63,8 +63,7 @@ typedef struct written {
 static bool write_packed(const quant_config *config, const plugin_choice *packer, written *w) {
     static float x[N];
     const int64_t shape[] = {R, C / 10, 10}, floats[] = {3};
-    float *meta = mem_floats(N * 2 + 1);
-    uint8_t code[N];
+    quant_packed o = {0};
     quantizer q;
     packing k = {0};
     packed_writer out = {0};
@@ -72,25 +71,23 @@ static bool write_packed(const quant_config *config, const plugin_choice *packer
     diags_init(&d);
     fill_gauss(5, x, N, 0.05f);
     bool opened = quantizer_open(&q, config, "w", false, R, C, &d) == OK;
-    bool fine = opened && quantizer_fit(&q, x, R, meta, &d) == OK &&
-                packing_open(&k, packer, q.info.n_levels, q.info.zero_code, NULL, &d) == OK;
+    bool fine = opened &&
+                packing_open(&k, packer, q.info.n_levels, q.info.zero_code, NULL, &d) == OK &&
+                quant_packed_open(&o, &q, &k, R, true, &d) == OK &&
+                quant_pack(&q, &k, x, R, 0, true, &d, &o) == OK;
     if (fine) {
         char hex[65];
-        int64_t bytes, codes;
-        quantizer_encode(&q, x, R, meta, 0, code);
-        quantizer_decode(&q, code, R, meta, w->y);
-        fine = packed_add_tensor(&out, "w", shape, 3, &q, &k, code, meta, &d) == OK;
+        int64_t bytes;
+        quantizer_decode(&q, o.code, R, o.meta, w->y);
+        w->stored = o.n_bytes + quantizer_groups(&q, R) * quantizer_meta_bits(&q) / 8;
+        packed_add_tensor(&out, "w", shape, 3, &q, &k, &o);
         packed_add_floats(&out, "b", floats, 1, x);
-        if (fine) {
-            cr_assert(packing_measure(&k, "w", code, R, C, &d, &codes) == OK);
-            w->stored = codes + quantizer_groups(&q, R) * quantizer_meta_bits(&q) / 8;
-            cr_assert(packed_write(&out, w->path, w->parity - 1, &d, hex, &bytes) == OK);
-        }
+        cr_assert(packed_write(&out, w->path, w->parity - 1, &d, hex, &bytes) == OK);
     }
+    quant_packed_close(&o);
     packed_writer_fini(&out);
     packing_close(&k);
     if (opened) quantizer_close(&q);
-    free(meta);
     diags_fini(&d);
     return fine;
 }

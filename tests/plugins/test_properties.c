@@ -18,6 +18,8 @@ static const form forms[] = {{"binary", "center=none"},
                              {"ternary", "threshold=optimal"},
                              {"ternary", "threshold=sparsity sparsity=0.3"},
                              {"nf4", ""},
+                             {"mx", ""},
+                             {"mx", "element=e4m3"},
                              {"int", "bits=4"},
                              {"int", "bits=3 symmetric=false"},
                              {"bitnet158", ""}};

@@ -113,6 +113,84 @@ Test(vectors, nf4_codes_part_just_above_the_boundaries_of_bitsandbytes) {
     drop(&r);
 }
 
+/* Elements of the formats as OCP writes them: a sign bit and a magnitude, int8 in two's
+ * complement. */
+static const struct element {
+    const char *name;
+    int sign, top, exponent; /* of the scale of V8 */
+    int codes[8];            /* of V8, methods A.12 */
+} elements[] = {
+    {"e2m1", 8, 7, -2, {0x06, 0x09, 0x04, 0x0D, 0x00, 0x02, 0x0F, 0x00}},
+    {"e2m3", 32, 31, -2, {0x17, 0x24, 0x10, 0x34, 0x00, 0x08, 0x3C, 0x02}},
+    {"e3m2", 32, 31, -4, {0x1C, 0x30, 0x18, 0x3A, 0x00, 0x14, 0x3E, 0x0C}},
+    {"e4m3", 128, 126, -8, {0x77, 0xE0, 0x70, 0xF4, 0x00, 0x68, 0xFC, 0x58}},
+    {"int8", 0, 127, 0, {0x3C, 0xF8, 0x20, 0xD0, 0x00, 0x10, 0xA0, 0x04}},
+};
+
+static int ascending_code(const struct element *e, int code) {
+    if (e->sign == 0) return e->top + (int8_t)code;
+    int magnitude = code & (e->sign - 1);
+    return code & e->sign ? e->top - magnitude : e->top + magnitude;
+}
+
+Test(vectors, mx_matches_the_worked_examples) {
+    float x[8];
+    double decoded[8];
+    floats_of("V8", "W", x, 8);
+    for (size_t k = 0; k < sizeof elements / sizeof *elements; k++) {
+        const struct element *e = &elements[k];
+        char settings[32], group[32];
+        snprintf(settings, sizeof settings, "element=%s", e->name);
+        snprintf(group, sizeof group, "A_mx_%s", e->name);
+        const form f = {"mx", settings};
+        result r = quantize(&f, 32, SCALE_F32, x, 1, 8);
+        vector_list(group, "Wq", decoded, 8);
+        cr_assert(vector_real(group, "shared_exp") == e->exponent);
+        cr_assert(r.meta[0] == ldexpf(1, e->exponent) && r.q->info.n_levels == 2 * e->top + 1);
+        for (int i = 0; i < 8; i++) {
+            cr_assert(r.code[i] == ascending_code(e, e->codes[i]), "%s: code %d", e->name, i);
+            cr_assert(r.y[i] == decoded[i]);
+        }
+        drop(&r);
+    }
+}
+
+/* Numbers whose scale is 1: the conversions of methods A.11 */
+static void check_conversion(const char *settings, const float *x, const float *y, int n) {
+    const form f = {"mx", settings};
+    result r = quantize(&f, 32, SCALE_F32, x, 1, n);
+    cr_assert(r.meta[0] == 1);
+    for (int i = 0; i < n; i++) cr_assert(r.y[i] == y[i], "%s: %g", settings, (double)x[i]);
+    drop(&r);
+}
+
+Test(vectors, small_floats_are_rounded_to_even_and_saturate) {
+    const float e2m1[] = {0, -0.0f, 0.25f, 0.75f, 1.25f, 2.5f, 3.5f, 5, 6, 7, -1.75f},
+                of_e2m1[] = {0, 0, 0, 1, 1, 2, 4, 4, 6, 6, -2};
+    const float e4m3[] = {0,  1,  0.0009765625f, 0.001953125f, 0.0029296875f, 17,
+                          18, 19, 448,           464,          465,           -0.3f},
+                of_e4m3[] = {0,  1,  0,   0.001953125f, 0.00390625f, 16,
+                             18, 20, 448, 448,          448,         -0.3125f};
+    const float e5m2[] =
+        {1, 1.125f, 1.375f, 57344, 61439, 61440, 7.62939453125e-6f, 1.52587890625e-5f},
+                of_e5m2[] = {1, 1, 1.5f, 57344, 57344, 57344, 0, 1.52587890625e-5f};
+    check_conversion("element=e2m1", e2m1, of_e2m1, 11);
+    check_conversion("element=e4m3", e4m3, of_e4m3, 12);
+    check_conversion("element=e5m2", e5m2, of_e5m2, 8);
+}
+
+Test(vectors, the_scale_of_mx_is_the_power_of_two_below_the_largest_magnitude) {
+    const form f = {"mx", ""};
+    for (int e = -100; e <= 120; e += 20) {
+        const float x[] = {ldexpf(1, e), nextafterf(ldexpf(1, e), 0), 0,
+                           nextafterf(ldexpf(2, e), 0)};
+        result at = quantize(&f, 1, SCALE_F32, x, 1, 4);
+        cr_assert(at.meta[0] == ldexpf(1, e - 2) && at.meta[1] == ldexpf(1, e - 3));
+        cr_assert(at.meta[2] == 0 && at.y[2] == 0 && at.meta[3] == ldexpf(1, e - 2));
+        drop(&at);
+    }
+}
+
 Test(vectors, unkind_groups_match_the_table) {
     const struct {
         const char *group;
@@ -157,7 +235,9 @@ Test(theory, errors_on_normal_weights_are_the_closed_forms) {
                  {{"ternary", "threshold=median"}, 0, 0.1928333353},
                  {{"ternary", "threshold=adaptive"}, 0, 0.1901740392},
                  {{"ternary", "threshold=optimal"}, 0, 0.1901740392},
-                 {{"nf4", ""}, 64, 0.0084600529}};
+                 {{"nf4", ""}, 64, 0.0084600529},
+                 {{"mx", ""}, 32, 0.013218761},
+                 {{"mx", "element=e4m3"}, 32, 0.00086178104}};
     float *x = mem_floats(N);
     fill_gauss(3, x, N, 1);
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {

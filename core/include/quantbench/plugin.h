@@ -231,6 +231,16 @@ typedef struct qb_kernels {
                              int32_t zero, uint8_t *code);
     int64_t (*pack_runs)(const uint8_t *code, int64_t n, int64_t limit, uint8_t *dst);
     qb_status (*unpack_runs)(const uint8_t *src, int64_t src_bytes, int64_t n, uint8_t *code);
+    /* 1.1: what schemes with levels of their own share; one scale a group.   */
+    /* code = how many of the ascending steps are <= x * inv, inv = scale >= FLT_MIN ?
+     * 1 / scale : 0; n_steps <= 255                                           */
+    void (*encode_steps)(const float *x, int64_t groups, int64_t n, const float *scale,
+                         const float *steps, int32_t n_steps, uint8_t *code);
+    /* y = levels[code] * scale; a code beyond the last reads the last; 2..256 levels */
+    void (*decode_scaled)(const uint8_t *code, int64_t groups, int64_t n, const float *scale,
+                          const float *levels, int32_t n_levels, float *y);
+    /* 1.1: what estimators share. dx = lo <= x <= hi ? dy : 0; dx may be dy  */
+    void (*pass_inside)(const float *x, const float *dy, int64_t n, float lo, float hi, float *dx);
 #endif
 } qb_kernels;
 
