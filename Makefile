@@ -47,7 +47,7 @@ TESTS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
 FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c tests/fixtures/liars/*.c))
 SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.[ch])
 
-.PHONY: all deps demo test bench bench-store bench-integrity check-kernels readme-check \
+.PHONY: all deps demo test fixtures bench bench-store bench-integrity check-kernels readme-check \
 	clean-install-check check-layers check-format check-asan fuzz-unpack needed emulators \
 	check-kernels-arm64 check-kernels-x86-emulated check-long format clean help
 .DELETE_ON_ERROR:
@@ -128,8 +128,11 @@ demo: needed    ## build, run experiments/demo.yaml, print its verdict and the t
 		"the demo took $$(($$(date +%s) - start)) s"
 
 test: needed    ## everything that a commit must pass; the last line is the count
-	@$(MAKE) --no-print-directory all $(TESTS) $(FIXTURES)
+	@$(MAKE) --no-print-directory all $(TESTS) fixtures
 	@sh tests/tools/run.sh $(BUILD) $(TEST_FOLDERS)
+
+fixtures: $(FIXTURES)    # plugins that tests load
+	@:
 
 # Programs of their own, without Criterion. The check of the kernels needs no more of core than
 # they do: it is built for other machines too.

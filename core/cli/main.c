@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "host/blame.h"
 #include "run/environment.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -108,6 +109,7 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     parallel_startup(argv);
     mem_on_failure(out_of_memory);
+    blame_watch();
     environment_set_command(argc, argv);
     diags d;
     diags_init(&d);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/guarded.h"
 #include "util/mem.h"
 #include "util/parallel.h"
 
@@ -37,8 +38,10 @@ static void *host_scratch(const qb_host *host) {
 
 static void create(instance *in, const plugin_choice *c, const char *site) {
     size_t bytes = c->plugin->entry.instance_size;
-    *in = (instance){.choice = *c, .site = site, .self = mem_aligned(bytes)};
-    memset(in->self, 0, bytes);
+    char *memory = mem_aligned(GUARDED_HEAD + bytes);
+    *in = (instance){.choice = *c, .site = site, .self = memory + GUARDED_HEAD};
+    memset(memory, 0, GUARDED_HEAD + bytes);
+    guarded_set(in->self, in);
     in->host = (qb_host){.size = sizeof in->host,
                          .abi_major = QB_ABI_MAJOR,
                          .abi_minor = QB_ABI_MINOR_LATEST,
@@ -75,25 +78,26 @@ static status finish(instance *in, qb_status got, status st, const place *at, di
 status instance_open_scheme(instance *in, const plugin_choice *c, const qb_site *site,
                             qb_scheme_info *info, status st, const place *at, diags *d) {
     create(in, c, site->name);
-    return finish(in, c->plugin->scheme.init(in->self, &in->host, site, info), st, at, d);
+    return finish(in, c->plugin->guarded.scheme.init(in->self, &in->host, site, info), st, at, d);
 }
 
 status instance_open_packer(instance *in, const plugin_choice *c, int32_t n_levels,
                             int32_t zero_code, qb_packer_info *info, status st, const place *at,
                             diags *d) {
     create(in, c, "its codes");
-    return finish(in, c->plugin->packer.init(in->self, &in->host, n_levels, zero_code, info), st,
-                  at, d);
+    return finish(in,
+                  c->plugin->guarded.packer.init(in->self, &in->host, n_levels, zero_code, info),
+                  st, at, d);
 }
 
 status instance_open_ste(instance *in, const plugin_choice *c, const qb_site *site,
                          qb_ste_info *info, status st, const place *at, diags *d) {
     create(in, c, site->name);
-    return finish(in, c->plugin->ste.init(in->self, &in->host, site, info), st, at, d);
+    return finish(in, c->plugin->guarded.ste.init(in->self, &in->host, site, info), st, at, d);
 }
 
 void instance_close(instance *in) {
-    free(in->self);
+    if (in->self != NULL) free((char *)in->self - GUARDED_HEAD);
     free(in->message);
     free(in->scratch);
     *in = (instance){0};

@@ -14,6 +14,7 @@ typedef struct instance {
     plugin_choice choice; /* after opening: with the values that init() chose */
     const char *site;     /* for messages; borrowed */
     void *self;           /* 64-byte aligned */
+    int n_levels, n_meta; /* for the guards of its functions (host/guarded.h) */
     qb_host host;
     char *message;        /* what host->fail() said last */
     size_t scratch_bytes; /* of each thread */

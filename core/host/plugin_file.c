@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/guarded.h"
 #include "host/params.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -110,6 +111,7 @@ static char *read_entry(void *handle, plugin *p) {
     char *why = check_entry(&p->entry);
     if (why == NULL) why = copy_table(p);
     if (why == NULL) why = copy_params(p);
+    if (why == NULL) guarded_table(p);
     return why;
 }
 

@@ -13,15 +13,22 @@
 
 enum { PLUGIN_MAX_PARAMS = 32, PLUGIN_MAX_NAME = 32 };
 
+typedef union plugin_table { /* by the kind of the plugin */
+    qb_scheme scheme;
+    qb_packer packer;
+    qb_ste ste;
+} plugin_table;
+
 typedef struct plugin {
     qb_plugin entry; /* fields beyond the plugin's size are 0; strings are the file's */
     qb_param params[PLUGIN_MAX_PARAMS];
     int n_params;
-    union { /* by entry.kind; functions beyond the plugin's table are NULL */
+    union { /* the plugin's functions; those beyond its table are NULL */
         qb_scheme scheme;
         qb_packer packer;
         qb_ste ste;
     };
+    plugin_table guarded; /* the same with guards about them: host/guarded.h */
     char *path;
     char sha256[HASH_HEX];
 } plugin;

@@ -22,7 +22,7 @@ status packing_choose(const registry *r, int32_t n_levels, plugin_choice *packer
 
 status packing_open(packing *p, const plugin_choice *c, int32_t n_levels, int32_t zero_code,
                     const place *at, diags *d) {
-    *p = (packing){.table = &c->plugin->packer,
+    *p = (packing){.table = &c->plugin->guarded.packer,
                    .n_levels = n_levels,
                    .info = {.size = sizeof p->info, .unit = 1, .align = 1, .fixed_rate = true}};
     status bad = instance_open_packer(&p->in, c, n_levels, zero_code, &p->info, ERR_SPEC, at, d);

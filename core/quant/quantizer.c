@@ -44,7 +44,7 @@ status quantizer_open(quantizer *q, const quant_config *config, const char *site
     *q = (quantizer){.site = mem_strdup(site),
                      .activation = activation,
                      .config = *config,
-                     .table = &p->scheme,
+                     .table = &p->guarded.scheme,
                      .rows_max = rows,
                      .cols = cols,
                      .data_error = ERR_INPUT};

@@ -15,7 +15,7 @@ status estimator_open(estimator *e, const plugin_choice *c, const quantizer *q, 
                     .cols = q->cols,
                     .group = l.group,
                     .name = q->site};
-    *e = (estimator){.info = {.size = sizeof e->info}, .table = &c->plugin->ste};
+    *e = (estimator){.info = {.size = sizeof e->info}, .table = &c->plugin->guarded.ste};
     status bad = instance_open_ste(&e->in, c, &site, &e->info, ERR_SPEC, at, d);
     if (bad) return bad;
     if (e->info.learn == QB_LEARN_NO && e->info.n_stat == 0 && e->info.n_state == 0) return OK;

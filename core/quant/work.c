@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 
+#include "host/blame.h"
 #include "quant/levels.h"
 #include "util/float_bits.h"
 
@@ -142,7 +143,7 @@ status work_verdict(const quant_work *w, diags *d) {
                           element / q->cols, element % q->cols,
                           isnan(w->x[element]) ? "NaN" : "infinite");
     if (meta != INT64_MAX) return meta_verdict(q, w->meta[meta], meta, d);
-    if (group == INT64_MAX) return OK;
+    if (group == INT64_MAX) return blame_check(d); /* what a plugin did beside */
     return diag_error(d, q->data_error,
                       "%s: the outer levels of group %" PRId64 " decode to infinity: its values "
                       "are too near the largest float32",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/blame.h"
 #include "run/claim.h"
 #include "run/environment.h"
 #include "run/gate.h"
@@ -116,6 +117,7 @@ static status run_one(work *w, int i, int64_t *id) {
     log_info("run %s  %s", uid, name);
     progress_begin(name);
     bad = make(w, i, &row, &own);
+    if (!bad) bad = blame_check(&own);
     progress_end();
     status ended = run_row_end(&row, w->s, bad, &own, w->d);
     const diag *why = diags_first_error(&own);

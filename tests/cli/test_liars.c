@@ -285,6 +285,53 @@ Test(loading, does_without_a_cache_that_can_be_written, .init = setup, .fini = t
                    "XDG_CACHE_HOME=$PWD/cache $Q plugins list | grep -q honest_scheme"));
 }
 
+/* ---- at work ---- */
+
+/* A short training with the scheme; what it says on stderr. */
+static outcome train_with(const char *name) {
+    free(expect(0, "rm -rf good && mkdir good && cp %s good/", liar(name)));
+    char *text = str_format("version: 1\nkind: qat\nname: small\n"
+                            "data: {train: {format: glyphs, n: 200}, test: {format: glyphs, n: "
+                            "100}}\nmodel: {type: mlp, hidden: [16]}\n"
+                            "quant: {weights: {scheme: %s, granularity: group, group_size: 31, "
+                            "ragged: short}}\ntrain: {epochs: 1}\n",
+                            name);
+    write_file("small.yaml", text);
+    free(text);
+    return run("QUANTBENCH_PLUGIN_PATH=$PWD/good $Q run small.yaml --db r.db");
+}
+
+Test(running, what_a_plugin_does_beside_its_work_fails_the_run_with_its_name, .init = setup,
+     .fini = teardown) {
+    const char *const cases[][2] = {
+        {"code_range", "encode() gave the code 15, there are 15 levels"},
+        {"write_before", "fit() wrote before its metadata"},
+        {"rounding_mode", "fit() changed the floating-point environment"},
+        {"exits", "called exit() in fit() for fc1.weight"},
+    };
+    for (int i = 0; i < 4; i++) {
+        outcome o = train_with(cases[i][0]);
+        char *who = str_format("/good/%s.so: scheme '%s' ", cases[i][0], cases[i][0]);
+        cr_assert(o.exit == 5 && strstr(o.err, who) && strstr(o.err, cases[i][1]) &&
+                      strstr(o.err, "fc1.weight"),
+                  "%s: exit %d\n%s", cases[i][0], o.exit, o.err);
+        free(who);
+        free_outcome(&o);
+    }
+    free(expect(0, "test $($Q ls --db r.db --status failed --json | wc -l) = 3"));
+}
+
+Test(running, a_crash_names_plugin_function_and_site_and_ends_by_the_signal, .init = setup,
+     .fini = teardown) {
+    outcome o = train_with("crashes");
+    cr_assert(o.exit == 139 || o.exit == 256 + 11, "exit %d", o.exit);
+    cr_assert(strstr(o.err, "/good/crashes.so: scheme 'crashes' crashed with SIGSEGV in fit() for "
+                            "fc1.weight\n  hint: `quantbench plugins check "),
+              "%s", o.err);
+    free_outcome(&o);
+    free(expect(0, "QUANTBENCH_PLUGIN_PATH=$PWD/good $Q ls --db r.db"));
+}
+
 /* ---- who may write there ---- */
 
 static void expect_refusal(const char *what) {

@@ -1,0 +1,25 @@
+/*
+ * host/blame.h - whose code is running: so that when the process dies, or something that a
+ * plugin did is found out, the right one is named, with function and site.
+ */
+#ifndef HOST_BLAME_H
+#define HOST_BLAME_H
+
+#include "host/instance.h"
+
+/* About each call of a plugin's function, on the thread that calls (host/guarded.c does). */
+void blame_begin(const instance *in, const char *slot);
+void blame_end(void);
+
+/* What the plugin did in the call that runs; the first is kept until blame_check(). Any
+ * thread. */
+void blame_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* ERR_PLUGIN if something was noted since the last time; main thread, between calls. */
+status blame_check(diags *d);
+
+/* For the whole program: a signal that a plugin causes, and an exit() that it calls, are
+ * told with its name; the process then ends by the signal, or with ERR_PLUGIN. */
+void blame_watch(void);
+
+#endif
