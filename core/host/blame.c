@@ -65,10 +65,14 @@ static void say_who(const char *did, const char *what) {
     say("\n  hint: `quantbench plugins check "), say(p->path), say("`\n");
 }
 
+/* Two threads may crash at once: the second waits until the first has said who it was. */
 static void on_signal(int number) {
+    static _Atomic int dying;
+    while (atomic_exchange(&dying, 1)) pause();
     if (now.in != NULL) say_who("crashed with ", child_signal_name(number));
     now.in = NULL;
-    raise(number); /* the handler is gone: it ends the process as it would have */
+    signal(number, SIG_DFL);
+    raise(number); /* ends the process as it would have without us */
 }
 
 static void on_exit_of_plugin(void) {
@@ -80,7 +84,7 @@ static void on_exit_of_plugin(void) {
 void blame_watch(void) {
     static char stack[65536];
     static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK | (int)SA_RESETHAND};
+    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK};
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) sigaction(fatal[i], &a, NULL);
     atexit(on_exit_of_plugin);

@@ -22,23 +22,22 @@ static const plugin *begin(const void *self, const char *slot) {
     return in->choice.plugin;
 }
 
-/* The rounding mode and whatever else there is in the control register: nothing here ever
- * changes it, so it is what the processor starts with. */
-static void end(void) {
+/* Nothing here ever changes the control register, so it is what the processor starts with. */
+bool guarded_reset_fenv(void) {
 #if defined(__x86_64__)
     enum { FLAGS = 0x3f, DEFAULT = 0x1f80 };
     unsigned control;
     __asm__ volatile("stmxcsr %0" : "=m"(control));
-    if ((control & ~(unsigned)FLAGS) != DEFAULT) {
-        fesetenv(FE_DFL_ENV);
-        blame_note("changed the floating-point environment");
-    }
+    if ((control & ~(unsigned)FLAGS) == DEFAULT) return false;
 #else
-    if (fegetround() != FE_TONEAREST) {
-        fesetround(FE_TONEAREST);
-        blame_note("changed the rounding mode");
-    }
+    if (fegetround() == FE_TONEAREST) return false;
 #endif
+    fesetenv(FE_DFL_ENV);
+    return true;
+}
+
+static void end(void) {
+    if (guarded_reset_fenv()) blame_note("changed the floating-point environment");
     blame_end();
 }
 

@@ -11,6 +11,10 @@
 /* Fills p->guarded, whose functions take instances of host/instance.h alone. */
 void guarded_table(plugin *p);
 
+/* Was the floating-point environment (rounding, subnormal numbers) another one? Then it is
+ * set back. */
+bool guarded_reset_fenv(void);
+
 /* The bytes before an instance, where its guards find it: 64, so that it stays aligned. */
 enum { GUARDED_HEAD = 64 };
 void guarded_set(void *self, instance *in);

@@ -44,7 +44,7 @@ status plugin_load_image(plugin_image *m, diags *d, plugin **p);
 void plugin_free(plugin *p);
 
 /* Reads all that the tables of a plugin point at: in a child (host/probe.h), where a
- * pointer into nowhere harms nobody. */
-void plugin_touch(const plugin *p);
+ * pointer into nowhere harms nobody. How many letters that is. */
+size_t plugin_touch(const plugin *p);
 
 #endif

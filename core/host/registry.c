@@ -165,12 +165,26 @@ const plugin *registry_find(const registry *r, qb_kind kind, const char *name) {
     return NULL;
 }
 
+/* Is the message about a folder that was refused, and has that a file of this name? */
+static bool lies_there(const char *message, const char *name) {
+    const char *end = strstr(message, ": refused: the folder ");
+    if (end == NULL) return false;
+    char *dir = mem_strndup(message, (size_t)(end - message));
+    char *file = str_format("%s/%s.so", dir, name);
+    bool there = file_exists(file);
+    free(dir);
+    free(file);
+    return there;
+}
+
 const char *registry_failure(const registry *r, const char *name) {
     char *file = str_format("/%s.so: ", name);
     const char *found = NULL;
     for (int i = 0; i < r->failures.n && found == NULL; i++)
         if (strstr(r->failures.list[i].message, file) != NULL) found = r->failures.list[i].message;
     free(file);
+    for (int i = 0; i < r->failures.n && found == NULL; i++)
+        if (lies_there(r->failures.list[i].message, name)) found = r->failures.list[i].message;
     return found;
 }
 
