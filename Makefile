@@ -47,12 +47,12 @@ TESTS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
 FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c tests/fixtures/liars/*.c))
 SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.[ch])
 
-.PHONY: all deps demo test fixtures bench bench-store bench-integrity check-kernels readme-check \
+.PHONY: all install deps demo test fixtures bench bench-store bench-integrity check-kernels readme-check \
 	clean-install-check check-layers check-format check-asan fuzz-unpack needed emulators \
 	check-kernels-arm64 check-kernels-x86-emulated check-long format clean help
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/quantbench $(PLUGINS)    ## build the program and the plugins
+all: $(BUILD)/quantbench $(PLUGINS) $(BUILD)/quantbench.pc    ## build the program and the plugins
 
 $(BUILD)/quantbench: $(OBJECTS)
 	@echo "  link  $@"
@@ -86,6 +86,13 @@ $(BUILD)/gen/store/schema.sql.inc: core/store/schema.sql
 	@mkdir -p $(@D)
 	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n",/' $< > $@
 
+# What new-plugin writes, the same way.
+TEMPLATES := $(wildcard core/cli/templates/*)
+$(BUILD)/core/cli/new_plugin.o: $(TEMPLATES:core/cli/templates/%=$(BUILD)/gen/cli/%.inc)
+$(BUILD)/gen/cli/%.inc: core/cli/templates/%
+	@mkdir -p $(@D)
+	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n",/' $< > $@
+
 # The commit that the program says it was built from; rewritten only when it changes.
 $(BUILD)/core/run/environment.o: $(BUILD)/gen/commit.h
 $(BUILD)/gen/commit.h: FORCE
@@ -109,6 +116,36 @@ $(BUILD)/tests/%.o: tests/%.c
 	$(Q)$(CC) $(CORE_CFLAGS) -Itests -MMD -MP -c -o $@ $<
 
 -include $(OBJECTS:.o=.d) $(PLUGINS:.so=.d) $(FIXTURES:.so=.d) $(wildcard $(BUILD)/tests/*/*.d)
+
+# For those who build plugins: the header where it is now, or where it is installed.
+define pkg_config
+prefix=$(1)
+includedir=$(2)
+plugindir=$(3)
+
+Name: quantbench
+Description: quantization workbench, the header of its plugins
+Version: $(shell sed -n 's/.*QUANTBENCH_VERSION "\([0-9.]*\)".*/\1/p' core/run/environment.h)
+Cflags: -I$${includedir}
+endef
+$(BUILD)/quantbench.pc: export TEXT = $(call pkg_config,$(CURDIR),$(CURDIR)/core/include,$(abspath $(BUILD))/plugins)
+$(BUILD)/quantbench.pc: Makefile
+	@mkdir -p $(@D)
+	$(Q)printf '%s\n' "$$TEXT" > $@
+
+PREFIX ?= /usr/local
+LIB := $(DESTDIR)$(PREFIX)/lib
+install: export TEXT = $(call pkg_config,$(PREFIX),$(PREFIX)/include,$(PREFIX)/lib/quantbench/plugins)
+install: all    ## PREFIX (/usr/local), DESTDIR: program, plugins, header, quantbench.pc
+	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/quantbench $(LIB)/pkgconfig \
+		$(LIB)/quantbench/plugins/schemes $(LIB)/quantbench/plugins/packers $(LIB)/quantbench/plugins/ste
+	$(Q)install -m 755 $(BUILD)/quantbench $(DESTDIR)$(PREFIX)/bin
+	$(Q)install -m 644 core/include/quantbench/plugin.h $(DESTDIR)$(PREFIX)/include/quantbench
+	$(Q)for kind in schemes packers ste; do \
+		install -m 755 $(BUILD)/plugins/$$kind/*.so $(LIB)/quantbench/plugins/$$kind || exit 1; done
+	$(Q)printf '%s\n' "$$TEXT" > $(LIB)/pkgconfig/quantbench.pc
+	$(Q)chmod 644 $(LIB)/pkgconfig/quantbench.pc
+	@echo "installed in $(DESTDIR)$(PREFIX)"
 
 deps: needed emulators    ## install what is missing (Debian, Ubuntu), emulators for check-long too
 needed:

@@ -12,10 +12,10 @@
 #include "util/suggest.h"
 
 const verb *const cli_verbs[] = {
-    &verb_run,    &verb_plan,    &verb_check,    &verb_show,    &verb_ls,
-    &verb_info,   &verb_compare, &verb_doctor,   &verb_query,   &verb_plot,
-    &verb_report, &verb_eval,    &verb_quantize, &verb_inspect, &verb_export,
-    &verb_verify, &verb_plugins, &verb_bench,    &verb_help,    &verb_version,
+    &verb_run,      &verb_plan,    &verb_check,   &verb_show,   &verb_ls,      &verb_info,
+    &verb_compare,  &verb_doctor,  &verb_query,   &verb_plot,   &verb_report,  &verb_eval,
+    &verb_quantize, &verb_inspect, &verb_export,  &verb_verify, &verb_plugins, &verb_new_plugin,
+    &verb_bench,    &verb_help,    &verb_version,
 };
 const int cli_n_verbs = sizeof cli_verbs / sizeof *cli_verbs;
 

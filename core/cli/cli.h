@@ -81,7 +81,8 @@ status cli_db_path(const cli_args *a, bool create, char **path);
 
 /* One file for each verb. */
 extern const verb verb_bench, verb_check, verb_compare, verb_doctor, verb_eval, verb_export,
-    verb_help, verb_info, verb_inspect, verb_ls, verb_plan, verb_plot, verb_plugins, verb_quantize,
-    verb_query, verb_report, verb_run, verb_show, verb_verify, verb_version;
+    verb_help, verb_info, verb_inspect, verb_ls, verb_new_plugin, verb_plan, verb_plot,
+    verb_plugins, verb_quantize, verb_query, verb_report, verb_run, verb_show, verb_verify,
+    verb_version;
 
 #endif

@@ -145,7 +145,7 @@ static char *code_block(const char *path, const char *language, int k) {
 
 Test(plugins, the_hello_of_the_readme_compiles_out_of_tree_and_runs, .init = setup,
      .fini = teardown) {
-    char *source = code_block("README.md", "c", 0);
+    char *source = code_block("README.md", "c", 1); /* behind the step of `new-plugin` */
     write_file("hello.c", source);
     make_tensors();
     free(expect(0,
