@@ -21,6 +21,7 @@ NUMERIC := -ffp-contract=off -fno-math-errno
 # Debug information names no folder: the hash of a plugin, which results record, is that of its text.
 PATHS := '-ffile-prefix-map=$(CURDIR)=.'
 ALL_CFLAGS := -std=c11 -O3 -g $(NUMERIC) $(PATHS) $(WARNINGS) $(CFLAGS)
+# The host offers all of plugin.h; a plugin asks for what it needs.
 CORE_CFLAGS = $(ALL_CFLAGS) -D_GNU_SOURCE -DQB_ABI_MINOR=QB_ABI_MINOR_LATEST -fopenmp -Icore -Icore/include -I$(BUILD)/gen \
 	$(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PLUGIN_CFLAGS := $(ALL_CFLAGS) -fPIC -fvisibility=hidden -Icore/include

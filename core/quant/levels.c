@@ -67,6 +67,38 @@ static bool is_affine(const quantizer *q) {
     return levels[0] <= 0 && levels[q->info.n_levels - 1] >= 0;
 }
 
+enum { TABLE = 16 }; /* levels that a vector looks up faster than it computes */
+
+static float magnitude(const small_float *f, int m) {
+    int exponent = m >> f->mantissa, part = m - (exponent << f->mantissa);
+    if (exponent == 0) return ldexpf((float)part, f->least - f->mantissa);
+    return ldexpf((float)(part + (1 << f->mantissa)), f->least + exponent - 1 - f->mantissa);
+}
+
+static bool are_floats(const quantizer *q, const small_float *f) {
+    for (int m = 0; m <= f->top; m++)
+        if (q->info.levels[f->top + m] != magnitude(f, m) ||
+            q->info.levels[f->top - m] != -magnitude(f, m))
+            return false;
+    return true;
+}
+
+/* The levels of a small float about one zero, with a scale alone and rounded to even, as
+ * small floats are. Few levels are found faster as such. */
+static bool is_float(quantizer *q) {
+    int n = q->info.n_levels, exponent;
+    const float *levels = q->info.levels;
+    if (n <= TABLE || n % 2 == 0 || q->info.round != QB_NEAREST || q->info.n_meta != 1 ||
+        q->scale_at != 0 || levels[n / 2] != 0)
+        return false;
+    frexpf(levels[n / 2 + 1], &exponent);
+    for (int bits = 1; bits <= 7; bits++) {
+        q->floats = (small_float){bits, exponent - 1 + bits, n / 2};
+        if (abs(q->floats.least) < 64 && are_floats(q, &q->floats)) return true;
+    }
+    return false;
+}
+
 static int by_value(const void *a, const void *b) {
     float x = *(const float *)a, y = *(const float *)b;
     return x < y ? -1 : x > y;
@@ -120,7 +152,10 @@ const char *levels_prepare(quantizer *q) {
     if (info->levels == NULL) return "it has neither levels nor encode() and decode()";
     why = check_levels(q);
     if (why != NULL) return why;
-    q->kind = q->threshold_at >= 0 ? LEVELS_THRESHOLD : is_affine(q) ? LEVELS_AFFINE : LEVELS_STEPS;
+    q->kind = q->threshold_at >= 0 ? LEVELS_THRESHOLD
+              : is_affine(q)       ? LEVELS_AFFINE
+              : is_float(q)        ? LEVELS_FLOAT
+                                   : LEVELS_STEPS;
     q->median_gap = levels_median_gap(info->levels, info->n_levels);
     info->zero_code = -1;
     for (int i = 0; i < info->n_levels; i++)
@@ -211,6 +246,8 @@ static void encode_some(const quantizer *q, const float *meta, const float *x, i
     else if (q->kind == LEVELS_AFFINE)
         k->encode_affine(x, groups, n, s, levels[0], levels[n_levels - 1], (rounding)q->info.round,
                          u, code);
+    else if (q->kind == LEVELS_FLOAT)
+        k->encode_float(x, groups, n, meta, &q->floats, code);
     else
         k->encode_steps(x, groups, n, s, q->steps, n_levels - 1, code);
 }
@@ -228,7 +265,6 @@ void levels_encode(const quantizer *q, const float *meta, const float *x, int64_
 
 void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, int64_t groups,
                    int64_t n, float *y) {
-    enum { TABLE = 16 }; /* levels that a vector looks up faster than it computes */
     const kernels *k = simd_kernels();
     columns c;
     for (int64_t g = 0; g < groups; g += COLUMN) {
@@ -236,6 +272,8 @@ void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, i
         const scaling *s = scaling_of(q, meta + g * q->info.n_meta, some, &c);
         if (q->kind == LEVELS_AFFINE && q->info.n_levels > TABLE)
             k->decode_affine(code + g * n, some, n, s, q->info.levels[0], y + g * n);
+        else if (q->kind == LEVELS_FLOAT)
+            k->decode_float(code + g * n, some, n, meta + g, &q->floats, y + g * n);
         else
             k->decode_scaled(code + g * n, some, n, s, q->info.levels, q->info.n_levels, y + g * n);
     }

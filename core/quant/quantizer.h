@@ -29,6 +29,7 @@ typedef struct quant_config {
 typedef enum level_kind {
     LEVELS_AFFINE,    /* consecutive integers                   */
     LEVELS_THRESHOLD, /* three, by a threshold in units of x    */
+    LEVELS_FLOAT,     /* those of a small float, to the nearest */
     LEVELS_STEPS,     /* any ascending numbers                  */
     LEVELS_OWN,       /* the plugin has its own encode, decode  */
 } level_kind;
@@ -44,8 +45,9 @@ typedef struct quantizer {
     level_kind kind;
     int scale_at, zero_at, offset_at, threshold_at; /* in a metadata row; -1: absent */
     float median_gap;                               /* of two neighbouring levels, in level units */
-    float steps[255];  /* LEVELS_STEPS without a zero: where the next code begins */
-    status data_error; /* what a NaN or an unstorable scale is: ERR_INPUT, ERR_FAILED */
+    small_float floats; /* LEVELS_FLOAT                                     */
+    float steps[255];   /* LEVELS_STEPS without a zero: where the next code begins */
+    status data_error;  /* what a NaN or an unstorable scale is: ERR_INPUT, ERR_FAILED */
 } quantizer;
 
 /* `rows` is the most that a call will have (activations: tokens of a batch). */

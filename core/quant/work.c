@@ -56,6 +56,22 @@ static bool round_meta(quant_work *w, const tile *t) {
     return all;
 }
 
+/* False if one of the numbers is none or cannot be kept as it is. `step` is known where this
+ * is inlined, so that the compiler makes vectors of it. */
+static inline bool keep_numbers(float *v, int64_t rows, const int64_t step, float outer, bool power,
+                                bool scale) {
+    const uint32_t fraction = power ? 0x7fffff : 0;
+    const float lowest = scale ? 0 : -FLT_MAX, least = scale ? FLT_MIN : -FLT_MAX;
+    int bad = 0;
+    for (int64_t g = 0; g < rows; g++) {
+        float a = v[g * step];
+        bad |= !(fabsf(a) * outer <= FLT_MAX) | !(a >= lowest) | ((float_bits(a) & fraction) != 0);
+    }
+    if (bad) return false;
+    for (int64_t g = 0; g < rows; g++) v[g * step] = v[g * step] < least ? 0 : v[g * step];
+    return true;
+}
+
 /* Entry k of all rows, if its form is float32 or none, or a power of two that it already is;
  * false if there is something to be said, or it is another form. */
 static bool round_column(const quantizer *q, int k, float *v, int64_t rows) {
@@ -64,18 +80,11 @@ static bool round_column(const quantizer *q, int k, float *v, int64_t rows) {
     if (!power && m->store != QB_F32 && m->store != QB_NOT_STORED &&
         (m->store != QB_AS_SPEC || q->config.scale_dtype != SCALE_F32))
         return false;
-    float outer = 1; /* what may be multiplied by the scale */
+    float outer = 1; /* the largest level: it must stay finite */
     if (scale && q->kind != LEVELS_OWN)
         outer = fmaxf(fabsf(q->info.levels[0]), fabsf(q->info.levels[q->info.n_levels - 1]));
-    int bad = 0;
-    for (int64_t g = 0; g < rows; g++) {
-        float a = v[g * q->info.n_meta];
-        bad |= !(fabsf(a) <= FLT_MAX) | !(fabsf(a) * outer <= FLT_MAX) | (scale & (a < 0)) |
-               (power & ((float_bits(a) & 0x7fffff) != 0));
-    }
-    for (int64_t g = 0; g < rows && scale && !bad; g++)
-        if (v[g * q->info.n_meta] < FLT_MIN) v[g * q->info.n_meta] = 0;
-    return !bad;
+    if (q->info.n_meta == 1) return keep_numbers(v, rows, 1, outer, power, scale);
+    return keep_numbers(v, rows, q->info.n_meta, outer, power, scale);
 }
 
 /* As most schemes have it, all groups at once. */

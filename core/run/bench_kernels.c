@@ -30,6 +30,7 @@ typedef struct work {
 static const float nf4_like[LEVELS] = {-1,    -0.7f, -0.52f, -0.39f, -0.28f, -0.18f, -0.09f, 0,
                                        0.08f, 0.16f, 0.25f,  0.34f,  0.44f,  0.56f,  0.72f,  1};
 static const float ternary_steps[] = {-0.5f, 0.5f};
+static const small_float e4m3 = {3, -6, 126};
 
 typedef struct bench_kernel {
     const char *name;
@@ -73,6 +74,8 @@ CALL(encode_affine, 4, 1,
 CALL(decode_affine, 1, 4, k->decode_affine(w->code, rows, row, &w->by_row, -127, w->y))
 CALL(encode_steps, 4, 1, k->encode_steps(w->x, rows, row, &w->by_row, ternary_steps, 2, w->out))
 CALL(encode_threshold, 4, 1, k->encode_threshold(w->x, rows, row, w->hi, w->out))
+CALL(encode_float, 4, 1, k->encode_float(w->x, rows, row, w->scales, &e4m3, w->out))
+CALL(decode_float, 1, 4, k->decode_float(w->code, rows, row, w->scales, &e4m3, w->y))
 CALL(decode_scaled, 1, 4, k->decode_scaled(w->code, rows, row, &w->by_row, nf4_like, LEVELS, w->y))
 CALL(encode_levels, 4, 1, k->encode_levels(w->x, n, nf4_like, LEVELS, w->out))
 CALL(decode_levels, 1, 4, k->decode_levels(w->code, n, nf4_like, LEVELS, w->y))

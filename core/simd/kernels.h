@@ -32,6 +32,13 @@ typedef struct scaling {
     const float *scale, *zero, *offset;
 } scaling;
 
+/* Small floats: `mantissa` bits (1..7) behind the point, `least` the exponent of the smallest
+ * normal one, `top` the largest magnitude as its bits. Without NaN and infinity. Code
+ * top + m or top - m is the one with magnitude m and a sign; there is one zero. */
+typedef struct small_float {
+    int32_t mantissa, least, top;
+} small_float;
+
 /* Sums over the elements of x and y, e = x - y computed in double. */
 typedef struct error_sums {
     double xx, yy, xy; /* sum x^2, sum y^2, sum x y */

@@ -463,6 +463,44 @@ static void scalar_encode_threshold(const float *x, int64_t groups, int64_t n, c
         for (int64_t i = 0; i < n; i++) code[i] = (uint8_t)((x[i] >= -t[g]) + (x[i] > t[g]));
 }
 
+/* What lies under the smallest normal number is a multiple of the smallest one; above it the
+ * bits of a float, rounded after the mantissa. */
+static int32_t magnitude_of(float a, const small_float *f) {
+    float least = ldexpf(1, f->least);
+    int32_t drop = 23 - f->mantissa, m;
+    if (a < least) {
+        m = (int32_t)round_even(a * ldexpf(1, f->mantissa - f->least));
+    } else {
+        uint32_t bits = float_bits(a), even = (1u << (drop - 1)) - 1 + (bits >> drop & 1);
+        m = (int32_t)((bits + even) >> drop) - ((126 + f->least) << f->mantissa);
+    }
+    return m < f->top ? m : f->top;
+}
+
+static float value_of(int32_t magnitude, const small_float *f) {
+    if (magnitude < 1 << f->mantissa) return ldexpf((float)magnitude, f->least - f->mantissa);
+    return float_from_bits((uint32_t)(magnitude + ((126 + f->least) << f->mantissa))
+                           << (23 - f->mantissa));
+}
+
+static void scalar_encode_float(const float *x, int64_t groups, int64_t n, const float *scale,
+                                const small_float *f, uint8_t *code) {
+    for (int64_t i = 0; i < groups * n; i++) {
+        float inv = scale[i / n] >= FLT_MIN ? 1.0f / scale[i / n] : 0, v = x[i] * inv;
+        int32_t m = magnitude_of(fabsf(v), f);
+        code[i] = (uint8_t)(v < 0 ? f->top - m : f->top + m);
+    }
+}
+
+static void scalar_decode_float(const uint8_t *code, int64_t groups, int64_t n, const float *scale,
+                                const small_float *f, float *y) {
+    for (int64_t i = 0; i < groups * n; i++) {
+        int32_t m = code[i] - f->top;
+        float level = value_of(m < 0 ? -m : m, f);
+        y[i] = (m < 0 ? -level : level) * scale[i / n] + 0.0f;
+    }
+}
+
 static void scalar_decode_scaled(const uint8_t *code, int64_t groups, int64_t n, const scaling *s,
                                  const float *levels, int32_t n_levels, float *y) {
     for (int64_t g = 0; g < groups; g++, code += n, y += n) {

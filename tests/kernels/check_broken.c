@@ -5,6 +5,7 @@
 #include "kernels/check.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const kernels *right = &kernels_scalar;
@@ -283,6 +284,21 @@ static void threshold_from_below(const float *x, int64_t groups, int64_t n, cons
                                  uint8_t *code) {
     for (int64_t i = 0; i < groups * n; i++)
         code[i] = (uint8_t)((x[i] > -t[i / n]) + (x[i] > t[i / n]));
+}
+
+static void floats_ties_away(const float *x, int64_t groups, int64_t n, const float *scale,
+                             const small_float *f, uint8_t *code) {
+    for (int64_t i = 0; i < groups * n; i++) {
+        float beyond = x[i] * 1.0000002f;
+        right->encode_float(&beyond, 1, 1, &scale[i / n], f, &code[i]);
+    }
+}
+
+static void floats_without_subnormals(const uint8_t *code, int64_t groups, int64_t n,
+                                      const float *scale, const small_float *f, float *y) {
+    right->decode_float(code, groups, n, scale, f, y);
+    for (int64_t i = 0; i < groups * n; i++)
+        if (abs(code[i] - f->top) < 1 << f->mantissa) y[i] = 0;
 }
 
 static void scaled_keeps_negative_zero(const uint8_t *code, int64_t groups, int64_t n,

@@ -335,6 +335,40 @@ static void run_encode_steps(check_call *c) {
 }
 GENERATOR(encode_steps, .variants = LEVEL_COUNTS);
 
+/* variant: e2m1, e2m3, e3m2, e4m3, e5m2, the int8 of MX */
+static const small_float small_floats[] = {{1, 0, 7},    {3, 0, 31},    {2, -2, 31},
+                                           {3, -6, 126}, {2, -14, 123}, {7, 1, 127}};
+
+/* Middles of neighbours, neighbours of those, and what is beyond the largest. */
+static void run_encode_float(check_call *c) {
+    const small_float *f = &small_floats[c->c->variant];
+    int64_t g = some_groups(c), n = g * c->c->n;
+    float *x = floats_of(c, n, check_in(c, n, sizeof *x)), *scale = check_in(c, g, sizeof *scale);
+    for (int64_t i = 0; i < g; i++)
+        scale[i] = check_draw(c) % 8 == 0 ? 0 : ldexpf(1, (int)(check_draw(c) % 9) - 4);
+    for (int64_t i = 0; i < n; i += 2) {
+        uint8_t pair[] = {(uint8_t)(check_draw(c) % (uint32_t)(2 * f->top)), 0};
+        float y[2], one = 1;
+        pair[1] = (uint8_t)(pair[0] + 1);
+        kernels_scalar.decode_float(pair, 1, 2, &one, f, y);
+        uint32_t r = check_draw(c);
+        float v = (float)(((double)y[0] + y[1]) / 2) * scale[i / c->c->n];
+        if (r % 2) x[i] = r & 2 ? v : nextafterf(v, r & 4 ? INFINITY : -INFINITY);
+    }
+    c->k->encode_float(x, g, c->c->n, scale, f, check_out(c, n, 1));
+}
+GENERATOR(encode_float, .variants = 6);
+
+static void run_decode_float(check_call *c) {
+    const small_float *f = &small_floats[c->c->variant];
+    int64_t g = some_groups(c);
+    const uint8_t *code = codes(c, g * c->c->n, (uint32_t)(2 * f->top + 1));
+    float *scale = check_in(c, g, sizeof *scale);
+    for (int64_t i = 0; i < g; i++) scale[i] = check_draw(c) % 4 ? 0.37f : 0;
+    c->k->decode_float(code, g, c->c->n, scale, f, check_out(c, g * c->c->n, sizeof(float)));
+}
+GENERATOR(decode_float, .variants = 6);
+
 /* codes beyond the last level too */
 static void run_decode_scaled(check_call *c) {
     static const float offsets[] = {0.25f, 0, -0.0f}, zero[] = {0, 3, 0.5f};

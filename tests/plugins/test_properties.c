@@ -233,7 +233,11 @@ Test(packers, every_packer_gives_back_the_codes_of_every_scheme) {
             result r = quantize(&forms[f], 64, SCALE_F16, x, ROWS, COLS);
             plugin_choice c = choose(QB_PACKER, packers[p], "");
             int levels = r.q->info.n_levels;
-            int64_t bytes, width = levels <= 2 ? 1 : levels <= 4 ? 2 : levels <= 8 ? 3 : 4;
+            int64_t bytes, width = levels <= 2    ? 1
+                                   : levels <= 4  ? 2
+                                   : levels <= 8  ? 3
+                                   : levels <= 16 ? 4
+                                                  : 8;
             diags_init(&d);
             status got = packing_open(&k, &c, levels, r.q->info.zero_code, NULL, &d);
             cr_assert((got == OK) == (p != 1 || levels <= 3));
