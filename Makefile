@@ -28,11 +28,12 @@ PLUGIN_CFLAGS := $(ALL_CFLAGS) -fPIC -fvisibility=hidden -Icore/include
 LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lm -fopenmp
 
 # Each level of the kernels has its own instructions, and only its own file has them.
-ISA_FILES := core/simd/sse4.c core/simd/avx2.c core/simd/avx2_bmi2.c core/simd/avx512.c core/simd/vnni.c core/simd/avx512_vbmi.c
+ISA_FILES := core/simd/sse4.c core/simd/avx2.c core/simd/avx2_bmi2.c core/simd/avx512.c core/simd/vnni.c core/simd/amx.c core/simd/avx512_vbmi.c
 ISA_sse4 := -mssse3 -msse4.1
 ISA_avx2 := -mavx2
 ISA_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl
 ISA_vnni := $(ISA_avx512) -mavx512vnni
+ISA_amx := $(ISA_avx512) -mamx-tile -mamx-int8
 ISA_avx2_bmi2 := -mavx2 -mbmi2
 ISA_avx512_vbmi := $(ISA_avx512) -mavx512vbmi -mavx512vbmi2 -mavx512vnni -mgfni
 ARM_FILES := core/simd/neon.c
@@ -80,6 +81,7 @@ $(BUILD)/core/simd/avx2_bmi2.o: CORE_CFLAGS += $(ISA_avx2_bmi2)
 $(BUILD)/core/simd/avx512_vbmi.o: CORE_CFLAGS += $(ISA_avx512_vbmi)
 $(BUILD)/core/simd/scalar_plain.o: CORE_CFLAGS += -fno-tree-vectorize -fno-tree-slp-vectorize
 $(BUILD)/core/simd/vnni.o: CORE_CFLAGS += $(ISA_vnni)
+$(BUILD)/core/simd/amx.o: CORE_CFLAGS += $(ISA_amx)
 
 # The database schema as C strings, one for each line.
 $(BUILD)/core/store/store.o: $(BUILD)/gen/store/schema.sql.inc

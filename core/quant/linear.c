@@ -186,6 +186,7 @@ enum { TASK_ROWS = 96 };
 typedef struct multiply_job {
     linear_weights w;
     const linear_input *x;
+    int64_t from, to;
     void *room;
     float *y; /* or */
     int32_t *sums;
@@ -193,7 +194,7 @@ typedef struct multiply_job {
 
 static void multiply_task(int64_t i, void *arg) {
     const multiply_job *j = arg;
-    int64_t from = i * TASK_ROWS, to = linear_least(from + TASK_ROWS, j->w.rows);
+    int64_t from = j->from + i * TASK_ROWS, to = linear_least(from + TASK_ROWS, j->to);
     if (j->y != NULL)
         simd_kernels()->linear_product(&j->w, j->x, j->room, from, to, j->y);
     else
@@ -204,17 +205,27 @@ static void multiply(multiply_job *j) {
     if (j->x->n == 0) return;
     j->room = mem_aligned((size_t)linear_room(&j->w, j->x->n));
     simd_kernels()->linear_arrange(&j->w, j->x, j->room);
-    parallel_for((j->w.rows + TASK_ROWS - 1) / TASK_ROWS, multiply_task, j);
+    parallel_for((j->to - j->from + TASK_ROWS - 1) / TASK_ROWS, multiply_task, j);
     free(j->room);
 }
 
-void linear_multiply(const linear_matrix *m, const linear_input *x, const float *bias, float *y) {
-    multiply_job j = {.w = m->w, .x = x, .y = y};
+void linear_multiply_rows(const linear_matrix *m, const linear_input *x, int64_t from, int64_t to,
+                          const float *bias, float *y) {
+    multiply_job j = {.w = m->w, .x = x, .from = from, .to = to, .y = y};
     j.w.bias = bias;
     multiply(&j);
 }
 
-void linear_multiply_sums(const linear_matrix *m, const linear_input *x, int32_t *out) {
-    multiply_job j = {.w = m->w, .x = x, .sums = out};
+void linear_sums_rows(const linear_matrix *m, const linear_input *x, int64_t from, int64_t to,
+                      int32_t *out) {
+    multiply_job j = {.w = m->w, .x = x, .from = from, .to = to, .sums = out};
     multiply(&j);
+}
+
+void linear_multiply(const linear_matrix *m, const linear_input *x, const float *bias, float *y) {
+    linear_multiply_rows(m, x, 0, m->w.rows, bias, y);
+}
+
+void linear_multiply_sums(const linear_matrix *m, const linear_input *x, int32_t *out) {
+    linear_sums_rows(m, x, 0, m->w.rows, out);
 }

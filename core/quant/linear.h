@@ -43,4 +43,10 @@ void linear_multiply(const linear_matrix *m, const linear_input *x, const float 
 /* out (x->n, rows, groups) = the sums of v * (x - zero) that y is made of. */
 void linear_multiply_sums(const linear_matrix *m, const linear_input *x, int32_t *out);
 
+/* The same for the rows [from, to) of W alone; what else there is in y or out stays. */
+void linear_multiply_rows(const linear_matrix *m, const linear_input *x, int64_t from, int64_t to,
+                          const float *bias, float *y);
+void linear_sums_rows(const linear_matrix *m, const linear_input *x, int64_t from, int64_t to,
+                      int32_t *out);
+
 #endif

@@ -1,8 +1,14 @@
 #include "simd/cpu.h"
 
+#include <stdbool.h>
+
 #ifdef __x86_64__
 
 #include <cpuid.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 /* Registers that the system saves and restores (XCR0). */
 enum { SAVES_YMM = 0x6, SAVES_ZMM = 0xe6, SAVES_TILES = 0x60000 };
@@ -25,6 +31,16 @@ static uint32_t avx512_features(uint32_t ebx, uint32_t ecx) {
     return f;
 }
 
+/* Linux gives the tiles, 8 KiB of registers, to a process that asks for them. */
+static bool may_use_tiles(void) {
+#ifdef __linux__
+    enum { REQUEST_STATE = 0x1023, TILE_DATA = 18 }; /* ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA */
+    return syscall(SYS_arch_prctl, REQUEST_STATE, TILE_DATA) == 0;
+#else
+    return false;
+#endif
+}
+
 uint32_t cpu_features(void) {
     uint32_t a, b, c, d, f = 0;
     if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
@@ -35,7 +51,8 @@ uint32_t cpu_features(void) {
     if (has(b, 5)) f |= CPU_AVX2;
     if (has(b, 8)) f |= CPU_BMI2;
     if ((saved & SAVES_ZMM) == SAVES_ZMM) f |= avx512_features(b, c);
-    if ((saved & SAVES_TILES) == SAVES_TILES && has(d, 24) && has(d, 25)) f |= CPU_AMX_INT8;
+    bool tiles = (saved & SAVES_TILES) == SAVES_TILES && has(d, 24) && has(d, 25);
+    if (tiles && may_use_tiles()) f |= CPU_AMX_INT8;
     return f;
 }
 

@@ -32,6 +32,7 @@ static const struct {
 } beside[] = {
     {&kernels_avx2_bmi2, &kernels_avx2, CPU_BMI2},
     {&kernels_vnni, &kernels_avx512, CPU_VNNI},
+    {&kernels_amx, &kernels_avx512, CPU_VNNI | CPU_AMX_INT8},
     {&kernels_avx512_vbmi, &kernels_avx512, CPU_VBMI | CPU_VBMI2 | CPU_VNNI},
 };
 enum { N_BESIDE = sizeof beside / sizeof *beside };

@@ -102,7 +102,7 @@ void simd_fill(kernels *k, int i, uint32_t have);
  * none. */
 extern const kernels kernels_scalar, kernels_sse4, kernels_avx2, kernels_avx512;
 /* Those that take the place of a level's own where the CPU has more than the level asks. */
-extern const kernels kernels_avx2_bmi2, kernels_vnni, kernels_avx512_vbmi;
+extern const kernels kernels_avx2_bmi2, kernels_vnni, kernels_amx, kernels_avx512_vbmi;
 extern const kernels kernels_neon;
 /* scalar.c compiled without vectors: no level, but what the levels are measured against. */
 extern const kernels kernels_scalar_plain;

@@ -286,7 +286,7 @@ static void planar_run(const linear_job *j, const void *room) {
 
 /* ---- many rows of x ---- */
 
-enum { PANEL_ROWS = 12, PANEL_COLS = 1280, PANEL_UNIT = 4 };
+enum { PANEL_ROWS = 12, PANEL_COLS = 1280, PANEL_UNIT = 4, PANEL_TOKENS = 128 };
 #define PANEL_CODES kernels_avx512
 
 static void panel_product(const uint8_t *tile, const int8_t *panel, const int8_t *next, int64_t k,

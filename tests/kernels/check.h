@@ -79,6 +79,9 @@ const char *check_data_name(check_data d);
  * `why` says what differs. */
 bool check_one(int which, const kernels *k, const check_case *c, char *why, size_t size);
 
+/* The text of amx.c on tiles in plain C; only what it defines. */
+extern const kernels check_amx_model;
+
 typedef struct check_plan {
     int64_t n_small, n_random; /* every n up to n_small; random vectors of 1 to 5,000 */
     int at_step;               /* of the offsets */

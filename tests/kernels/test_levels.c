@@ -42,6 +42,15 @@ Test(levels, avx512_has_the_bits_of_scalar) { check_level(3); }
 Test(levels, neon_has_the_bits_of_scalar) { check_level(1); }
 #endif
 
+Test(levels, the_algorithm_of_amx_has_the_bits_of_scalar_on_a_model_of_the_tiles) {
+    kernels k = kernels_scalar;
+    k.level = "model";
+    k.linear_arrange = check_amx_model.linear_arrange;
+    k.linear_sums = check_amx_model.linear_sums;
+    k.linear_product = check_amx_model.linear_product;
+    check_table(&k);
+}
+
 Test(levels, wrong_kernels_are_found) {
     for (int i = 0; i < n_broken_kernels; i++)
         cr_assert(check_catches(&broken_kernels[i], &reduced), "%s that %s",

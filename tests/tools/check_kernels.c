@@ -3,26 +3,39 @@
  * compiled without vectors ("plain"), against scalar.c, and the kernels that are wrong on
  * purpose. With `quick` the levels alone and a twentieth of the cases. With the words that a
  * failure printed it repeats that case alone: LEVEL KERNEL VARIANT N OFFSET DATA SEED.
- * LEVEL-only is a level without what this CPU has beside it.
+ * LEVEL-only is a level without what this CPU has beside it, LEVEL-no-tiles one without AMX.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/check.h"
 #include "simd/cpu.h"
 
-#define ONLY "-only"
+/* Of what a CPU has beside its level: all, all but the tiles of AMX, nothing. */
+static const struct {
+    const char *suffix;
+    uint32_t features;
+} parts[] = {{"", UINT32_MAX}, {"-no-tiles", ~(uint32_t)CPU_AMX_INT8}, {"-only", 0}};
+enum { N_PARTS = sizeof parts / sizeof *parts };
 
-/* LEVEL-only: without what the CPU has beside it. */
+static void fill_part(kernels *k, int level, int part) {
+    simd_fill(k, level, simd_features() & parts[part].features);
+}
+
+/* By the name that the report has: a level and the suffix of a part. */
 static const kernels *find_table(char *name, diags *d) {
-    static kernels plain;
+    static kernels table;
+    int part = 0, level = 0;
     if (strcmp(name, kernels_scalar_plain.level) == 0) return &kernels_scalar_plain;
-    char *only = strstr(name, ONLY);
-    if (only != NULL) *only = '\0';
-    const kernels *k = simd_find(name, simd_features(), d);
-    for (int i = 0; k != NULL && only != NULL && simd_level_name(i) != NULL; i++)
-        if (strcmp(simd_level_name(i), name) == 0) simd_fill(&plain, i, 0);
-    return k != NULL && only != NULL ? &plain : k;
+    for (int i = 1; i < N_PARTS; i++) {
+        char *at = strstr(name, parts[i].suffix);
+        if (at != NULL) *at = '\0', part = i;
+    }
+    if (simd_find(name, simd_features(), d) == NULL) return NULL;
+    while (strcmp(simd_level_name(level), name) != 0) level++;
+    fill_part(&table, level, part);
+    return &table;
 }
 
 static int repeat(char **word) {
@@ -50,31 +63,56 @@ static bool check_table(const kernels *k, const check_plan *plan) {
         check_count n = check_all(which, k, plan);
         cases += n.cases, bad += n.failures > 0;
     }
-    printf("%-11s %d kernels, %lld cases, %lld random vectors each: %s\n", k->level, check_n_kernels,
-           cases, (long long)plan->n_random, bad == 0 ? "the bits of scalar" : "wrong");
+    printf("%-11s %d kernels, %lld cases, %lld random vectors each: %s\n", k->level,
+           check_n_kernels, cases, (long long)plan->n_random,
+           bad == 0 ? "the bits of scalar" : "wrong");
     return bad == 0;
 }
 
-static bool check_level(int i, const kernels *k, const check_plan *plan) {
-    kernels plain;
-    char name[32];
-    bool fine = check_table(k, plan);
-    simd_fill(&plain, i, 0);
-    if (memcmp(&plain, k, sizeof plain) == 0) return fine;
-    snprintf(name, sizeof name, "%s" ONLY, k->level);
-    plain.level = name;
-    return check_table(&plain, plan) && fine;
+#ifdef __x86_64__
+/* Tiles that the CPU lacks are those of a model; that counts for no level. */
+static bool check_model(const check_plan *plan) {
+    kernels k = kernels_scalar;
+    int bad = 0;
+    k.linear_arrange = check_amx_model.linear_arrange;
+    k.linear_sums = check_amx_model.linear_sums;
+    k.linear_product = check_amx_model.linear_product;
+    for (int which = 0; which < check_n_kernels; which++)
+        if (strncmp(check_kernels[which].name, "linear_", 7) == 0)
+            bad += check_all(which, &k, plan).failures > 0;
+    printf("amx         this CPU lacks it; its algorithm checked on a model of the tiles: %s\n",
+           bad == 0 ? "the bits of scalar" : "wrong");
+    return bad == 0;
+}
+#endif
+
+/* A level with what this CPU has beside it, and with less of it. */
+static bool check_level(int level, const check_plan *plan) {
+    kernels k[N_PARTS];
+    bool fine = true;
+    for (int part = 0; part < N_PARTS; part++) {
+        char name[32];
+        fill_part(&k[part], level, part);
+        if (part > 0 && memcmp(&k[part], &k[part - 1], sizeof *k) == 0) continue;
+        kernels named = k[part];
+        snprintf(name, sizeof name, "%s%s", named.level, parts[part].suffix);
+        named.level = name;
+        fine &= check_table(&named, plan);
+    }
+    return fine;
 }
 
 static bool check_levels(const check_plan *plan) {
     bool fine = plan->few_large || check_table(&kernels_scalar_plain, plan);
     for (int i = 1; simd_level_name(i) != NULL; i++) {
-        const kernels *k = simd_level(i, simd_features());
-        if (k == NULL)
+        if (simd_level(i, simd_features()) == NULL)
             printf("%-11s skipped: this CPU lacks it\n", simd_level_name(i));
         else
-            fine &= check_level(i, k, plan);
+            fine &= check_level(i, plan);
     }
+#ifdef __x86_64__
+    if (!(simd_features() & CPU_AMX_INT8)) fine &= check_model(plan);
+#endif
     return fine;
 }
 
@@ -85,7 +123,8 @@ static bool check_broken(const check_plan *plan) {
         missed++;
         printf("not found: %s that %s\n", broken_kernels[i].kernel, broken_kernels[i].what);
     }
-    printf("broken      %d of %d wrong kernels found\n", n_broken_kernels - missed, n_broken_kernels);
+    printf("broken      %d of %d wrong kernels found\n", n_broken_kernels - missed,
+           n_broken_kernels);
     return missed == 0;
 }
 
