@@ -24,19 +24,19 @@ static const struct {
 };
 enum { N_LEVELS = sizeof ladder / sizeof *ladder };
 
-/* Beside the ladder: what a level has more of where the CPU has more than it asks. */
-#ifdef __x86_64__
+/* Beside the ladder: what a level has more of where the CPU has more than it asks; NULL ends. */
 static const struct {
     const kernels *own, *level;
     uint32_t needs;
 } beside[] = {
+#ifdef __x86_64__
     {&kernels_avx2_bmi2, &kernels_avx2, CPU_BMI2},
     {&kernels_vnni, &kernels_avx512, CPU_VNNI},
     {&kernels_amx, &kernels_avx512, CPU_VNNI | CPU_AMX_INT8},
     {&kernels_avx512_vbmi, &kernels_avx512, CPU_VBMI | CPU_VBMI2 | CPU_VNNI},
-};
-enum { N_BESIDE = sizeof beside / sizeof *beside };
 #endif
+    {NULL, NULL, 0},
+};
 
 static kernels filled[N_LEVELS];
 static uint32_t features;
@@ -53,11 +53,9 @@ void simd_fill(kernels *k, int i, uint32_t have) {
     *k = (kernels){.level = ladder[i].own->level};
     for (int l = 0; l <= i; l++) {
         take(k, ladder[l].own);
-#ifdef __x86_64__
-        for (int b = 0; b < N_BESIDE; b++)
+        for (int b = 0; beside[b].own != NULL; b++)
             if (beside[b].level == ladder[l].own && (beside[b].needs & ~have) == 0)
                 take(k, beside[b].own);
-#endif
     }
 }
 
