@@ -113,11 +113,13 @@ INLINE void clear(__m512i (*acc)[PLACES], int n) {
 INLINE void block_load(const uint8_t *row, int64_t row_bytes, int64_t at, int64_t bytes, int rows,
                        __m512i *c) {
     const int64_t ahead = rows * row_bytes > 2048 ? rows * row_bytes : 2048;
-    __mmask64 m = bytes - at >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (bytes - at)) - 1;
     for (int r = 0; r < rows; r++) {
         const uint8_t *from = row + r * row_bytes + at;
-        c[r] = _mm512_maskz_loadu_epi8(m, from);
         _mm_prefetch((const char *)((uintptr_t)from + (uintptr_t)ahead), _MM_HINT_T0);
+        if (bytes - at >= 64)
+            c[r] = load(from);
+        else
+            c[r] = _mm512_maskz_loadu_epi8(((__mmask64)1 << (bytes - at)) - 1, from);
     }
 }
 
@@ -212,27 +214,25 @@ INLINE void piece_sums(const linear_weights *w, const uint8_t *row, int64_t at, 
     }
 }
 
-/* The groups [first, first + n) of row r and row t of x; s: their sums of code * x. */
-static float groups_done(const linear_job *j, int64_t r, int64_t first, int64_t n, int64_t t,
-                         const int32_t *s, float total) {
+/* The groups [first, first + n) of row r and row t of x; s: their sums of code * x. Exact
+ * sums go where they belong, or terms (n) are what the groups add to the output. */
+static void groups_done(const linear_job *j, int64_t r, int64_t first, int64_t n, int64_t t,
+                        const int32_t *s, float *term) {
     const linear_weights *w = j->w;
     const int64_t where = r * w->groups + first;
     const int32_t step = w->step, zero = linear_zero(j->x, t);
     const int32_t *shift = w->shift + where, *code_sum = w->code_sum + where,
                   *sum = j->sum + t * w->groups + first;
     int32_t v[BATCH];
-    float term[BATCH];
     for (int64_t g = 0; g < n; g++)
         v[g] = linear_integer(step, shift[g], code_sum[g], s[g], zero, sum[g]);
     if (j->sums != NULL) {
         memcpy(j->sums + (t * w->rows + r) * w->groups + first, v, (size_t)n * sizeof *v);
-        return 0;
+        return;
     }
     for (int64_t g = 0; g < n; g++) term[g] = (float)v[g] * w->scale[where + g];
     for (int64_t g = 0; w->offset != NULL && g < n; g++)
         term[g] += (float)sum[g] * w->offset[where + g];
-    for (int64_t g = 0; g < n; g++) total = first + g == 0 ? term[g] : total + term[g];
-    return total;
 }
 
 /* Four rows of W from r on. */
@@ -241,17 +241,26 @@ INLINE void pieces_rows(const linear_job *j, const int8_t *planes, int32_t form,
     const int64_t bytes = linear_row_bytes(form, w->cols), pieces = w->group * form / 8 / PIECE,
                   stride = linear_up(bytes, 64) * linear_planes(form);
     for (int64_t t = 0; t < j->x->n; t++) {
-        float total[FEW] = {0};
+        float total[FEW] = {0}, term[FEW][BATCH] = {{0}};
         for (int64_t g = 0; g < w->groups; g += BATCH) {
-            int32_t s[BATCH * MOST_PIECES * FEW], of_group[FEW][BATCH] = {{0}};
+            int32_t s[BATCH * MOST_PIECES * FEW], of_group[FEW][BATCH];
             int64_t n = linear_least(BATCH, w->groups - g), from = g * pieces * PIECE,
                     to = linear_least(from + n * pieces * PIECE, bytes);
             piece_sums(w, w->bytes + r * w->row_bytes, from, to, form, planes + t * stride, s);
-            for (int64_t k = 0, p = 0; k < n; k++)
-                for (; p < (k + 1) * pieces && from + p * PIECE < to; p++)
-                    for (int i = 0; i < FEW; i++) of_group[i][k] += s[p * FEW + i];
-            for (int i = 0; i < FEW; i++)
-                total[i] = groups_done(j, r + i, g, n, t, of_group[i], total[i]);
+            for (int64_t k = 0, p = 0; k < n; k++) {
+                int64_t last = linear_least((k + 1) * pieces, (to - from + PIECE - 1) / PIECE);
+                __m128i sum = _mm_setzero_si128();
+                for (; p < last; p++)
+                    sum = _mm_add_epi32(sum, _mm_loadu_si128((const __m128i *)(s + p * FEW)));
+                of_group[0][k] = _mm_extract_epi32(sum, 0);
+                of_group[1][k] = _mm_extract_epi32(sum, 1);
+                of_group[2][k] = _mm_extract_epi32(sum, 2);
+                of_group[3][k] = _mm_extract_epi32(sum, 3);
+            }
+            for (int i = 0; i < FEW; i++) groups_done(j, r + i, g, n, t, of_group[i], term[i]);
+            for (int64_t k = 0; k < n; k++) /* four chains of additions, side by side */
+                for (int i = 0; i < FEW; i++)
+                    total[i] = g + k == 0 ? term[i][k] : total[i] + term[i][k];
         }
         for (int i = 0; i < FEW; i++) linear_finish(j, r + i, t, total[i]);
     }
