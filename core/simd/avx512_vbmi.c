@@ -287,7 +287,8 @@ static int64_t vbmi_scatter_other(const uint8_t *from, const uint8_t *bits, int6
     const __m512i v = _mm512_set1_epi8((char)value);
     int64_t i = 0, m = 0;
     for (; i + STEP <= n; i += STEP, bits += 8) { /* from + m is not beyond from + i */
-        __mmask64 other = _load_mask64((__mmask64 *)bits);
+        uint64_t other;
+        memcpy(&other, bits, sizeof other);
         store(code + i, _mm512_mask_expand_epi8(v, other, load(from + m)));
         m += __builtin_popcountll(other);
     }

@@ -11,7 +11,6 @@
 
 #include "quant/packing.h"
 #include "simd/kernels.h"
-#include "util/rng.h"
 
 enum { MOST = 400, FORMS_MAX = 6 };
 
@@ -40,11 +39,19 @@ static const struct {
 };
 enum { PACKERS = sizeof packers / sizeof *packers };
 
+/* Number i of a key, quickly (the finalizer of SplitMix64): most of the time is this. */
+static uint32_t number(uint64_t key, uint64_t i) {
+    uint64_t z = (key * 1000003 + i + 1) * 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return (uint32_t)(z >> 32);
+}
+
 static void draw(uint64_t key, const form *f, uint8_t *code, int64_t n) {
-    uint32_t share = rng_u32(key, 1), at = f->zero < 0 ? 0 : (uint32_t)f->zero;
+    uint32_t share = number(key, 1), at = f->zero < 0 ? 0 : (uint32_t)f->zero;
     for (int64_t i = 0; i < n; i++) {
-        uint32_t r = rng_u32(key, (uint64_t)(2 * i + 3));
-        bool is_zero = rng_u32(key, (uint64_t)(2 * i + 2)) < share;
+        uint32_t r = number(key, (uint64_t)(2 * i + 3));
+        bool is_zero = number(key, (uint64_t)(2 * i + 2)) < share;
         code[i] = (uint8_t)(is_zero ? at : r % (uint32_t)f->levels);
         if (key % 5 == 0 && i > 0 && r >> 29 != 0) code[i] = code[i - 1]; /* runs */
     }
@@ -52,16 +59,16 @@ static void draw(uint64_t key, const form *f, uint8_t *code, int64_t n) {
 
 static int64_t make_string(const packing *k, const form *f, uint64_t at, int64_t n, uint8_t *to) {
     const int64_t most = k->table->bound(k->in.self, n);
-    int64_t length = rng_u32(1, at) % (uint64_t)(most + 5);
+    int64_t length = number(1, at) % (uint64_t)(most + 5);
     if (at % 4 == 3) {
-        for (int64_t i = 0; i < length; i++) to[i] = (uint8_t)rng_u32(at, (uint64_t)i);
+        for (int64_t i = 0; i < length; i++) to[i] = (uint8_t)number(at, (uint64_t)i);
         return length;
     }
     uint8_t code[MOST];
     draw(at, f, code, n);
     length = k->table->pack(k->in.self, code, n, to);
     for (uint32_t i = 0; i < at % 4 * 2 && length > 0; i++)
-        to[rng_u32(at, 900 + i) % (uint64_t)length] = (uint8_t)rng_u32(at, 950 + i);
+        to[number(at, 900 + i) % (uint64_t)length] = (uint8_t)number(at, 950 + i);
     return length;
 }
 
@@ -90,7 +97,7 @@ static int64_t fuzz(const packing *k, const form *f, uint64_t strings) {
     int64_t decoded = 0;
     for (uint64_t at = 0; at < strings; at++) {
         uint8_t bytes[4 * MOST];
-        int64_t n = rng_u32(3, at) % MOST, length = make_string(k, f, at, n, bytes);
+        int64_t n = number(3, at) % MOST, length = make_string(k, f, at, n, bytes);
         int got = try_string(k, bytes, length, n);
         if (got < 0) {
             printf("wrong: string %llu of %s, %d levels, '%s'\n", (unsigned long long)at,
