@@ -208,14 +208,15 @@ static const struct part {
 } parts[] = {
     {"ceilings", run_ceilings, SHAPE | PLACE, false, false, "GB/s: bytes read and written"},
     {"kernels", run_kernels, LEVEL | PLACE | SCALAR | CEIL, false, true,
-     "GB/s: bytes read and written; scalar: as the compiler vectorizes it"},
+     "GB/s: bytes read and written; scalar: as the compiler vectorizes it; plain: without\n"
+     "vectors"},
     {"packers", run_packers, SHAPE | PLACE | BITS | CEIL, false, true,
      "codes packed or unpacked, 10^9 in a second; bits: of a code, packed"},
     {"schemes", run_schemes, SHAPE | PLACE | BITS | CEIL, false, true,
      "GB/s: of floats; quantize: fit, encode, pack; dequantize: unpack, decode; metrics: all in\n"
      "one pass, of floats and codes; bits: of a weight, scales included"},
-    {"linear", run_linear, SHAPE | THREADS | SGEMM | CEIL, true, false,
-     "GOP/s: a multiply and an add are two"},
+    {"linear", run_linear, SHAPE | THREADS | BITS | SGEMM | CEIL, true, false,
+     "GOP/s: a multiply and an add are two; quantizing the activations is not in the clock"},
     {"train", run_train, 0, true, true,
      "samples/s: batch / median step; overall: slow steps included; the phases are mean ms of a "
      "step"},
@@ -365,7 +366,8 @@ const verb verb_bench = {
         "                   40 % of their ceiling with the reason\n"
         "  packers [NAME]   each packer: codes packed and unpacked\n"
         "  schemes [NAME]   tensors to packed bytes and back, through scheme and packer\n"
-        "  linear           matrix products, 4096 x 4096, 1 to 512 rows, on 1 and all threads\n"
+        "  linear           products of packed weights, 4096 x 4096, with 1 to 512 rows of int8, on\n"
+        "                   1 and all threads, beside OpenBLAS on floats\n"
         "  train [SPEC]     training: samples a second, and where the time of a step goes\n"
         "Without PART: all of them, in L2 alone, in about a minute.\n"
         "\n"

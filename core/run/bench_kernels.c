@@ -1,5 +1,6 @@
 #include "run/bench_kernels.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +88,7 @@ CALL(unpack_base3, 0.2, 1, w->counts[0] = k->unpack_base3(w->base3, n, w->out))
 CALL(mark_other, 1, 0.125, w->counts[0] = k->mark_other(w->code, n, 1, w->out))
 CALL(mark_ends, 1, 0.125, k->mark_ends(w->code, n, w->out))
 CALL(gather_other, 1, 1, w->counts[0] = k->gather_other(w->code, n, 1, w->out))
-CALL(scatter_other, 1.125, 1, w->counts[0] = k->scatter_other(w->code, w->base3, n, 1, w->out))
+CALL(scatter_other, 0.625, 1, w->counts[0] = k->scatter_other(w->code, w->base3, n, 1, w->out))
 CALL(largest_code, 1, 0, w->counts[0] = k->largest_code(w->code, n))
 CALL(pack_planes, 1, 0.25, k->pack_planes(w->code, n, w->out, w->out + n / 8))
 CALL(unpack_planes, 0.25, 1, k->unpack_planes(w->base3, w->base3 + n / 8, n, w->out))
@@ -125,8 +126,8 @@ static const struct {
     {"sum_abs_above", "a comparison and a count beside each sum"},
     {"dot", "two conversions to double for a product"},
     {"error_sums", "six sums and a maximum in double precision"},
+    {"count_codes", "comparisons of 64 codes at a time, and counts of their bits"},
     {"error_levels", "six sums and a maximum in double precision"},
-    {"count_codes", "an addition in memory for each code"},
     {"exp", "a polynomial"},
     {"log", "a polynomial"},
     {"tanh", "two polynomials and a division"},
@@ -134,6 +135,9 @@ static const struct {
     {"encode_levels", "a comparison with each of 15 boundaries"},
     {"pack_base3", "fives are gathered by shuffles"},
     {"unpack_base3", "fives are spread by shuffles"},
+    {"linear_arrange", "bytes change places between rows and planes"},
+    {"linear_sums", "eight operations on int8 for a byte"},
+    {"linear_product", "eight operations on int8 for a byte"},
 };
 
 static const bench_kernel *const list[] = {
@@ -151,6 +155,9 @@ typedef struct buffers {
     work small; /* what the results of rows need; its other pointers are those of a call */
 } buffers;
 
+/* Rows of a call, if an element has a quarter of a byte; none has less. */
+static int64_t rows_most(const bench_place *p) { return p->call_bytes * 4 / COLS; }
+
 /* The other parts of a buffer are as the first. */
 static void repeat(char *buffer, int64_t part, int64_t parts) {
     for (int64_t i = 1; i < parts; i++) memcpy(buffer + i * part, buffer, (size_t)part);
@@ -167,7 +174,8 @@ static void fill(buffers *b) {
     repeat(b->code, part, parts);
     repeat(b->base3, part / 4, parts);
     memset(b->y, 0, (size_t)b->place.set_bytes);
-    for (int64_t i = 0; i < part / COLS; i++) b->small.hi[i] = 0.7f, b->small.scales[i] = 0.0315f;
+    for (int64_t i = 0; i < rows_most(&b->place); i++)
+        b->small.hi[i] = 0.7f, b->small.scales[i] = 0.0315f;
 }
 
 static void buffers_close(buffers *b) {
@@ -183,7 +191,7 @@ static void buffers_close(buffers *b) {
 }
 
 static status buffers_open(buffers *b, const bench_place *p, diags *d) {
-    size_t set = (size_t)p->set_bytes, rows = (size_t)p->call_bytes / COLS;
+    size_t set = (size_t)p->set_bytes, rows = (size_t)rows_most(p);
     *b = (buffers){.place = *p,
                    .x = mem_try_aligned(set),
                    .y = mem_try_aligned(set),
@@ -215,7 +223,9 @@ typedef struct turn_of {
 
 /* Whole rows. */
 static int64_t elements(const bench_kernel *k, const bench_place *p) {
-    return (int64_t)((double)p->call_bytes / (COLS * (k->read + k->written))) * COLS;
+    int64_t rows = (int64_t)((double)p->call_bytes / (COLS * (k->read + k->written)));
+    assert(rows <= rows_most(p));
+    return rows * COLS;
 }
 
 static void call(void *arg, int64_t turn) {
@@ -229,11 +239,13 @@ static void call(void *arg, int64_t turn) {
     t->kernel->call(t->level, &w, t->n, t->n / t->row, t->row);
 }
 
-/* The levels of this CPU, lowest first. */
+/* Scalar, the same compiled without vectors, and the other levels of this CPU. */
 static int levels_here(const kernels *levels[SLOTS]) {
     int n = 0;
-    for (int i = 0; simd_level_name(i) != NULL && n < SLOTS; i++)
+    for (int i = 0; simd_level_name(i) != NULL && n < SLOTS; i++) {
         if (simd_level(i, simd_features()) != NULL) levels[n++] = simd_level(i, simd_features());
+        if (i == 0) levels[n++] = &kernels_scalar_plain;
+    }
     return n;
 }
 
@@ -303,10 +315,13 @@ static void measure(const bench_kernel *k, const buffers *b, bench_streams *s,
 static void visit_means(const means *m, const bench_place *p, const bench_options *o) {
     const kernels *levels[SLOTS];
     int n = levels_here(levels);
+    double plain = NAN;
     for (int i = 1; i < n; i++) {
+        if (strcmp(levels[i]->level, "plain") == 0) plain = exp(m->sum[i] / m->n[i]);
         bench_row row = bench_row_of("geometric mean", "", p->name, "x scalar");
         row.isa = levels[i]->level;
         row.median = row.ratio_scalar = exp(m->sum[i] / m->n[i]);
+        row.ratio_plain = row.median / plain;
         row.mad = 0, row.clean = row.total = m->n[i];
         o->visit(&row, o->arg);
     }

@@ -36,7 +36,7 @@ static const struct way {
     {"int", "bits", "8", GRANULARITY_CHANNEL, 0, "bits", false},
     {"int", "bits", "8", GRANULARITY_GROUP, 32, "bits", false},
     {"nf4", NULL, NULL, GRANULARITY_GROUP, 64, "bits", false},
-    {"mxfp4", NULL, NULL, GRANULARITY_GROUP, 32, "bits", false},
+    {"mx", "element", "e2m1", GRANULARITY_GROUP, 32, "bits", false},
 };
 enum { N_WAYS = sizeof ways / sizeof *ways, COLS = 4096 };
 

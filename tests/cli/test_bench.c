@@ -91,19 +91,22 @@ Test(bench, ceilings_has_a_row_for_each_place_and_the_peaks, .init = setup, .fin
 
 Test(bench, kernels_prints_every_level_of_a_kernel_beside_scalar, .init = setup, .fini = teardown) {
     char *out = expect(0, "$Q bench kernels pack_bits --place L2 --json");
-    int k = 0;
-    for (int i = 0; simd_level_name(i) != NULL; i++) {
-        if (simd_level(i, simd_features()) == NULL) continue;
-        json_t *o = json_line(out, k++);
+    const char *names[8] = {"scalar", "plain"};
+    int n = 2;
+    for (int i = 1; simd_level_name(i) != NULL; i++)
+        if (simd_level(i, simd_features()) != NULL) names[n++] = simd_level_name(i);
+    for (int i = 0; i < n; i++) {
+        json_t *o = json_line(out, i);
         cr_assert_str_eq(text_of(o, "op"), "pack_bits");
-        cr_assert_str_eq(text_of(o, "isa"), simd_level_name(i));
+        cr_assert_str_eq(text_of(o, "isa"), names[i]);
         cr_assert_str_eq(text_of(o, "place"), "L2");
         cr_assert_str_eq(text_of(o, "unit"), "GB/s");
         if (strcmp(text_of(o, "isa"), "scalar") == 0 && real_of(o, "samples") > 0)
             cr_assert(real_of(o, "ratio_scalar") == 1);
+        if (i == 1 && real_of(o, "samples") > 0) cr_assert(real_of(o, "ratio_plain") == 1);
         json_decref(o);
     }
-    cr_assert_eq(check_rows(out, "kernels"), k);
+    cr_assert_eq(check_rows(out, "kernels"), n);
     free(out);
 }
 
@@ -153,6 +156,22 @@ Test(bench, packers_and_schemes_print_both_ways_with_bits_and_ceiling, .init = s
     cr_assert_str_eq(text_of(o, "shape"), "group 64");
     assert_near(real_of(o, "bits_per_weight"), 4.5, 1e-12, 0);
     json_decref(o);
+    free(out);
+}
+
+Test(bench, linear_has_each_form_beside_openblas, .init = setup, .fini = teardown, .timeout = 300) {
+    static const char *const shapes[] = {"4096 x 4096 by 1, floats", "4096 x 4096 by 1, channel",
+                                         "4096 x 4096 by 1, group 128"};
+    char *out = expect(0, "$Q bench linear --threads 1 --json");
+    cr_assert_eq(check_rows(out, "linear"), 3 * 9);
+    for (int i = 0; i < 3; i++) {
+        json_t *o = json_line(out, i);
+        cr_assert_str_eq(text_of(o, "op"), i == 0 ? "float, OpenBLAS" : "ternary, 2 bits");
+        cr_assert_str_eq(text_of(o, "shape"), shapes[i]);
+        cr_assert_str_eq(text_of(o, "unit"), "GOP/s");
+        if (i == 0 && real_of(o, "samples") > 0) cr_assert(real_of(o, "ratio_sgemm") == 1);
+        json_decref(o);
+    }
     free(out);
 }
 

@@ -48,7 +48,7 @@ kernels() {
 }
 
 {
-    for part in ceilings packers schemes linear; do
+    for part in ceilings schemes packers linear; do
         echo
         "$program" bench $part --format markdown
     done
