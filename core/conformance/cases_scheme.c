@@ -58,7 +58,7 @@ static bool check_meta(subject *s, int64_t groups) {
                          i / n, (double)meta[i]);
     }
     for (int64_t g = 0; g < groups && !k->failed && s->q.kind != LEVELS_OWN; g++)
-        if (!levels_are_finite(&s->q, meta + g * n))
+        if (!levels_are_finite(&s->q, meta + g * n, 1))
             checker_fail(k, "the levels of group %" PRId64 " decode to infinity", g);
     return !k->failed;
 }
@@ -337,6 +337,40 @@ static void check_range_of(subject *s, bool few) {
 }
 static void check_range(checker *k) { for_each_setting(k, check_range_of); }
 
+/* ---- QB_SHOWS_NONFINITE ---- */
+
+static bool group_shows(checker *k, int64_t group, int n) {
+    for (int i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &meta_of(k)[group * n + i], sizeof bits);
+        if (bits != 0xffffffff && !isfinite(meta_of(k)[group * n + i])) return true;
+    }
+    return false;
+}
+
+static void nonfinite_case(subject *s, int kind, int64_t groups, int64_t n, guard_edge edge) {
+    static const float odd[] = {NAN, INFINITY, -INFINITY};
+    static const char *const name[] = {"NaN", "infinity", "-infinity"};
+    checker *k = s->k;
+    for (int i = 0; i < 3 && !k->failed; i++) {
+        int64_t at = i == 0 ? groups * n - 1 : i == 1 ? 0 : groups * n / 2;
+        place_x(k, groups * n, edge);
+        float *x = (float *)(void *)k->x.w;
+        data_fill(kind, k->seed, x, groups, n);
+        x[at] = odd[i];
+        if (fit(s, groups, n, edge) && !group_shows(k, at / n, s->q.info.n_meta))
+            checker_fail(k,
+                         "it is QB_SHOWS_NONFINITE, but group %" PRId64
+                         ", which has a %s, gets finite metadata",
+                         at / n, name[i]);
+    }
+}
+
+static void check_nonfinite_of(subject *s, bool few) {
+    if (s->q.info.flags & QB_SHOWS_NONFINITE) for_each_data(s, few, nonfinite_case);
+}
+static void check_nonfinite(checker *k) { for_each_setting(k, check_nonfinite_of); }
+
 /* ---- gradients of metadata ---- */
 
 static bool grad(subject *s, int64_t n, double start, guard_edge edge) {
@@ -414,6 +448,8 @@ const check_entry scheme_checks[] = {
     {"idempotent", "encode(decode(c)) is c, unless it is declared otherwise", check_idempotent},
     {"cuts", "groups at once or alone, whole or in pieces: the same bits", check_cuts},
     {"range", "QB_BY_RANGE: only the smallest and largest value count", check_range},
+    {"nonfinite", "QB_SHOWS_NONFINITE: a NaN or an infinity shows in the metadata",
+     check_nonfinite},
     {"gradients", "grad_meta() adds finite numbers, none for no gradient", check_gradient},
     CHECKS_OF_ALL,
 };

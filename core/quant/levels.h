@@ -15,8 +15,8 @@ const char *levels_prepare(quantizer *q);
  * the gaps. */
 float levels_median_gap(const float *levels, int n);
 
-/* Do all levels decode to finite numbers under this row? Not for LEVELS_OWN. */
-bool levels_are_finite(const quantizer *q, const float *meta);
+/* Do all levels decode to finite numbers under each of these rows? Not for LEVELS_OWN. */
+bool levels_are_finite(const quantizer *q, const float *meta, int64_t groups);
 
 /* Groups of a tile or a piece of one, for every kind but LEVELS_OWN. u: groups * n
  * numbers in [0, 1), read for ROUND_STOCHASTIC only. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simd/kernels.h"
 #include "util/mem.h"
 #include "util/parallel.h"
 
@@ -285,7 +286,6 @@ static bool unpack_chunk(unpack_job *j, int64_t i, uint8_t *code) {
     const packing *p = j->c.p;
     const uint8_t *bytes = j->bytes + (j->begin != NULL ? j->begin[i] : i * j->slot);
     int64_t length = packed_bytes(j, i), n = chunk_length(&j->c, i), at = i * j->c.chunk;
-    uint8_t largest = 0;
     for (int64_t k = length; k < aligned(p, length); k++)
         if (bytes[k] != 0) {
             note_trouble(&j->c, at, BETWEEN);
@@ -295,8 +295,7 @@ static bool unpack_chunk(unpack_job *j, int64_t i, uint8_t *code) {
         note_trouble(&j->c, at, DAMAGED);
         return false;
     }
-    for (int64_t k = 0; k < n; k++) largest = code[k] > largest ? code[k] : largest;
-    if (largest < p->n_levels) return true;
+    if (simd_kernels()->largest_code(code, n) < p->n_levels) return true;
     int64_t k = 0;
     while (code[k] < p->n_levels) k++;
     note_trouble(&j->c, at + k, NO_LEVEL);

@@ -71,7 +71,7 @@ static bool fit_and_encode(quant_work *w, int64_t at, int64_t end, uint8_t *code
     while (at < end) {
         tile t = layout_next(&w->l, at, end);
         int64_t n = t.groups * t.n;
-        if (!work_is_finite(w, at, n) || !work_fit(w, &t)) return false;
+        if (!work_check_and_fit(w, &t)) return false;
         encode_span(w, at, at + n, code);
         at += n, code += n;
     }
@@ -132,16 +132,11 @@ static void write_codes(void *arg, int64_t at, int64_t n, const uint8_t *code) {
     }
 }
 
-static bool levels_stay_finite(const quantizer *q, int64_t groups, const float *meta) {
-    if (q->kind == LEVELS_OWN) return false;
-    for (int64_t g = 0; g < groups; g++)
-        if (!levels_are_finite(q, meta + g * q->info.n_meta)) return false;
-    return true;
-}
-
 const char *quant_unpack(const quantizer *q, const packing *p, const uint8_t *bytes,
                          int64_t n_bytes, int64_t rows, const float *meta, float *y, int64_t *at) {
-    unpack_work work = {.y = y, .finite = levels_stay_finite(q, quantizer_groups(q, rows), meta)};
+    unpack_work work = {.y = y,
+                        .finite = q->kind != LEVELS_OWN &&
+                                  levels_are_finite(q, meta, quantizer_groups(q, rows))};
     work_open(&work.w, q, NULL, rows, meta, 0);
     const char *why =
         packing_unpack_to(p, bytes, n_bytes, rows, q->cols, (code_sink){write_codes, &work}, at);

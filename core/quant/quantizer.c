@@ -146,7 +146,7 @@ static void check_task(int64_t i, void *arg) {
 static void check_and_fit_task(int64_t i, void *arg) {
     job *j = arg;
     tile t = layout_tile(&j->w.l, i);
-    if (work_is_finite(&j->w, t.at, t.groups * t.n)) work_fit(&j->w, &t);
+    work_check_and_fit(&j->w, &t);
 }
 
 static void encode_task(int64_t i, void *arg) {
@@ -174,8 +174,7 @@ static void fake_task(int64_t i, void *arg) {
     job *j = arg;
     tile t = layout_tile(&j->w.l, i);
     uint8_t code[PIECE_MAX];
-    if (!work_is_finite(&j->w, t.at, t.groups * t.n)) return;
-    work_fit(&j->w, &t);
+    if (!work_check_and_fit(&j->w, &t)) return;
     work_encode(&j->w, &t, code);
     work_decode(&j->w, &t, code, j->y + t.at);
 }
@@ -192,7 +191,7 @@ status quantizer_fit(const quantizer *q, const float *x, int64_t rows, float *me
         return work_verdict(&j.w, d);
     }
     /* Few long groups: the reductions of the kernels use the threads themselves. */
-    parallel_for(n_pieces(&j.w.l), check_task, &j);
+    if (!(q->info.flags & QB_SHOWS_NONFINITE)) parallel_for(n_pieces(&j.w.l), check_task, &j);
     if (atomic_load(&j.w.bad_element) != INT64_MAX) return work_verdict(&j.w, d);
     if (layout_tiles(&j.w.l) >= parallel_threads() * 4) {
         parallel_for(layout_tiles(&j.w.l), fit_task, &j);

@@ -52,7 +52,7 @@ static bool round_meta(quant_work *w, const tile *t) {
             all = false, note_first(&w->bad_meta, i); /* which keeps what fit() said */
     }
     for (int64_t g = t->group; g < t->group + t->groups && q->kind != LEVELS_OWN; g++)
-        if (!levels_are_finite(q, meta_row(w, g))) all = false, note_first(&w->bad_group, g);
+        if (!levels_are_finite(q, meta_row(w, g), 1)) all = false, note_first(&w->bad_group, g);
     return all;
 }
 
@@ -96,9 +96,21 @@ static bool round_columns(quant_work *w, const tile *t) {
     return all;
 }
 
+static bool meta_is_finite(const quant_work *w, const tile *t) {
+    int64_t n = t->groups * w->q->info.n_meta;
+    return simd_kernels()->find_nonfinite(meta_row(w, t->group), n) == n;
+}
+
 bool work_fit(quant_work *w, const tile *t) {
     w->q->table->fit(w->q->scheme.self, w->x + t->at, t->groups, t->n, meta_row(w, t->group));
-    return round_columns(w, t) || round_meta(w, t);
+    if (round_columns(w, t)) return true;
+    bool look = w->q->info.flags & QB_SHOWS_NONFINITE && !meta_is_finite(w, t);
+    return (!look || work_is_finite(w, t->at, t->groups * t->n)) && round_meta(w, t);
+}
+
+bool work_check_and_fit(quant_work *w, const tile *t) {
+    bool look = !(w->q->info.flags & QB_SHOWS_NONFINITE);
+    return (!look || work_is_finite(w, t->at, t->groups * t->n)) && work_fit(w, t);
 }
 
 /* ---- codes ---- */

@@ -22,10 +22,14 @@ typedef struct quant_work {
 void work_open(quant_work *w, const quantizer *q, const float *x, int64_t rows, const float *meta,
                uint64_t key);
 
-/* NaN and infinity never enter a plugin or another kernel: false if there are some. */
+/* NaN and infinity never enter a plugin that has not said QB_SHOWS_NONFINITE, nor a kernel
+ * that has no use for them: false if there are some. */
 bool work_is_finite(quant_work *w, int64_t at, int64_t n);
-/* Metadata of the tile's groups in their stored form; false if there is trouble. */
+/* Metadata of the tile's groups in their stored form, from numbers that are finite as far as
+ * the scheme needs it; false if there is trouble. */
 bool work_fit(quant_work *w, const tile *t);
+/* The same with a look at the numbers before, if the scheme needs it. */
+bool work_check_and_fit(quant_work *w, const tile *t);
 /* A tile of small groups or a piece of one group, at most PIECE_MAX elements: its codes,
  * and back. */
 void work_encode(const quant_work *w, const tile *p, uint8_t *code);

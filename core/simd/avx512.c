@@ -104,6 +104,24 @@ INLINE double d_fold_raw(f64x16 x) { /* lanes 0, 2 .. 14 and 1, 3 .. 15 */
     __m128d s2 = _mm_add_pd(_mm_unpacklo_pd(even, odd), _mm_unpackhi_pd(even, odd));
     return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2))) * 0x1p896;
 }
+/* Quarters of two vectors side by side, then halves of four and of eight: no step waits for
+ * the one before. */
+#define HAS_FOLD_8 1
+INLINE __m512d add_quarters(__m512d a, __m512d b) {
+    return _mm512_add_pd(_mm512_shuffle_f64x2(a, b, 0x88), _mm512_shuffle_f64x2(a, b, 0xdd));
+}
+INLINE __m512d add_pairs(__m512d a, __m512d b) {
+    return _mm512_add_pd(_mm512_unpacklo_pd(a, b), _mm512_unpackhi_pd(a, b));
+}
+INLINE void d_fold_raw_8(const f64x16 v[8], double *out) {
+    __m512d s[8];
+    for (int k = 0; k < 8; k++)
+        s[k] = _mm512_add_pd(_mm512_shuffle_f64x2(v[k].a, v[k].b, 0x44),
+                             _mm512_shuffle_f64x2(v[k].a, v[k].b, 0xee));
+    __m512d low = add_pairs(add_quarters(s[0], s[2]), add_quarters(s[1], s[3])),
+            high = add_pairs(add_quarters(s[4], s[6]), add_quarters(s[5], s[7]));
+    _mm512_storeu_pd(out, _mm512_mul_pd(add_quarters(low, high), _mm512_set1_pd(0x1p896)));
+}
 INLINE double d_largest(f64x16 x) { return _mm512_reduce_max_pd(_mm512_max_pd(x.a, x.b)); }
 /* adds 1 where x is 0 */
 INLINE f64x16 d_count_zeros(f64x16 n, f64x16 x) {

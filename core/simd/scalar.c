@@ -65,25 +65,33 @@ static void scalar_sum(const float *x, int64_t groups, int64_t n, double *out) {
 
 static void scalar_sum_abs(const float *x, int64_t groups, int64_t n, double *out) {
     sum_groups(block_sum_abs, x, groups, n, out);
+    for (int64_t g = 0; g < groups; g++) out[g] = isfinite(out[g]) ? out[g] : (double)INFINITY;
 }
 
 static void scalar_sum_sq(const float *x, int64_t groups, int64_t n, double *out) {
     sum_groups(block_sum_sq, x, groups, n, out);
 }
 
-/* A maximum does not depend on the order; lanes let the compiler use vectors. */
+static int32_t magnitude_bits(float x) { return (int32_t)(float_bits(x) & 0x7fffffff); }
+
+/* Magnitudes as integers, which are in the order of the floats, with NaN above infinity. A
+ * maximum does not depend on the order; lanes let the compiler use vectors. */
 static void scalar_absmax(const float *x, int64_t groups, int64_t n, float *out) {
+    const int32_t infinite = 0x7f800000;
     for (int64_t g = 0; g < groups; g++, x += n) {
-        float lane[LANES] = {0}, m = 0;
+        int32_t lane[LANES] = {0}, m = 0;
         int64_t i = 0;
         for (; i + LANES <= n; i += LANES)
             for (int j = 0; j < LANES; j++) {
-                float a = fabsf(x[i + j]);
+                int32_t a = magnitude_bits(x[i + j]);
                 lane[j] = a > lane[j] ? a : lane[j];
             }
-        for (; i < n; i++) m = fabsf(x[i]) > m ? fabsf(x[i]) : m;
+        for (int j = 0; i + j < n; j++) {
+            int32_t a = magnitude_bits(x[i + j]);
+            lane[j] = a > lane[j] ? a : lane[j];
+        }
         for (int j = 0; j < LANES; j++) m = lane[j] > m ? lane[j] : m;
-        out[g] = m;
+        out[g] = float_from_bits((uint32_t)(m < infinite ? m : infinite));
     }
 }
 

@@ -58,6 +58,8 @@ static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_s
         /* paper: the mean of a group of one sign can be a level; offset: a scale below
          * the precision of the offset makes one level of the two */
         info->flags |= QB_NOT_IDEMPOTENT;
+    } else {
+        info->flags |= QB_SHOWS_NONFINITE;
     }
     s->n_meta = info->n_meta;
     return QB_OK;

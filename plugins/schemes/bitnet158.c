@@ -21,6 +21,7 @@ static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_s
     s->k = host->kernels;
     info->levels = levels;
     info->n_levels = 3;
+    info->flags |= QB_SHOWS_NONFINITE;
     return QB_OK;
 }
 

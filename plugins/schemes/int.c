@@ -50,6 +50,7 @@ static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_s
     for (int32_t i = 0; i < info->n_levels; i++) s->levels[i] = (float)(lowest + i);
     info->levels = s->levels;
     info->flags |= QB_BY_RANGE;
+    if (s->symmetric) info->flags |= QB_SHOWS_NONFINITE;
     return QB_OK;
 }
 

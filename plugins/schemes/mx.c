@@ -59,7 +59,7 @@ static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_s
     info->n_levels = 2 * top + 1;
     info->meta = power;
     info->group = 32;
-    info->flags |= QB_BY_RANGE;
+    info->flags |= QB_BY_RANGE | QB_SHOWS_NONFINITE;
     return QB_OK;
 }
 

@@ -53,7 +53,7 @@ static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_s
         return host->fail(host, QB_ENOTSUP, "it has boundaries of its own: round must be even");
     info->n_levels = LEVELS;
     info->zero_code = ZERO;
-    info->flags |= QB_BY_RANGE;
+    info->flags |= QB_BY_RANGE | QB_SHOWS_NONFINITE;
     info->group = 64;
     return QB_OK;
 }

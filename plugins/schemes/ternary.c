@@ -73,6 +73,7 @@ static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_s
     info->meta = meta_of;
     /* Weights just above such a threshold may have a mean that is rounded to below it. */
     if (s->threshold == SPARSITY || s->factor >= 1) info->flags |= QB_NOT_IDEMPOTENT;
+    if (s->threshold == MEAN) info->flags |= QB_SHOWS_NONFINITE;
     if (s->threshold == MEAN || s->threshold == ADAPTIVE) return QB_OK;
     return host->reserve_scratch(host, (size_t)site->group * sizeof(float));
 }
@@ -154,7 +155,7 @@ static double threshold(const ternary *s, const float *x, int64_t n) {
 
 /* The largest float that is not above v: |w| > v just where |w| > it. */
 static float cut(double v) {
-    if (v >= FLT_MAX) return FLT_MAX;
+    if (v >= FLT_MAX) return isinf(v) ? INFINITY : FLT_MAX; /* x has one, or a NaN */
     float f = (float)v;
     return f > v ? nextafterf(f, 0) : f;
 }

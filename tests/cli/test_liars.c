@@ -70,6 +70,8 @@ static const lie schemes[] = {
     {"neighbours", "scheme", "cuts", "fit(): group 3 alone has other metadata than among 5 groups",
      "groups 5, n 7"},
     {"by_range", "scheme", "range", "fit(): it is QB_BY_RANGE, but scale is", "n 7"},
+    {"hides_nonfinite", "scheme", "nonfinite",
+     "fit(): it is QB_SHOWS_NONFINITE, but group 4, which has a NaN, gets finite metadata", "n 7"},
     {"rounding_mode", "scheme", "metadata", "fit(): it changes the rounding mode", "n 7"},
     {"folder", "scheme", "metadata", "fit(): it changes the working folder", "n 7"},
     {"shared_state", "scheme", "instances", "they share state", "bits="},

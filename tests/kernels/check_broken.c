@@ -22,6 +22,18 @@ static void absmax_reads_behind(const float *x, int64_t groups, int64_t n, float
     right->absmax(x, groups, n, out);
 }
 
+static void absmax_passes_nan(const float *x, int64_t groups, int64_t n, float *out) {
+    for (int64_t g = 0; g < groups; g++, x += n) {
+        out[g] = 0;
+        for (int64_t i = 0; i < n; i++) out[g] = fabsf(x[i]) > out[g] ? fabsf(x[i]) : out[g];
+    }
+}
+
+static void sum_abs_takes_raw_infinity(const float *x, int64_t groups, int64_t n, double *out) {
+    right->sum_abs(x, groups, n, out);
+    for (int64_t g = 0; g < groups; g++) out[g] = isinf(out[g]) ? 0x1p128 : out[g];
+}
+
 static int64_t find_reads_before(const float *x, int64_t n) {
     volatile float before = x[-1];
     (void)before;

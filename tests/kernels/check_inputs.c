@@ -57,6 +57,12 @@ static int64_t groups_of(const check_call *c) {
     return c->c->variant == 0 ? 1 : c->c->n < 200 && c->c->seed % 2 ? 18 : 3;
 }
 
+/* One of n elements becomes a NaN or an infinity, or the largest finite number. */
+static void put_odd(check_call *c, int64_t n, float *x) {
+    static const uint32_t odd[] = {0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001, 0x7f7fffff};
+    x[check_draw(c) % (uint32_t)n] = float_from_bits(odd[check_draw(c) % 5]);
+}
+
 #define GROUP_INPUTS(NAME, TYPE)                                                                   \
     static void run_##NAME(check_call *c) {                                                        \
         int64_t g = groups_of(c);                                                                  \
@@ -64,11 +70,20 @@ static int64_t groups_of(const check_call *c) {
         c->k->NAME(x, g, c->c->n, check_out(c, g, sizeof(TYPE)));                                  \
     }
 
-GROUP_INPUTS(absmax, float)
+/* Groups with a NaN or an infinity now and then. */
+#define ODD_GROUP_INPUTS(NAME, TYPE)                                                               \
+    static void run_##NAME(check_call *c) {                                                        \
+        int64_t g = groups_of(c), all = g * c->c->n;                                               \
+        float *x = floats_of(c, all, check_in(c, all, sizeof *x));                                 \
+        for (int i = 0; i < 3 && c->c->seed % 4 == 0 && all > 0; i++) put_odd(c, all, x);          \
+        c->k->NAME(x, g, c->c->n, check_out(c, g, sizeof(TYPE)));                                  \
+    }
+
+ODD_GROUP_INPUTS(absmax, float)
 GENERATOR(absmax, .variants = 2);
 GROUP_INPUTS(sum, double)
 GENERATOR(sum, .variants = 2, .blocks = true);
-GROUP_INPUTS(sum_abs, double)
+ODD_GROUP_INPUTS(sum_abs, double)
 GENERATOR(sum_abs, .variants = 2, .blocks = true);
 GROUP_INPUTS(sum_sq, double)
 GENERATOR(sum_sq, .variants = 2, .blocks = true);
@@ -102,10 +117,8 @@ GENERATOR(dot, .variants = 1, .blocks = true);
 
 /* Finite numbers, or some that are not. */
 static void run_find_nonfinite(check_call *c) {
-    static const uint32_t odd[] = {0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001, 0x7f7fffff};
     float *x = floats_of(c, c->c->n, check_in(c, c->c->n, sizeof *x));
-    for (int i = 0; i < c->c->variant && c->c->n > 0; i++)
-        x[check_draw(c) % (uint32_t)c->c->n] = float_from_bits(odd[check_draw(c) % 5]);
+    for (int i = 0; i < c->c->variant && c->c->n > 0; i++) put_odd(c, c->c->n, x);
     int64_t *out = check_out(c, 1, sizeof *out);
     *out = c->k->find_nonfinite(x, c->c->n);
 }

@@ -167,7 +167,8 @@ typedef struct qb_rng {
  *
  * Kernels give the same bits on every instruction set and number of threads,
  * on which the host may spread a large reduction. x and y may be the same
- * buffer. Reductions write one result per group of a tile.
+ * buffer. Reductions write one result per group of a tile; absmax and sum_abs take a NaN for
+ * an infinity, which their result then is, the others want finite numbers.
  */
 typedef struct qb_kernels {
     uint32_t size;
@@ -309,6 +310,9 @@ enum {                   /* how the host picks between two levels */
 enum {
     QB_BY_RANGE = 1u << 0,       /* fit() depends on min x and max x alone    */
     QB_NOT_IDEMPOTENT = 1u << 1, /* encode(decode(c)) may differ from c       */
+    /* 1.1: fit() bears x with a NaN or an infinity and gives such a group metadata that is
+     * not finite. The host then looks for them only after such metadata: one pass over x less */
+    QB_SHOWS_NONFINITE = 1u << 2,
 };
 
 typedef struct qb_scheme_info { /* preset by the host, changed by init() */
