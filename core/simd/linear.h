@@ -65,11 +65,12 @@ static inline void linear_input_sums(const linear_weights *w, const linear_input
         for (int64_t g = 0; g < w->groups; g++) *sum++ = linear_input_sum(w, x, t, g);
 }
 
-/* x in blocks of P planes of 64 bytes, P codes in a byte: byte i of plane p of block b is
- * column (64 b + i) P + p, 0 behind the last. */
-static inline void linear_into_planes(const linear_weights *w, const linear_input *x, int8_t *out) {
-    const int64_t planes = linear_planes(w->form),
-                  blocks = (linear_row_bytes(w->form, w->cols) + 63) / 64;
+/* x in blocks of P planes of 64 bytes, P codes of this form in a byte: byte i of plane p of block b
+ * is column (64 b + i) P + p, 0 behind the last. */
+static inline void linear_into_planes(const linear_weights *w, int32_t form, const linear_input *x,
+                                      int8_t *out) {
+    const int64_t planes = linear_planes(form),
+                  blocks = (linear_row_bytes(form, w->cols) + 63) / 64;
     for (int64_t t = 0; t < x->n; t++) {
         const int8_t *row = x->x + t * w->cols;
         for (int64_t b = 0; b < blocks; b++, out += 64 * planes, row += 64 * planes) {

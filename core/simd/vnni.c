@@ -5,7 +5,8 @@
  * Few rows of x: W is read as it is packed (planes, as in vector_linear.inc). A code is masked
  * out of its byte and not shifted; each place in the byte has sums of its own, which are
  * shifted at the end, exactly. In base 3, t_n = byte * 3^n mod 256, a digit is
- * (3 t_n - t_(n+1)) / 256: so the sums of t_n x_n and t_(n+1) x_n suffice.
+ * (3 t_n - t_(n+1)) / 256: so the sums of t_n x_n and t_(n+1) x_n suffice. Where bytes and
+ * codes do not fit so well (3 bits, base 3 in groups) four rows are unpacked into a tile in L1.
  * Many rows: linear_panels.inc.
  */
 #include "simd/kernels.h"
@@ -13,6 +14,7 @@
 #include <immintrin.h>
 #include <stdbool.h>
 
+#include "simd/cpu.h"
 #include "simd/linear.h"
 
 /* Also those that vnni.c leaves to what it stands on. */
@@ -20,6 +22,10 @@
 
 /* gcc 12 copies the accumulators of the intrinsic. */
 #define DOT(acc, code, x) __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(code), "v"(x))
+
+/* What lies behind the last row is no fault. */
+#define PREFETCH(p, ahead)                                                                         \
+    _mm_prefetch((const char *)((uintptr_t)(p) + (uintptr_t)(ahead)), _MM_HINT_T0)
 
 INLINE __m512i add(__m512i x, __m512i y) { return _mm512_add_epi32(x, y); }
 INLINE __m512i three_times(__m512i x) { return _mm512_add_epi8(_mm512_add_epi8(x, x), x); }
@@ -41,7 +47,13 @@ static int32_t linear_dot(const uint8_t *code, const int8_t *x, int64_t n) {
     return _mm512_reduce_add_epi32(add(add(acc[0], acc[1]), add(acc[2], acc[3])));
 }
 
-#define LINEAR_CODES kernels_avx512
+/* Both give the same codes. */
+static const kernels *unpackers(void) {
+    const uint32_t wanted = CPU_VBMI | CPU_VBMI2;
+    return (simd_features() & wanted) == wanted ? &kernels_avx512_vbmi : &kernels_avx512;
+}
+
+#define LINEAR_CODES (*unpackers())
 #define LINEAR_DOT(code, x, n, form) linear_dot(code, x, n)
 #include "simd/linear_rows.inc"
 
@@ -115,7 +127,7 @@ INLINE void block_load(const uint8_t *row, int64_t row_bytes, int64_t at, int64_
     const int64_t ahead = rows * row_bytes > 2048 ? rows * row_bytes : 2048;
     for (int r = 0; r < rows; r++) {
         const uint8_t *from = row + r * row_bytes + at;
-        _mm_prefetch((const char *)((uintptr_t)from + (uintptr_t)ahead), _MM_HINT_T0);
+        PREFETCH(from, ahead);
         if (bytes - at >= 64)
             c[r] = load(from);
         else
@@ -131,14 +143,45 @@ INLINE void block(int32_t form, int rows, int tokens, const __m512i *c, const in
         planar_block(form, rows, tokens, c, x, stride, acc);
 }
 
-/* s (rows x tokens = 1 or 4) = the sums of rows of W, row_bytes apart, with rows of x. */
-INLINE void planar_sums(const linear_weights *w, const uint8_t *row, int64_t bytes, int32_t form,
-                        const int8_t *x, int64_t stride, int rows, int tokens, int32_t *s) {
+/* Four rows, unpacked: 1920 codes are whole bytes of every form and whole registers. */
+enum { TILE_COLS = 1920 };
+
+static bool is_tiled(const linear_weights *w) {
+    return w->form == 3 || (w->form == LINEAR_BASE3 && w->groups > 1);
+}
+/* The form of what is multiplied: that of W, or codes in bytes. */
+INLINE int32_t form_at_work(int32_t form, bool tiled) { return tiled ? 8 : form; }
+
+/* Codes [first, first + n) of rows from r on; first is a multiple of LINEAR_WHOLE. */
+static void unpack_tile(const linear_weights *w, int64_t r, int rows, int64_t first, int64_t n,
+                        uint8_t *tile) {
+    const int64_t at = linear_row_bytes(w->form, first), bytes = linear_row_bytes(w->form, n);
+    for (int i = 0; i < rows; i++) {
+        const uint8_t *row = w->bytes + (r + i) * w->row_bytes + at;
+        for (int64_t k = 0; k < bytes; k += 64) PREFETCH(row, rows * w->row_bytes + k);
+        linear_codes(w, r + i, first, n, tile + i * TILE_COLS);
+    }
+}
+
+/* s (rows x tokens = 1 or 4) = the sums of rows of W from r on with rows of x. */
+INLINE void planar_sums(const linear_weights *w, int64_t r, int32_t form, const int8_t *x,
+                        int64_t stride, int rows, int tokens, int32_t *s) {
+    const bool tiled = form == 3;
+    const int64_t bytes = tiled ? w->cols : linear_row_bytes(form, w->cols),
+                  part = tiled ? TILE_COLS : bytes;
     __m512i acc[FEW][PLACES], c[FEW];
+    uint8_t tile[FEW * TILE_COLS];
+    form = form_at_work(form, tiled);
     clear(acc, rows * tokens);
-    for (int64_t at = 0; at < bytes; at += 64, x += 64 * linear_planes(form)) {
-        block_load(row, w->row_bytes, at, bytes, rows, c);
-        block(form, rows, tokens, c, x, stride, acc);
+    for (int64_t first = 0; first < bytes; first += part) {
+        const uint8_t *row = tiled ? tile : w->bytes + r * w->row_bytes;
+        const int64_t n = linear_least(part, bytes - first),
+                      pitch = tiled ? TILE_COLS : w->row_bytes;
+        if (tiled) unpack_tile(w, r, rows, first, n, tile);
+        for (int64_t at = 0; at < n; at += 64, x += 64 * linear_planes(form)) {
+            block_load(row, pitch, at, n, rows, c);
+            block(form, rows, tokens, c, x, stride, acc);
+        }
     }
     if (rows * tokens == 1)
         s[0] = _mm512_reduce_add_epi32(together(form, acc[0]));
@@ -171,22 +214,19 @@ static void strip_done(const linear_job *j, int64_t from, int64_t n, int64_t t, 
 INLINE void planar_strip(const linear_job *j, const int8_t *planes, int32_t form, int64_t from,
                          int64_t n) {
     const linear_weights *w = j->w;
-    const int64_t bytes = linear_row_bytes(form, w->cols),
-                  stride = linear_up(bytes, 64) * linear_planes(form);
-    const uint8_t *rows = w->bytes + from * w->row_bytes;
+    const int32_t codes = form_at_work(form, form == 3);
+    const int64_t stride = linear_up(linear_row_bytes(codes, w->cols), 64) * linear_planes(codes);
     for (int64_t t = 0, tokens; t < j->x->n; t += tokens) {
         const int8_t *x = planes + t * stride;
         int32_t s[FEW][STRIP], four[FEW];
         int64_t i = 0;
         tokens = j->x->n - t >= FEW ? FEW : 1;
         for (; tokens == FEW && i < n; i++) {
-            planar_sums(w, rows + i * w->row_bytes, bytes, form, x, stride, 1, FEW, four);
+            planar_sums(w, from + i, form, x, stride, 1, FEW, four);
             for (int k = 0; k < FEW; k++) s[k][i] = four[k];
         }
-        for (; i + FEW <= n; i += FEW)
-            planar_sums(w, rows + i * w->row_bytes, bytes, form, x, stride, FEW, 1, &s[0][i]);
-        for (; i < n; i++)
-            planar_sums(w, rows + i * w->row_bytes, bytes, form, x, stride, 1, 1, &s[0][i]);
+        for (; i + FEW <= n; i += FEW) planar_sums(w, from + i, form, x, stride, FEW, 1, &s[0][i]);
+        for (; i < n; i++) planar_sums(w, from + i, form, x, stride, 1, 1, &s[0][i]);
         for (int64_t k = 0; k < tokens; k++) strip_done(j, from, n, t + k, s[k]);
     }
 }
@@ -195,19 +235,25 @@ INLINE void planar_strip(const linear_job *j, const int8_t *planes, int32_t form
 
 enum { PIECE = 16, MOST_PIECES = 64, BATCH = 16 }; /* of a group; groups at a time */
 
-static bool has_pieces(const linear_weights *w) {
-    int64_t bits = w->group * w->form;
-    return w->form != LINEAR_BASE3 && bits % (8 * PIECE) == 0 && bits <= 8 * PIECE * MOST_PIECES;
+/* Groups at a time; those of a tile begin with a byte. 0: none. */
+static int64_t batch_of(const linear_weights *w) {
+    if (!is_tiled(w)) return BATCH;
+    int64_t n = linear_least(BATCH, TILE_COLS / w->group);
+    return w->form == LINEAR_BASE3 && w->group % 5 != 0 ? n / 5 * 5 : n;
 }
 
-/* s (pieces, 4): the bytes [at, bytes) of four rows of W by a row of x. */
-INLINE void piece_sums(const linear_weights *w, const uint8_t *row, int64_t at, int64_t bytes,
-                       int32_t form, const int8_t *x, int32_t *s) {
+static bool has_pieces(const linear_weights *w) {
+    int64_t bits = w->group * form_at_work(w->form, is_tiled(w));
+    return bits % (8 * PIECE) == 0 && bits <= 8 * PIECE * MOST_PIECES && batch_of(w) > 0;
+}
+
+/* s (pieces, 4): the bytes [at, bytes) of four rows, `pitch` apart, by as many of a row of x. */
+INLINE void piece_sums(const uint8_t *row, int64_t pitch, int64_t at, int64_t bytes, int32_t form,
+                       const int8_t *x, int32_t *s) {
     __m512i acc[FEW][PLACES], c[FEW];
-    x += at * linear_planes(form);
     for (; at < bytes; at += 64, x += 64 * linear_planes(form), s += 4 * FEW) {
         clear(acc, FEW);
-        block_load(row, w->row_bytes, at, bytes, FEW, c);
+        block_load(row, pitch, at, bytes, FEW, c);
         planar_block(form, FEW, 1, c, x, 0, acc);
         _mm512_storeu_si512(s, piece_totals(together(form, acc[0]), together(form, acc[1]),
                                             together(form, acc[2]), together(form, acc[3])));
@@ -236,17 +282,25 @@ static void groups_done(const linear_job *j, int64_t r, int64_t first, int64_t n
 }
 
 /* Four rows of W from r on. */
-INLINE void pieces_rows(const linear_job *j, const int8_t *planes, int32_t form, int64_t r) {
+INLINE void pieces_rows(const linear_job *j, const int8_t *planes, int32_t form, bool tiled,
+                        int64_t r) {
     const linear_weights *w = j->w;
     const int64_t bytes = linear_row_bytes(form, w->cols), pieces = w->group * form / 8 / PIECE,
-                  stride = linear_up(bytes, 64) * linear_planes(form);
+                  stride = linear_up(bytes, 64) * linear_planes(form), batch = batch_of(w);
+    uint8_t tile[FEW * TILE_COLS];
     for (int64_t t = 0; t < j->x->n; t++) {
         float total[FEW] = {0}, term[FEW][BATCH] = {{0}};
-        for (int64_t g = 0; g < w->groups; g += BATCH) {
+        for (int64_t g = 0; g < w->groups; g += batch) {
             int32_t s[BATCH * MOST_PIECES * FEW], of_group[FEW][BATCH];
-            int64_t n = linear_least(BATCH, w->groups - g), from = g * pieces * PIECE,
+            int64_t n = linear_least(batch, w->groups - g), from = g * pieces * PIECE,
                     to = linear_least(from + n * pieces * PIECE, bytes);
-            piece_sums(w, w->bytes + r * w->row_bytes, from, to, form, planes + t * stride, s);
+            const int8_t *x = planes + t * stride + from * linear_planes(form);
+            if (tiled) {
+                unpack_tile(w, r, FEW, from, to - from, tile);
+                piece_sums(tile, TILE_COLS, 0, to - from, form, x, s);
+            } else {
+                piece_sums(w->bytes + r * w->row_bytes, w->row_bytes, from, to, form, x, s);
+            }
             for (int64_t k = 0, p = 0; k < n; k++) {
                 int64_t last = linear_least((k + 1) * pieces, (to - from + PIECE - 1) / PIECE);
                 __m128i sum = _mm_setzero_si128();
@@ -271,10 +325,11 @@ static void pieces_run(const linear_job *j, const void *room) {
         (const int8_t *)room + linear_up(j->x->n * j->w->groups * 4, LINEAR_LINE);
     linear_job rest = *j;
     for (; rest.from + FEW <= j->to; rest.from += FEW) switch (j->w->form) {
-        case 1: pieces_rows(j, planes, 1, rest.from); break;
-        case 2: pieces_rows(j, planes, 2, rest.from); break;
-        case 4: pieces_rows(j, planes, 4, rest.from); break;
-        default: pieces_rows(j, planes, 8, rest.from);
+        case 1: pieces_rows(j, planes, 1, false, rest.from); break;
+        case 2: pieces_rows(j, planes, 2, false, rest.from); break;
+        case 4: pieces_rows(j, planes, 4, false, rest.from); break;
+        case 8: pieces_rows(j, planes, 8, false, rest.from); break;
+        default: pieces_rows(j, planes, 8, true, rest.from);
         }
     linear_by_rows(&rest);
 }
@@ -286,6 +341,7 @@ static void planar_run(const linear_job *j, const void *room) {
         switch (j->w->form) {
         case 1: planar_strip(j, planes, 1, r, n); break;
         case 2: planar_strip(j, planes, 2, r, n); break;
+        case 3: planar_strip(j, planes, 3, r, n); break;
         case 4: planar_strip(j, planes, 4, r, n); break;
         case 8: planar_strip(j, planes, 8, r, n); break;
         default: planar_strip(j, planes, LINEAR_BASE3, r, n);
@@ -296,7 +352,7 @@ static void planar_run(const linear_job *j, const void *room) {
 /* ---- many rows of x ---- */
 
 enum { PANEL_ROWS = 12, PANEL_COLS = 1280, PANEL_UNIT = 4, PANEL_TOKENS = 128 };
-#define PANEL_CODES kernels_avx512
+#define PANEL_CODES (*unpackers())
 
 static void panel_product(const uint8_t *tile, const int8_t *panel, const int8_t *next, int64_t k,
                           int32_t *s);
@@ -340,9 +396,7 @@ static void panel_product(const uint8_t *tile, const int8_t *panel, const int8_t
 enum { PANELS_FROM = 12 };
 
 static bool takes_panels(const linear_input *x) { return x->n >= PANELS_FROM; }
-static bool takes_planes(const linear_weights *w) {
-    return w->form != 3 && (w->groups == 1 || has_pieces(w));
-}
+static bool takes_planes(const linear_weights *w) { return w->groups == 1 || has_pieces(w); }
 
 static void vnni_linear_arrange(const linear_weights *w, const linear_input *x, void *room) {
     if (takes_panels(x)) {
@@ -351,7 +405,8 @@ static void vnni_linear_arrange(const linear_weights *w, const linear_input *x, 
     }
     linear_input_sums(w, x, room);
     if (takes_planes(w))
-        linear_into_planes(w, x, (int8_t *)room + linear_up(x->n * w->groups * 4, LINEAR_LINE));
+        linear_into_planes(w, form_at_work(w->form, is_tiled(w)), x,
+                           (int8_t *)room + linear_up(x->n * w->groups * 4, LINEAR_LINE));
 }
 
 static void run(const linear_job *j, const void *room) {
