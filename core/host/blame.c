@@ -1,5 +1,6 @@
 #include "host/blame.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -7,14 +8,46 @@
 #include <unistd.h>
 
 #include "util/child.h"
+#include "util/mem.h"
+#include "util/str.h"
 
-static _Thread_local struct {
-    const instance *in; /* NULL: our own code runs */
-    const char *slot;
-} now;
+/* What a thread is in; others only look. Each stays in the list for the process's life, as
+ * threads do. */
+typedef struct call {
+    const instance *_Atomic in; /* NULL: our own code runs */
+    const char *_Atomic slot;
+    _Atomic unsigned number;
+    struct call *next;
+    unsigned seen; /* of the watchdog, as what follows */
+    int seconds;
+} call;
 
-void blame_begin(const instance *in, const char *slot) { now.in = in, now.slot = slot; }
-void blame_end(void) { now.in = NULL; }
+static void watchdog_start(void);
+static bool watching; /* by blame_watch() */
+
+static call *_Atomic calls;
+static _Thread_local call *mine;
+
+static void add_thread(void) {
+    mine = mem_calloc(1, sizeof *mine);
+    mine->next = atomic_load(&calls);
+    while (!atomic_compare_exchange_weak(&calls, &mine->next, mine)) {
+    }
+    watchdog_start();
+}
+
+/* A thread's own notes need no order among themselves. */
+#define SET(field, value) atomic_store_explicit(&mine->field, value, memory_order_relaxed)
+#define GET(c, field) atomic_load_explicit(&(c)->field, memory_order_relaxed)
+
+void blame_begin(const instance *in, const char *slot) {
+    if (mine == NULL) add_thread();
+    SET(slot, slot);
+    SET(number, GET(mine, number) + 1);
+    SET(in, in);
+}
+
+void blame_end(void) { SET(in, NULL); }
 
 /* ---- what was found out ---- */
 
@@ -24,10 +57,11 @@ static char noted[640];
 
 void blame_note(const char *fmt, ...) {
     int nothing = NOTHING;
-    if (now.in == NULL || !atomic_compare_exchange_strong(&state, &nothing, WRITING)) return;
-    const plugin *p = now.in->choice.plugin;
+    const instance *in = mine != NULL ? GET(mine, in) : NULL;
+    if (in == NULL || !atomic_compare_exchange_strong(&state, &nothing, WRITING)) return;
+    const plugin *p = in->choice.plugin;
     int n = snprintf(noted, sizeof noted, "%s: %s '%s' for %s: %s ", p->path,
-                     plugin_kind_name(p->entry.kind), p->entry.name, now.in->site, now.slot);
+                     plugin_kind_name(p->entry.kind), p->entry.name, in->site, GET(mine, slot));
     if (n < (int)sizeof noted) {
         va_list ap;
         va_start(ap, fmt);
@@ -57,11 +91,11 @@ static void say(const char *text) {
     }
 }
 
-static void say_who(const char *did, const char *what) {
-    const plugin *p = now.in->choice.plugin;
+static void say_who(const instance *in, const char *slot, const char *did, const char *what) {
+    const plugin *p = in->choice.plugin;
     say("quantbench: error: "), say(p->path), say(": ");
     say(plugin_kind_name(p->entry.kind)), say(" '"), say(p->entry.name), say("' ");
-    say(did), say(what), say(" in "), say(now.slot), say(" for "), say(now.in->site);
+    say(did), say(what), say(" in "), say(slot), say(" for "), say(in->site);
     say("\n  hint: `quantbench plugins check "), say(p->path), say("`\n");
 }
 
@@ -69,16 +103,58 @@ static void say_who(const char *did, const char *what) {
 static void on_signal(int number) {
     static _Atomic int dying;
     while (atomic_exchange(&dying, 1)) pause();
-    if (now.in != NULL) say_who("crashed with ", child_signal_name(number));
-    now.in = NULL;
+    const instance *in = mine != NULL ? GET(mine, in) : NULL;
+    if (in != NULL) {
+        say_who(in, GET(mine, slot), "crashed with ", child_signal_name(number));
+        _exit(ERR_PLUGIN);
+    }
     signal(number, SIG_DFL);
-    raise(number); /* ends the process as it would have without us */
+    raise(number); /* our own: ends the process as it would have without us */
 }
 
 static void on_exit_of_plugin(void) {
-    if (now.in == NULL) return;
-    say_who("called ", "exit()");
+    const instance *in = mine != NULL ? GET(mine, in) : NULL;
+    if (in == NULL) return;
+    say_who(in, GET(mine, slot), "called ", "exit()");
     _exit(ERR_PLUGIN);
+}
+
+/* ---- calls that do not come back ---- */
+
+static void look_at(call *c, int limit) {
+    const instance *in = GET(c, in);
+    unsigned number = GET(c, number);
+    bool same = in != NULL && number == c->seen;
+    c->seconds = same ? c->seconds + 1 : 0, c->seen = number;
+    if (c->seconds < limit) return;
+    say_who(in, GET(c, slot), "timed out", "");
+    _exit(ERR_PLUGIN);
+}
+
+static void *watchdog(void *limit) {
+    for (;;) {
+        sleep(1);
+        for (call *c = atomic_load(&calls); c != NULL; c = c->next)
+            look_at(c, (int)(intptr_t)limit);
+    }
+    return NULL;
+}
+
+/* Once; without a thread to be had there is no watchdog. */
+static void watchdog_start(void) {
+    static _Atomic bool started;
+    const char *wish = getenv("QUANTBENCH_PLUGIN_SECONDS");
+    int64_t limit = BLAME_SECONDS;
+    if (!watching || atomic_exchange(&started, true)) return;
+    if (wish != NULL && (!str_to_int(wish, &limit) || limit < 1 || limit > 1000000))
+        limit = BLAME_SECONDS;
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the main thread */
+    if (pthread_create(&thread, NULL, watchdog, (void *)(intptr_t)limit) == 0)
+        pthread_detach(thread);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void blame_watch(void) {
@@ -88,4 +164,5 @@ void blame_watch(void) {
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) sigaction(fatal[i], &a, NULL);
     atexit(on_exit_of_plugin);
+    watching = true;
 }

@@ -18,8 +18,10 @@ void blame_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* ERR_PLUGIN if something was noted since the last time; main thread, between calls. */
 status blame_check(diags *d);
 
-/* For the whole program: a signal that a plugin causes, and an exit() that it calls, are
- * told with its name; the process then ends by the signal, or with ERR_PLUGIN. */
+/* For the whole program: a signal that a plugin causes, an exit() that it calls, and a call
+ * that does not come back for BLAME_SECONDS (QUANTBENCH_PLUGIN_SECONDS sets another limit) are
+ * told with its name; the process then ends with ERR_PLUGIN. */
+enum { BLAME_SECONDS = 300 };
 void blame_watch(void);
 
 #endif

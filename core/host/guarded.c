@@ -41,6 +41,40 @@ static void end(void) {
     blame_end();
 }
 
+/* ---- what a call writes, between edges ---- */
+
+static const char edge[] = "an edge that no plugin has any business with. an edge that none ";
+_Static_assert(sizeof edge == GUARDED_EDGE + 1, "and a zero");
+
+void guarded_edges(uint8_t *p, int64_t n) {
+    memcpy(p - GUARDED_EDGE, edge, GUARDED_EDGE);
+    memcpy(p + n, edge, GUARDED_EDGE);
+}
+
+static bool is_whole(const uint8_t *p) { return memcmp(p, edge, GUARDED_EDGE) == 0; }
+
+void guarded_check_edges(const uint8_t *p, int64_t n, const char *what) {
+    if (!is_whole(p - GUARDED_EDGE)) blame_note("wrote before %s", what);
+    if (!is_whole(p + n)) blame_note("wrote behind %s", what);
+}
+
+/* One for each thread, as no call is within another; a piece of a tensor fits. */
+enum { FRAME = 16384 };
+static _Thread_local _Alignas(64) uint8_t frame[GUARDED_EDGE + FRAME + GUARDED_EDGE];
+
+/* Where a call is to write its bytes: too many for the frame go at once where they belong. */
+static void *frame_begin(void *to, size_t bytes) {
+    if (bytes > FRAME) return to;
+    guarded_edges(frame + GUARDED_EDGE, (int64_t)bytes);
+    return frame + GUARDED_EDGE;
+}
+
+static void frame_end(void *to, size_t bytes, const char *what) {
+    if (bytes > FRAME) return;
+    guarded_check_edges(frame + GUARDED_EDGE, (int64_t)bytes, what);
+    memcpy(to, frame + GUARDED_EDGE, bytes);
+}
+
 /* ---- schemes ---- */
 
 static qb_status scheme_init(void *self, const qb_host *host, const qb_site *site,
@@ -52,25 +86,12 @@ static qb_status scheme_init(void *self, const qb_host *host, const qb_site *sit
     return st;
 }
 
-/* Few groups have their metadata between canaries first. */
 static void scheme_fit(const void *self, const float *x, int64_t groups, int64_t n, float *meta) {
-    enum { FEW = 1024, EDGE = 4 };
-    static const uint32_t canary[EDGE] = {0x7fc0ab1e, 0x7fc0ab1e, 0x7fc0ab1e, 0x7fc0ab1e};
     const plugin *t = begin(self, "fit()");
-    int64_t all = groups * instance_of(self)->n_meta;
-    if (all > FEW) {
-        t->scheme.fit(self, x, groups, n, meta);
-        end();
-        return;
-    }
-    float own[FEW + 2 * EDGE];
-    memcpy(own, canary, sizeof canary);
-    memcpy(own + EDGE + all, canary, sizeof canary);
-    t->scheme.fit(self, x, groups, n, own + EDGE);
-    if (memcmp(own, canary, sizeof canary) != 0) blame_note("wrote before its metadata");
-    if (memcmp(own + EDGE + all, canary, sizeof canary) != 0)
-        blame_note("wrote behind its metadata (%" PRId64 " numbers)", all);
-    memcpy(meta, own + EDGE, (size_t)all * sizeof *meta);
+    size_t bytes = (size_t)(groups * instance_of(self)->n_meta) * sizeof *meta;
+    float *own = frame_begin(meta, bytes);
+    t->scheme.fit(self, x, groups, n, own);
+    frame_end(meta, bytes, "its metadata");
     end();
 }
 
@@ -79,7 +100,9 @@ static void scheme_encode(const void *self, const float *meta, const float *x, i
                           int64_t n, qb_rng rng, uint8_t *code) {
     int levels = instance_of(self)->n_levels;
     uint8_t highest = 0;
-    begin(self, "encode()")->scheme.encode(self, meta, x, groups, n, rng, code);
+    uint8_t *own = frame_begin(code, (size_t)(groups * n));
+    begin(self, "encode()")->scheme.encode(self, meta, x, groups, n, rng, own);
+    frame_end(code, (size_t)(groups * n), "its codes");
     for (int64_t i = 0; i < groups * n; i++) highest = code[i] > highest ? code[i] : highest;
     if (highest >= levels) {
         blame_note("gave the code %d, there are %d levels", highest, levels);
@@ -88,9 +111,16 @@ static void scheme_encode(const void *self, const float *meta, const float *x, i
     end();
 }
 
+/* Values are many and would be copied: one call in so many has a frame, the first among them. */
 static void scheme_decode(const void *self, const float *meta, const uint8_t *code, int64_t groups,
                           int64_t n, float *y) {
-    begin(self, "decode()")->scheme.decode(self, meta, code, groups, n, y);
+    enum { EACH = 16 };
+    static _Thread_local unsigned calls;
+    const bool framed = calls++ % EACH == 0;
+    const size_t bytes = (size_t)(groups * n) * sizeof *y;
+    float *own = framed ? frame_begin(y, bytes) : y;
+    begin(self, "decode()")->scheme.decode(self, meta, code, groups, n, own);
+    if (framed) frame_end(y, bytes, "its values");
     end();
 }
 

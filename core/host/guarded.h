@@ -15,6 +15,12 @@ void guarded_table(plugin *p);
  * set back. */
 bool guarded_reset_fenv(void);
 
+/* Edges before and behind n bytes that a function may write, GUARDED_EDGE bytes each; and,
+ * between blame_begin() and blame_end(), what it did to them ("wrote behind its codes"). */
+enum { GUARDED_EDGE = 64 };
+void guarded_edges(uint8_t *p, int64_t n);
+void guarded_check_edges(const uint8_t *p, int64_t n, const char *what);
+
 /* The bytes before an instance, where its guards find it: 64, so that it stays aligned. */
 enum { GUARDED_HEAD = 64 };
 void guarded_set(void *self, instance *in);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/blame.h"
 #include "quant/pipeline.h"
 #include "util/mem.h"
 
@@ -357,7 +358,7 @@ static status read_codes(const packed_file *p, const packed_tensor *t, const pac
         why = packing_unpack(k, bytes, t->codes->n, t->rows, t->cols, c->code, &at);
     else if (why == NULL)
         why = quant_unpack(q, k, bytes, t->codes->n, t->rows, c->meta, x, &at);
-    if (why == NULL) return OK;
+    if (why == NULL) return blame_check(d);
     if (at < 0) return refuse(p, t->name, why, d);
     return diag_error(d, ERR_INPUT, "%s: '%s': %s (code %" PRId64 ")", p->f.path, t->name, why, at);
 }

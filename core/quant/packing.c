@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/blame.h"
+#include "host/guarded.h"
 #include "simd/kernels.h"
 #include "util/mem.h"
 #include "util/parallel.h"
@@ -73,11 +75,49 @@ typedef struct chunks {
     int64_t n, chunk;     /* codes: of the matrix, of a chunk */
     int64_t count, batch; /* chunks: all, worked at a time    */
     int64_t batches;
-    uint8_t *codes;          /* of a batch, twice for each thread */
-    bool alone;              /* few long chunks: one after the other, whoever computes the codes
-                                has the threads for himself */
-    _Atomic int64_t trouble; /* first: 8 * code + what is wrong */
+    int64_t bound, last_bound; /* bytes: of a chunk, of the last one */
+    uint8_t *memory;           /* a room for each thread */
+    bool alone;                /* few long chunks: one after the other, whoever computes the codes
+                                  has the threads for himself */
+    _Atomic int64_t trouble;   /* first: 8 * code + what is wrong */
 } chunks;
+
+/* What a thread works in. Between and around the parts are edges, which a packer has no
+ * business with. */
+typedef struct chunk_room {
+    uint8_t *code;   /* of a batch               */
+    uint8_t *back;   /* of a chunk, to compare   */
+    uint8_t *packed; /* a chunk                  */
+} chunk_room;
+
+/* n bytes and the edge behind them. */
+static int64_t part_bytes(int64_t n) { return (n + 63) / 64 * 64 + GUARDED_EDGE; }
+
+static int64_t batch_codes(const chunks *c) {
+    return c->batch * c->chunk < c->n ? c->batch * c->chunk : c->n;
+}
+static int64_t longest_chunk(const chunks *c) { return c->chunk < c->n ? c->chunk : c->n; }
+
+static int64_t room_bytes(const chunks *c) {
+    return GUARDED_EDGE + part_bytes(batch_codes(c)) + part_bytes(longest_chunk(c)) +
+           part_bytes(c->bound);
+}
+
+static chunk_room room_of_thread(const chunks *c) {
+    chunk_room r;
+    r.code = c->memory + (c->alone ? 0 : parallel_thread() * room_bytes(c)) + GUARDED_EDGE;
+    r.back = r.code + part_bytes(batch_codes(c));
+    r.packed = r.back + part_bytes(longest_chunk(c));
+    return r;
+}
+
+/* After a packer's call, which had guarded_edges() about n bytes. */
+static void check_edges(const packing *p, const uint8_t *at, int64_t n, const char *slot,
+                        const char *what) {
+    blame_begin(&p->in, slot);
+    guarded_check_edges(at, n, what);
+    blame_end();
+}
 
 /* False if there is no memory. */
 static bool chunks_open(chunks *c, const packing *p, int64_t rows, int64_t cols) {
@@ -86,15 +126,11 @@ static bool chunks_open(chunks *c, const packing *p, int64_t rows, int64_t cols)
     c->count = n > 0 ? (n + chunk - 1) / chunk : 0;
     c->batch = chunk < BATCH_CODES ? BATCH_CODES / chunk : 1;
     c->batches = (c->count + c->batch - 1) / c->batch;
+    c->bound = p->table->bound(p->in.self, chunk);
+    c->last_bound = n % chunk == 0 ? c->bound : p->table->bound(p->in.self, n % chunk);
     c->alone = c->batches < threads;
-    int64_t room = 2 * (c->batch * chunk < n ? c->batch * chunk : n);
-    c->codes = mem_try_aligned((size_t)((c->alone ? 1 : threads) * (room + 1)));
-    return c->codes != NULL;
-}
-
-static uint8_t *codes_of_thread(const chunks *c) {
-    int64_t room = 2 * (c->batch * c->chunk < c->n ? c->batch * c->chunk : c->n);
-    return c->codes + (c->alone ? 0 : parallel_thread() * room);
+    c->memory = mem_try_aligned((size_t)((c->alone ? 1 : threads) * room_bytes(c)));
+    return c->memory != NULL;
 }
 
 static void chunks_run(chunks *c, int64_t batches, void (*task)(int64_t i, void *arg), void *arg) {
@@ -108,6 +144,10 @@ static void chunks_run(chunks *c, int64_t batches, void (*task)(int64_t i, void 
 static int64_t chunk_length(const chunks *c, int64_t i) {
     int64_t left = c->n - i * c->chunk;
     return left < c->chunk ? left : c->chunk;
+}
+
+static int64_t chunk_bound(const chunks *c, int64_t i) {
+    return chunk_length(c, i) == c->chunk ? c->bound : c->last_bound;
 }
 
 static void note_trouble(chunks *c, int64_t code, int what) {
@@ -154,17 +194,20 @@ static bool comes_back(pack_job *j, const uint8_t *code, int64_t at, int64_t n, 
 }
 
 /* Packs chunk i; its codes begin at element `at` of the matrix. */
-static void pack_chunk(pack_job *j, int64_t i, const uint8_t *code, uint8_t *back) {
+static void pack_chunk(pack_job *j, int64_t i, const uint8_t *code, const chunk_room *room) {
     const packing *p = j->c.p;
-    int64_t n = chunk_length(&j->c, i), at = i * j->c.chunk, limit = p->table->bound(p->in.self, n);
+    int64_t n = chunk_length(&j->c, i), at = i * j->c.chunk, limit = chunk_bound(&j->c, i);
     uint8_t *out = j->out + i * j->slot;
-    int64_t got = p->table->pack(p->in.self, code, n, out);
+    guarded_edges(room->packed, limit);
+    int64_t got = p->table->pack(p->in.self, code, n, room->packed);
+    check_edges(p, room->packed, limit, "pack()", "its bytes");
     if (got < 0 || got > limit || got > UINT32_MAX) {
         note_trouble(&j->c, at, WROTE_MORE);
     } else if (p->info.fixed_rate && got != limit) {
         note_trouble(&j->c, at, WROTE_LESS);
-    } else if (!j->check || comes_back(j, code, at, n, out, got, back)) {
+    } else if (!j->check || comes_back(j, code, at, n, room->packed, got, room->back)) {
         j->lengths[i] = (uint32_t)got;
+        memcpy(out, room->packed, (size_t)got);
         memset(out + got, 0, (size_t)(aligned(p, got) - got));
     }
 }
@@ -174,13 +217,13 @@ static void pack_batch(int64_t b, void *arg) {
     const chunks *c = &j->c;
     int64_t first = b * c->batch, last = first + c->batch < c->count ? first + c->batch : c->count;
     int64_t at = first * c->chunk, n = (last < c->count ? last * c->chunk : c->n) - at;
-    uint8_t *code = codes_of_thread(c);
+    const chunk_room room = room_of_thread(c);
+    uint8_t *code = room.code;
     if (!j->from.read(j->from.arg, at, n, code)) {
         atomic_store(&j->ended, true);
         return;
     }
-    for (int64_t i = first; i < last; i++)
-        pack_chunk(j, i, code + (i - first) * c->chunk, code + n);
+    for (int64_t i = first; i < last; i++) pack_chunk(j, i, code + (i - first) * c->chunk, &room);
 }
 
 static void put_u32(uint8_t *to, int64_t v) {
@@ -211,7 +254,7 @@ status packing_pack_from(const packing *p, const char *tensor, code_source from,
     pack_job j = {.from = from, .check = check, .out = out};
     if (!chunks_open(&j.c, p, rows, cols))
         return diag_error(d, ERR_RESOURCE, "no memory for the codes of '%s'", tensor);
-    j.slot = aligned(p, p->table->bound(p->in.self, j.c.chunk));
+    j.slot = aligned(p, j.c.bound);
     j.lengths = mem_calloc((size_t)j.c.count + 1, sizeof *j.lengths);
     chunks_run(&j.c, j.c.batches, pack_batch, &j);
     int64_t trouble = atomic_load(&j.c.trouble);
@@ -221,7 +264,7 @@ status packing_pack_from(const packing *p, const char *tensor, code_source from,
         *bytes = close_up(&j);
     else if (!atomic_load(&j.ended))
         bad = blame(p, tensor, trouble, d);
-    free(j.c.codes);
+    free(j.c.memory);
     free(j.lengths);
     return bad;
 }
@@ -277,9 +320,8 @@ typedef struct unpack_job {
 } unpack_job;
 
 static int64_t packed_bytes(const unpack_job *j, int64_t i) {
-    const packing *p = j->c.p;
     if (j->lengths != NULL) return get_u32(j->lengths + i * LENGTH_BYTES);
-    return p->table->bound(p->in.self, chunk_length(&j->c, i));
+    return chunk_bound(&j->c, i);
 }
 
 static bool unpack_chunk(unpack_job *j, int64_t i, uint8_t *code) {
@@ -307,9 +349,11 @@ static void unpack_batch(int64_t b, void *arg) {
     const chunks *c = &j->c;
     int64_t first = b * c->batch, last = first + c->batch < c->count ? first + c->batch : c->count;
     int64_t at = first * c->chunk, n = (last < c->count ? last * c->chunk : c->n) - at;
-    uint8_t *code = codes_of_thread(c);
+    uint8_t *code = room_of_thread(c).code;
+    guarded_edges(code, n);
     for (int64_t i = first; i < last; i++)
         if (!unpack_chunk(j, i, code + (i - first) * c->chunk)) return;
+    check_edges(c->p, code, n, "unpack()", "its codes");
     j->to.write(j->to.arg, at, n, code);
 }
 
@@ -317,10 +361,9 @@ static void unpack_batch(int64_t b, void *arg) {
 static int64_t find_chunks(unpack_job *j, int64_t end, int64_t *used) {
     const packing *p = j->c.p;
     for (int64_t i = 0; i < j->c.count; i++) {
-        int64_t limit = p->table->bound(p->in.self, chunk_length(&j->c, i));
         int64_t got = packed_bytes(j, i);
         j->begin[i] = *used;
-        if (got > limit || aligned(p, got) > end - *used) {
+        if (got > chunk_bound(&j->c, i) || aligned(p, got) > end - *used) {
             note_trouble(&j->c, i * j->c.chunk, TOO_LONG);
             return i;
         }
@@ -336,7 +379,7 @@ const char *packing_unpack_to(const packing *p, const uint8_t *bytes, int64_t n_
     *at = 0;
     if (!chunks_open(&j.c, p, rows, cols)) return "there is no memory for its codes";
     int64_t there = j.c.count;
-    j.slot = aligned(p, p->table->bound(p->in.self, j.c.chunk));
+    j.slot = aligned(p, j.c.bound);
     if (!p->info.fixed_rate) {
         end -= j.c.count * LENGTH_BYTES, used = 0;
         j.lengths = bytes + end;
@@ -350,7 +393,7 @@ const char *packing_unpack_to(const packing *p, const uint8_t *bytes, int64_t n_
     }
     chunks_run(&j.c, j.c.batches, unpack_batch, &j);
     int64_t trouble = atomic_load(&j.c.trouble);
-    free(j.c.codes);
+    free(j.c.memory);
     free(j.begin);
     if (trouble != INT64_MAX) {
         *at = trouble / 8;

@@ -311,8 +311,12 @@ Test(running, what_a_plugin_does_beside_its_work_fails_the_run_with_its_name, .i
         {"write_before", "fit() wrote before its metadata"},
         {"rounding_mode", "fit() changed the floating-point environment"},
         {"exits", "called exit() in fit() for fc1.weight"},
+        {"write_after", "encode() wrote behind its codes"},
+        {"crashes", "crashed with SIGSEGV in fit() for fc1.weight"},
+        {"sleeps", "timed out in fit() for fc1.weight"},
     };
-    for (int i = 0; i < 4; i++) {
+    setenv("QUANTBENCH_PLUGIN_SECONDS", "2", 1);
+    for (int i = 0; i < 7; i++) {
         outcome o = train_with(cases[i][0]);
         char *who = str_format("/good/%s.so: scheme '%s' ", cases[i][0], cases[i][0]);
         cr_assert(o.exit == 5 && strstr(o.err, who) && strstr(o.err, cases[i][1]) &&
@@ -321,18 +325,20 @@ Test(running, what_a_plugin_does_beside_its_work_fails_the_run_with_its_name, .i
         free(who);
         free_outcome(&o);
     }
-    free(expect(0, "test $($Q ls --db r.db --status failed --json | wc -l) = 3"));
+    free(expect(0, "test $($Q ls --db r.db --status failed --json | wc -l) = 4"));
 }
 
-Test(running, a_crash_names_plugin_function_and_site_and_ends_by_the_signal, .init = setup,
+Test(running, a_packer_that_writes_beside_its_bytes_fails_with_its_name, .init = setup,
      .fini = teardown) {
-    outcome o = train_with("crashes");
-    cr_assert(o.exit == 139 || o.exit == 256 + 11, "exit %d", o.exit);
-    cr_assert(strstr(o.err, "/good/crashes.so: scheme 'crashes' crashed with SIGSEGV in fit() for "
-                            "fc1.weight\n  hint: `quantbench plugins check "),
-              "%s", o.err);
+    free(expect(0, "mkdir good && cp %s good/ && cp %s good/", liar("over_bound"),
+                liar("honest_packer")));
+    write_file("small.yaml", SMALL);
+    outcome o = run("QUANTBENCH_PLUGIN_PATH=$PWD/good $Q run small.yaml --db r.db --set "
+                    "quant.packer=over_bound");
+    cr_assert(o.exit == 5 && strstr(o.err, "/good/over_bound.so: packer 'over_bound' ") &&
+                  strstr(o.err, "pack() wrote behind its bytes"),
+              "exit %d\n%s", o.exit, o.err);
     free_outcome(&o);
-    free(expect(0, "QUANTBENCH_PLUGIN_PATH=$PWD/good $Q ls --db r.db"));
 }
 
 /* ---- who may write there ---- */
