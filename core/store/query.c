@@ -84,7 +84,7 @@ static place place_of(const char *sql, int offset, char **source) {
 }
 
 static status refuse_denied(store *s, const char *what, diags *d) {
-    s->failed = diag_error(d, ERR_USAGE, "--sql: not allowed: %s", what);
+    s->failed = diag_error(d, ERR_STORE, "--sql: not allowed: %s", what);
     s->why = str_format("--sql: not allowed: %s", what);
     diag_hint(d, "queries only read: SELECT, functions, PRAGMA table_info and its like");
     return s->failed;

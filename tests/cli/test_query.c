@@ -312,30 +312,29 @@ Test(query, sql_reads_tables_and_views_in_every_format, .init = setup_study, .fi
 }
 
 Test(query, sql_cannot_do_anything_but_read, .init = setup_study, .fini = teardown) {
-    static const char *const wrong[][2] = {{"DELETE FROM run", "DELETE FROM run"},
-                                           {"UPDATE run SET seed = 9 RETURNING seed", "UPDATE run"},
-                                           {"INSERT INTO spec VALUES (9, 1, 2, 3)",
-                                            "INSERT INTO spec"},
-                                           {"UPDATE sqlite_master SET sql = 1",
-                                            "may not be modified"},
-                                           {"DROP TABLE metric", "not allowed"},
-                                           {"CREATE TEMP TABLE t(x)", "not allowed"},
-                                           {"ATTACH 'other.db' AS o", "ATTACH"},
-                                           {"VACUUM INTO 'other.db'", "no SELECT"},
-                                           {"BEGIN", "a transaction"},
-                                           {"PRAGMA journal_mode = DELETE", "PRAGMA journal_mode"},
-                                           {"PRAGMA query_only", "PRAGMA query_only"},
-                                           {"SELECT * FROM pragma_user_version", "not authorized"},
-                                           {"SELECT load_extension('x.so')", "load_extension()"},
-                                           {"SELECT 1; DELETE FROM run", "more than one statement"},
-                                           {"SELECT 1; SELECT 2", "more than one statement"},
-                                           {"-- nothing", "no SQL"},
-                                           {"", "no SQL"}};
+    static const struct {
+        int exit;
+        const char *sql, *says;
+    } wrong[] = {{6, "DELETE FROM run", "not allowed: DELETE FROM run"},
+                 {6, "UPDATE run SET seed = 9 RETURNING seed", "not allowed: UPDATE run"},
+                 {6, "INSERT INTO spec VALUES (9, 1, 2, 3)", "not allowed: INSERT INTO spec"},
+                 {6, "DROP TABLE metric", "not allowed"},
+                 {6, "CREATE TEMP TABLE t(x)", "not allowed"},
+                 {6, "ATTACH 'other.db' AS o", "not allowed: ATTACH"},
+                 {6, "VACUUM INTO 'other.db'", "not allowed: what is no SELECT"},
+                 {6, "BEGIN", "not allowed: a transaction"},
+                 {6, "PRAGMA journal_mode = DELETE", "not allowed: PRAGMA journal_mode"},
+                 {6, "PRAGMA query_only", "not allowed: PRAGMA query_only"},
+                 {6, "SELECT load_extension('x.so')", "not allowed: load_extension()"},
+                 {2, "UPDATE sqlite_master SET sql = 1", "may not be modified"},
+                 {2, "SELECT * FROM pragma_user_version", "not authorized"},
+                 {2, "SELECT 1; DELETE FROM run", "more than one statement"},
+                 {2, "SELECT 1; SELECT 2", "more than one statement"},
+                 {2, "-- nothing", "no SQL"},
+                 {2, "", "no SQL"}};
     char *before = expect(0, "sha256sum r.db");
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        char *words = str_format("query --sql \"%s\"", wrong[i][0]);
-        refuses(words, wrong[i][1]);
-        free(words);
+        refused(wrong[i].exit, wrong[i].says, "$Q query --sql \"%s\"", wrong[i].sql);
     }
     char *after = expect(0, "sha256sum r.db; ls other.db 2>/dev/null; true");
     cr_assert_str_eq(before, after);
