@@ -121,13 +121,15 @@ static void on_exit_of_plugin(void) {
 
 /* ---- calls that do not come back ---- */
 
+static char timed_out[40]; /* in words */
+
 static void look_at(call *c, int limit) {
     const instance *in = GET(c, in);
     unsigned number = GET(c, number);
     bool same = in != NULL && number == c->seen;
     c->seconds = same ? c->seconds + 1 : 0, c->seen = number;
     if (c->seconds < limit) return;
-    say_who(in, GET(c, slot), "timed out", "");
+    say_who(in, GET(c, slot), timed_out, "");
     _exit(ERR_PLUGIN);
 }
 
@@ -148,6 +150,7 @@ static void watchdog_start(void) {
     if (!watching || atomic_exchange(&started, true)) return;
     if (wish != NULL && (!str_to_int(wish, &limit) || limit < 1 || limit > 1000000))
         limit = BLAME_SECONDS;
+    snprintf(timed_out, sizeof timed_out, "timed out after %d s", (int)limit);
     sigset_t all, before;
     pthread_t thread;
     sigfillset(&all);

@@ -69,6 +69,7 @@ int64_t packing_bound(const packing *p, int64_t rows, int64_t cols) {
 
 /* Chunks are worked some at a time: their codes stay in the cache between the two sides. */
 enum { BATCH_CODES = 4096 };
+#define MOST_BYTES ((int64_t)1 << 40) /* of a chunk: no packer needs more */
 
 typedef struct chunks {
     const packing *p;
@@ -97,10 +98,13 @@ static int64_t batch_codes(const chunks *c) {
     return c->batch * c->chunk < c->n ? c->batch * c->chunk : c->n;
 }
 static int64_t longest_chunk(const chunks *c) { return c->chunk < c->n ? c->chunk : c->n; }
+static int64_t most_bytes(const chunks *c) {
+    return c->bound > c->last_bound ? c->bound : c->last_bound;
+}
 
 static int64_t room_bytes(const chunks *c) {
     return GUARDED_EDGE + part_bytes(batch_codes(c)) + part_bytes(longest_chunk(c)) +
-           part_bytes(c->bound);
+           part_bytes(most_bytes(c));
 }
 
 static chunk_room room_of_thread(const chunks *c) {
@@ -127,7 +131,9 @@ static bool chunks_open(chunks *c, const packing *p, int64_t rows, int64_t cols)
     c->batch = chunk < BATCH_CODES ? BATCH_CODES / chunk : 1;
     c->batches = (c->count + c->batch - 1) / c->batch;
     c->bound = p->table->bound(p->in.self, chunk);
-    c->last_bound = n % chunk == 0 ? c->bound : p->table->bound(p->in.self, n % chunk);
+    c->last_bound = n > 0 && n % chunk > 0 ? p->table->bound(p->in.self, n % chunk) : c->bound;
+    if (c->bound < 0 || c->bound > MOST_BYTES || c->last_bound < 0 || c->last_bound > MOST_BYTES)
+        return false; /* packing_bound() was as absurd */
     c->alone = c->batches < threads;
     c->memory = mem_try_aligned((size_t)((c->alone ? 1 : threads) * room_bytes(c)));
     return c->memory != NULL;

@@ -313,7 +313,7 @@ Test(running, what_a_plugin_does_beside_its_work_fails_the_run_with_its_name, .i
         {"exits", "called exit() in fit() for fc1.weight"},
         {"write_after", "encode() wrote behind its codes"},
         {"crashes", "crashed with SIGSEGV in fit() for fc1.weight"},
-        {"sleeps", "timed out in fit() for fc1.weight"},
+        {"sleeps", "timed out after 2 s in fit() for fc1.weight"},
     };
     setenv("QUANTBENCH_PLUGIN_SECONDS", "2", 1);
     for (int i = 0; i < 7; i++) {
