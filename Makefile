@@ -36,7 +36,8 @@ ISA_vnni := $(ISA_avx512) -mavx512vnni
 ISA_amx := $(ISA_avx512) -mamx-tile -mamx-int8
 ISA_avx2_bmi2 := -mavx2 -mbmi2
 ISA_avx512_vbmi := $(ISA_avx512) -mavx512vbmi -mavx512vbmi2 -mavx512vnni -mgfni
-ARM_FILES := core/simd/neon.c
+ARM_FILES := core/simd/neon.c core/simd/neon_dotprod.c
+ISA_neon_dotprod := -march=armv8.2-a+dotprod
 MACHINE := $(shell $(CC) -dumpmachine)
 OTHER_ISA := $(if $(findstring x86_64,$(MACHINE)),,$(ISA_FILES)) $(if $(findstring aarch64,$(MACHINE)),,$(ARM_FILES))
 
@@ -47,7 +48,7 @@ PLUGINS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard plugins/*/*.c))
 TEST_FOLDERS := unit kernels plugins cli
 TESTS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
 FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c tests/fixtures/liars/*.c))
-SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/*/*/*.[ch])
+SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/kernels/*.inc tests/*/*/*.[ch])
 
 .PHONY: all install deps demo test fixtures bench bench-store bench-integrity check-kernels readme-check \
 	clean-install-check check-layers check-format check-asan fuzz-unpack needed emulators \
@@ -82,6 +83,7 @@ $(BUILD)/core/simd/avx512_vbmi.o: CORE_CFLAGS += $(ISA_avx512_vbmi)
 $(BUILD)/core/simd/scalar_plain.o: CORE_CFLAGS += -fno-tree-vectorize -fno-tree-slp-vectorize
 $(BUILD)/core/simd/vnni.o: CORE_CFLAGS += $(ISA_vnni)
 $(BUILD)/core/simd/amx.o: CORE_CFLAGS += $(ISA_amx)
+$(BUILD)/core/simd/neon_dotprod.o: CORE_CFLAGS += $(ISA_neon_dotprod)
 
 # The database schema as C strings, one for each line.
 $(BUILD)/core/store/store.o: $(BUILD)/gen/store/schema.sql.inc

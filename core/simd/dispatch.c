@@ -35,6 +35,9 @@ static const struct {
     {&kernels_amx, &kernels_avx512, CPU_VNNI | CPU_AMX_INT8},
     {&kernels_avx512_vbmi, &kernels_avx512, CPU_VBMI | CPU_VBMI2 | CPU_VNNI},
 #endif
+#ifdef __aarch64__
+    {&kernels_neon_dotprod, &kernels_neon, CPU_DOTPROD},
+#endif
     {NULL, NULL, 0},
 };
 

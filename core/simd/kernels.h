@@ -47,6 +47,11 @@ typedef struct error_sums {
     int64_t zeros;     /* y_i == 0                  */
 } error_sums;
 
+/* What fell into a bin: sum of |x| and how many, as a double. */
+typedef struct bin_sum {
+    double sum, count;
+} bin_sum;
+
 /* ---- packed products: y = x W^T ---- */
 
 /* The packer's form of a row of W: 1, 2, 3, 4 or 8 are the bits of pack_bits. */
@@ -103,7 +108,7 @@ void simd_fill(kernels *k, int i, uint32_t have);
 extern const kernels kernels_scalar, kernels_sse4, kernels_avx2, kernels_avx512;
 /* Those that take the place of a level's own where the CPU has more than the level asks. */
 extern const kernels kernels_avx2_bmi2, kernels_vnni, kernels_amx, kernels_avx512_vbmi;
-extern const kernels kernels_neon;
+extern const kernels kernels_neon, kernels_neon_dotprod;
 /* scalar.c compiled without vectors: no level, but what the levels are measured against. */
 extern const kernels kernels_scalar_plain;
 

@@ -50,6 +50,15 @@ nothing_is_fused() {
     complain "$fused fused multiply-adds in $build/arm64/core/simd"
 }
 
+# What only some CPUs have stands in the file that only they call.
+only_there_is_dot_product() {
+    files=$(aarch64-linux-gnu-objdump -d "$build"/arm64/core/simd/*.o |
+        awk -F '\t' '/file format/ { file = $0; sub(/:.*/, "", file); sub(/.*\//, "", file) }
+            $3 ~ /^[su]dot$/ { print file }' | sort -u)
+    [ "$files" = neon_dotprod.o ] && echo "  arm64 kernels: dot products in neon_dotprod.o alone" && return
+    complain "dot products in '$files', not in neon_dotprod.o alone"
+}
+
 check_arm64() {
     need aarch64-linux-gnu-gcc aarch64-linux-gnu-objdump qemu-aarch64-static
     [ -f "$(aarch64-linux-gnu-gcc -print-file-name=libc.a)" ] || skip "there is no libc.a for arm64"
@@ -62,11 +71,12 @@ check_arm64() {
         return
     }
     nothing_is_fused
+    only_there_is_dot_product
     check_on default "$build/arm64/tests/check_kernels" qemu-aarch64-static
-    said 'arm64 *with dot product' && said neon
+    said 'arm64 *with dot product' && said 'neon ' && said 'neon-only '
     [ -n "$quick" ] && return
     check_on cortex-a72 "$build/arm64/tests/check_kernels" qemu-aarch64-static -cpu cortex-a72
-    said 'arm64 *without dot product' && said neon
+    said 'arm64 *without dot product' && said 'neon '
 }
 
 # CPU EXPECTED_EXIT WORDS...: the program under qemu. It would start itself anew to set what
