@@ -143,6 +143,40 @@ static void service_minmax(const float *x, int64_t groups, int64_t n, float *lo,
     free(other);
 }
 
+/* ---- bins: of each block, added up in index order ---- */
+
+_Static_assert(sizeof(qb_bin) == sizeof(bin_sum), "bins of plugins are those of the kernels");
+
+typedef struct bin_job {
+    const float *x;
+    int64_t n;
+    float per_unit;
+    int32_t n_bins;
+    bin_sum *part; /* [blocks][n_bins] */
+} bin_job;
+
+static void bin_block(int64_t i, void *arg) {
+    const bin_job *j = arg;
+    int64_t at = i * KERNEL_BLOCK, n = j->n - at < KERNEL_BLOCK ? j->n - at : KERNEL_BLOCK;
+    simd_kernels()->bin_abs(j->x + at, n, j->per_unit, j->n_bins, j->part + i * j->n_bins);
+}
+
+static void service_bin_abs(const float *x, int64_t n, float per_unit, int32_t n_bins,
+                            qb_bin *bins) {
+    if (n < SPREAD_FROM) {
+        simd_kernels()->bin_abs(x, n, per_unit, n_bins, (bin_sum *)bins);
+        return;
+    }
+    bin_job j = {.x = x, .n = n, .per_unit = per_unit, .n_bins = n_bins};
+    j.part = mem_calloc((size_t)(blocks_of(n) * n_bins), sizeof *j.part);
+    parallel_for(blocks_of(n), bin_block, &j);
+    for (int64_t i = 0; i < blocks_of(n) * n_bins; i++) {
+        bins[i % n_bins].sum += j.part[i].sum;
+        bins[i % n_bins].count += j.part[i].count;
+    }
+    free(j.part);
+}
+
 /* ---- the others ---- */
 
 static double service_dot(const float *x, const float *y, int64_t n) {
@@ -260,6 +294,9 @@ static qb_kernels table_of(const kernels *k) {
         .encode_steps = service_encode_steps,
         .decode_scaled = service_decode_scaled,
         .pass_inside = k->pass_inside,
+        .soft_steps = k->soft_steps,
+        .select_abs = k->select_abs,
+        .bin_abs = service_bin_abs,
     };
 }
 

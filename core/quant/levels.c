@@ -231,6 +231,10 @@ static void encode_stochastic(const quantizer *q, const scaling *s, float zero, 
 }
 
 /* Steps that depend on the group: by its zero point, or drawn. */
+static bool has_own_steps(const quantizer *q) {
+    return q->kind == LEVELS_STEPS && (q->info.round == QB_STOCHASTIC || q->zero_at >= 0);
+}
+
 static void encode_own_steps(const quantizer *q, const float *meta, const float *x, int64_t groups,
                              int64_t n, const float *u, uint8_t *code) {
     columns c;
@@ -268,7 +272,7 @@ static void encode_some(const quantizer *q, const float *meta, const float *x, i
 
 void levels_encode(const quantizer *q, const float *meta, const float *x, int64_t groups, int64_t n,
                    const float *u, uint8_t *code) {
-    if (q->kind == LEVELS_STEPS && (q->info.round == QB_STOCHASTIC || q->zero_at >= 0)) {
+    if (has_own_steps(q)) {
         encode_own_steps(q, meta, x, groups, n, u, code);
         return;
     }
@@ -291,6 +295,36 @@ void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, i
         else
             k->decode_scaled(code + g * n, some, n, s, q->info.levels, q->info.n_levels, y + g * n);
     }
+}
+
+static void fake_some(const quantizer *q, const float *meta, const float *x, int64_t groups,
+                      int64_t n, const float *u, float *y) {
+    const kernels *k = simd_kernels();
+    const float *levels = q->info.levels;
+    columns c;
+    const scaling *s = scaling_of(q, meta, groups, &c);
+    int n_levels = q->info.n_levels;
+    if (q->kind == LEVELS_THRESHOLD)
+        k->fake_threshold(x, groups, n, column(q, meta, groups, q->threshold_at, c.threshold), s,
+                          levels, y);
+    else if (q->kind == LEVELS_AFFINE)
+        k->fake_affine(x, groups, n, s, levels[0], levels[n_levels - 1], (rounding)q->info.round, u,
+                       y);
+    else
+        k->fake_steps(x, groups, n, s, q->steps, n_levels - 1, levels, y);
+}
+
+void levels_fake(const quantizer *q, const float *meta, const float *x, int64_t groups, int64_t n,
+                 const float *u, float *y) {
+    uint8_t code[PIECE_MAX];
+    if (q->kind == LEVELS_FLOAT || has_own_steps(q)) {
+        levels_encode(q, meta, x, groups, n, u, code);
+        levels_decode(q, meta, code, groups, n, y);
+        return;
+    }
+    for (int64_t g = 0; g < groups; g += COLUMN)
+        fake_some(q, meta + g * q->info.n_meta, x + g * n,
+                  groups - g < COLUMN ? groups - g : COLUMN, n, u + g * n, y + g * n);
 }
 
 /* In one call, as the sums of a piece are those of its lanes, whatever its groups. */

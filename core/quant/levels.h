@@ -25,6 +25,10 @@ void levels_encode(const quantizer *q, const float *meta, const float *x, int64_
 void levels_decode(const quantizer *q, const float *meta, const uint8_t *code, int64_t groups,
                    int64_t n, float *y);
 
+/* What the codes of x are decoded to, at most PIECE_MAX elements. y may be x. */
+void levels_fake(const quantizer *q, const float *meta, const float *x, int64_t groups, int64_t n,
+                 const float *u, float *y);
+
 /* Sums over x and its decoded codes before their rounding to float: what the error metrics
  * are measured on. At most PIECE_MAX elements. */
 void levels_error(const quantizer *q, const float *meta, const float *x, const uint8_t *code,

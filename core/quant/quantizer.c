@@ -164,19 +164,13 @@ static void decode_task(int64_t i, void *arg) {
 static void recode_task(int64_t i, void *arg) {
     const job *j = arg;
     tile p;
-    uint8_t code[PIECE_MAX];
-    if (!piece_of(&j->w.l, i, &p)) return;
-    work_encode(&j->w, &p, code);
-    work_decode(&j->w, &p, code, j->y + p.at);
+    if (piece_of(&j->w.l, i, &p)) work_fake(&j->w, &p, j->y + p.at);
 }
 
 static void fake_task(int64_t i, void *arg) {
     job *j = arg;
     tile t = layout_tile(&j->w.l, i);
-    uint8_t code[PIECE_MAX];
-    if (!work_check_and_fit(&j->w, &t)) return;
-    work_encode(&j->w, &t, code);
-    work_decode(&j->w, &t, code, j->y + t.at);
+    if (work_check_and_fit(&j->w, &t)) work_fake(&j->w, &t, j->y + t.at);
 }
 
 static bool groups_fit_a_piece(const layout *l) { return l->group <= PIECE_MAX; }

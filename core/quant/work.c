@@ -137,6 +137,20 @@ void work_decode(const quant_work *w, const tile *p, const uint8_t *code, float 
         levels_decode(q, meta_row(w, p->group), code, p->groups, p->n, y);
 }
 
+void work_fake(const quant_work *w, const tile *p, float *y) {
+    const quantizer *q = w->q;
+    float u[PIECE_MAX];
+    if (q->kind == LEVELS_OWN) {
+        uint8_t code[PIECE_MAX];
+        work_encode(w, p, code);
+        work_decode(w, p, code, y);
+        return;
+    }
+    if (q->info.round == QB_STOCHASTIC)
+        simd_kernels()->uniform(w->key, (uint64_t)p->at, p->groups * p->n, u);
+    levels_fake(q, meta_row(w, p->group), w->x + p->at, p->groups, p->n, u, y);
+}
+
 /* ---- what is wrong ---- */
 
 /* Entry `at` of the metadata cannot be kept: the user's matter if a sound number is

@@ -34,6 +34,8 @@ bool work_check_and_fit(quant_work *w, const tile *t);
  * and back. */
 void work_encode(const quant_work *w, const tile *p, uint8_t *code);
 void work_decode(const quant_work *w, const tile *p, const uint8_t *code, float *y);
+/* What the codes are decoded to. */
+void work_fake(const quant_work *w, const tile *p, float *y);
 
 /* The first trouble in words; none: OK. */
 status work_verdict(const quant_work *w, diags *d);

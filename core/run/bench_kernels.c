@@ -30,7 +30,11 @@ typedef struct work {
 
 static const float nf4_like[LEVELS] = {-1,    -0.7f, -0.52f, -0.39f, -0.28f, -0.18f, -0.09f, 0,
                                        0.08f, 0.16f, 0.25f,  0.34f,  0.44f,  0.56f,  0.72f,  1};
-static const float ternary_steps[] = {-0.5f, 0.5f};
+static const float ternary_steps[] = {-0.5f, 0.5f}, ternary_levels[] = {-1, 0, 1};
+static const double ternary_peaks[] = {0.5, 0.5};
+static const float nf4_steps[LEVELS - 1] = {-0.85f, -0.61f, -0.45f, -0.33f, -0.23f,
+                                            -0.13f, -0.04f, 0.04f,  0.12f,  0.2f,
+                                            0.3f,   0.39f,  0.5f,   0.64f,  0.86f};
 static const small_float e4m3 = {3, -6, 126};
 
 typedef struct bench_kernel {
@@ -93,6 +97,19 @@ CALL(largest_code, 1, 0, w->counts[0] = k->largest_code(w->code, n))
 CALL(pack_planes, 1, 0.25, k->pack_planes(w->code, n, w->out, w->out + n / 8))
 CALL(unpack_planes, 0.25, 1, k->unpack_planes(w->base3, w->base3 + n / 8, n, w->out))
 
+CALL(select_abs, 4, 0, k->select_abs(w->x, rows, row, row / 2, w->lo, w->y, w->counts))
+CALL(bin_abs, 4, 0, bin_sum bins[256] = {{0}}; k->bin_abs(w->x, n, 64, 256, bins);
+     w->sums[0] = bins[1].sum)
+CALL(histogram, 4, 0, uint64_t counts[128] = {0}; k->histogram(w->x, n, -4, 16, 128, counts);
+     w->counts[0] = (int64_t)counts[1])
+CALL(fake_affine, 4, 4,
+     k->fake_affine(w->x, rows, row, &w->by_row, -127, 127, ROUND_EVEN, NULL, w->y))
+CALL(fake_threshold, 4, 4,
+     k->fake_threshold(w->x, rows, row, w->hi, &w->by_row, ternary_levels, w->y))
+CALL(fake_steps, 4, 4,
+     k->fake_steps(w->x, rows, row, &w->by_row, nf4_steps, LEVELS - 1, nf4_like, w->y))
+CALL(soft_steps, 8, 4, k->soft_steps(w->x, w->x + n, n, ternary_steps, ternary_peaks, 2, 1, w->y))
+
 /* Rows of int8 by rows of 2-bit codes; `bench linear` has them at the sizes of networks. */
 static linear_weights two_bits(const work *w, int64_t rows, int64_t cols) {
     const int32_t *none = (const int32_t *)w->counts;
@@ -135,6 +152,11 @@ static const struct {
     {"encode_levels", "a comparison with each of 15 boundaries"},
     {"pack_base3", "fives are gathered by shuffles"},
     {"unpack_base3", "fives are spread by shuffles"},
+    {"select_abs", "digits are counted one by one"},
+    {"bin_abs", "numbers are added to their bins one by one"},
+    {"histogram", "numbers are counted one by one"},
+    {"fake_steps", "fifteen levels are looked up by bucket"},
+    {"soft_steps", "for each step an exponential and two divisions in double precision"},
     {"linear_arrange", "bytes change places between rows and planes"},
     {"linear_sums", "eight operations on int8 for a byte"},
     {"linear_product", "eight operations on int8 for a byte"},
@@ -257,10 +279,10 @@ typedef struct means {
     int n[SLOTS];
 } means;
 
-/* Why a row is slow, if it is no faster from L1; free(). */
+/* Why a row is slow; free(). */
 static char *reason_for(const bench_kernel *k, double rate, double in_l1) {
     const char *what = "its instructions are the limit";
-    if (!(in_l1 < 1.15 * rate)) return NULL;
+    if (!(in_l1 < 1.15 * rate)) return str_format("%.1f GB/s from L1: it waits for memory", in_l1);
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (strcmp(limits[i].kernel, k->name) == 0) what = limits[i].what;
     return str_format("no faster from L1, %.1f GB/s: %s", in_l1, what);

@@ -3,23 +3,20 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "simd/kernels.h"
 #include "util/mem.h"
 
 static void widen(weight_histogram *h, const float *x, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        if (x[i] < h->lo) h->lo = x[i];
-        if (x[i] > h->hi) h->hi = x[i];
-    }
+    float lo, hi;
+    simd_kernels()->minmax(x, 1, n, &lo, &hi);
+    if (lo < h->lo) h->lo = lo;
+    if (hi > h->hi) h->hi = hi;
 }
 
+/* The last bin is closed. */
 static void count(const weight_histogram *h, const float *x, int64_t n,
                   uint64_t bins[HISTOGRAM_BINS]) {
-    double scale = HISTOGRAM_BINS / (h->hi - h->lo);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t bin = (int64_t)floor((x[i] - h->lo) * scale);
-        if (bin >= HISTOGRAM_BINS) bin = HISTOGRAM_BINS - 1; /* the last one is closed */
-        bins[bin < 0 ? 0 : bin]++;
-    }
+    simd_kernels()->histogram(x, n, h->lo, HISTOGRAM_BINS / (h->hi - h->lo), HISTOGRAM_BINS, bins);
 }
 
 status histogram_weights(const model_layer *l, diags *d, weight_histogram *h) {

@@ -84,6 +84,9 @@ INLINE mask16 m_first(int64_t m) {
     return (mask16){_mm256_castsi256_ps(first_of_8(m)), _mm256_castsi256_ps(first_of_8(m - 8))};
 }
 INLINE mask16 m_and(mask16 x, mask16 y) { return (mask16)MAP2(_mm256_and_ps, x, y); }
+INLINE uint32_t m_bits(mask16 m) {
+    return (uint32_t)(_mm256_movemask_ps(m.a) | _mm256_movemask_ps(m.b) << 8);
+}
 INLINE f32x16 f_select(mask16 m, f32x16 x, f32x16 y) {
     return (f32x16){_mm256_blendv_ps(y.a, x.a, m.a), _mm256_blendv_ps(y.b, x.b, m.b)};
 }
@@ -155,6 +158,23 @@ INLINE double d_fold_raw(f64x16 x) { /* lanes 0, 2 .. 14 and 1, 3 .. 15 */
             o4 = _mm_add_pd(_mm256_castpd256_pd128(o8), _mm256_extractf128_pd(o8, 1));
     __m128d s2 = _mm_add_pd(_mm_unpacklo_pd(e4, o4), _mm_unpackhi_pd(e4, o4));
     return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2))) * 0x1p896;
+}
+INLINE f32x16 f_from_d(f64x16 x) {
+    return (f32x16){_mm256_set_m128(_mm256_cvtpd_ps(x.b), _mm256_cvtpd_ps(x.a)),
+                    _mm256_set_m128(_mm256_cvtpd_ps(x.d), _mm256_cvtpd_ps(x.c))};
+}
+INLINE i32x16 i_from_d(f64x16 x) { /* the whole part */
+    return (i32x16){_mm256_set_m128i(_mm256_cvttpd_epi32(x.b), _mm256_cvttpd_epi32(x.a)),
+                    _mm256_set_m128i(_mm256_cvttpd_epi32(x.d), _mm256_cvttpd_epi32(x.c))};
+}
+/* v where lo <= x <= hi, else 0 */
+INLINE __m256d keep_inside_4(__m256d lo, __m256d x, __m256d hi, __m256d v) {
+    __m256d above = _mm256_cmp_pd(lo, x, _CMP_LE_OQ), below = _mm256_cmp_pd(x, hi, _CMP_LE_OQ);
+    return _mm256_and_pd(_mm256_and_pd(above, below), v);
+}
+INLINE f64x16 d_keep_inside(f64x16 lo, f64x16 x, f64x16 hi, f64x16 v) {
+    return (f64x16){keep_inside_4(lo.a, x.a, hi.a, v.a), keep_inside_4(lo.b, x.b, hi.b, v.b),
+                    keep_inside_4(lo.c, x.c, hi.c, v.c), keep_inside_4(lo.d, x.d, hi.d, v.d)};
 }
 INLINE double d_largest(f64x16 x) {
     __m256d m4 = _mm256_max_pd(_mm256_max_pd(x.a, x.c), _mm256_max_pd(x.b, x.d));

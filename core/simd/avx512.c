@@ -53,6 +53,9 @@ INLINE mask16 f_less(f32x16 x, f32x16 y) { return _mm512_cmp_ps_mask(x, y, _CMP_
 INLINE mask16 f_at_most(f32x16 x, f32x16 y) { return _mm512_cmp_ps_mask(x, y, _CMP_LE_OQ); }
 INLINE mask16 m_first(int64_t m) { return first_bits(m); }
 INLINE mask16 m_and(mask16 x, mask16 y) { return x & y; }
+INLINE uint32_t m_bits(mask16 m) { return m; }
+#define HAS_TOGETHER 1 /* the elements of the mask, in order, first */
+INLINE f32x16 f_together(mask16 m, f32x16 x) { return _mm512_maskz_compress_ps(m, x); }
 INLINE f32x16 f_select(mask16 m, f32x16 x, f32x16 y) { return _mm512_mask_blend_ps(m, y, x); }
 INLINE f32x16 f_keep(mask16 m, f32x16 x) { return _mm512_maskz_mov_ps(m, x); }
 INLINE i32x16 i_add_where(mask16 m, i32x16 x, i32x16 y) {
@@ -121,6 +124,22 @@ INLINE void d_fold_raw_8(const f64x16 v[8], double *out) {
     __m512d low = add_pairs(add_quarters(s[0], s[2]), add_quarters(s[1], s[3])),
             high = add_pairs(add_quarters(s[4], s[6]), add_quarters(s[5], s[7]));
     _mm512_storeu_pd(out, _mm512_mul_pd(add_quarters(low, high), _mm512_set1_pd(0x1p896)));
+}
+INLINE f32x16 f_from_d(f64x16 x) {
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(x.a)), _mm512_cvtpd_ps(x.b),
+                              1);
+}
+INLINE i32x16 i_from_d(f64x16 x) { /* the whole part */
+    return _mm512_inserti32x8(_mm512_castsi256_si512(_mm512_cvttpd_epi32(x.a)),
+                              _mm512_cvttpd_epi32(x.b), 1);
+}
+/* v where lo <= x <= hi, else 0 */
+INLINE __m512d keep_inside_8(__m512d lo, __m512d x, __m512d hi, __m512d v) {
+    __mmask8 above = _mm512_cmp_pd_mask(lo, x, _CMP_LE_OQ);
+    return _mm512_maskz_mov_pd(_mm512_mask_cmp_pd_mask(above, x, hi, _CMP_LE_OQ), v);
+}
+INLINE f64x16 d_keep_inside(f64x16 lo, f64x16 x, f64x16 hi, f64x16 v) {
+    return (f64x16){keep_inside_8(lo.a, x.a, hi.a, v.a), keep_inside_8(lo.b, x.b, hi.b, v.b)};
 }
 INLINE double d_largest(f64x16 x) { return _mm512_reduce_max_pd(_mm512_max_pd(x.a, x.b)); }
 /* adds 1 where x is 0 */

@@ -65,6 +65,12 @@ INLINE mask16 m_first(int64_t m) {
     return (mask16){first_of_4(m), first_of_4(m - 4), first_of_4(m - 8), first_of_4(m - 12)};
 }
 INLINE mask16 m_and(mask16 x, mask16 y) { return (mask16)MAP2(vandq_u32, x, y); }
+INLINE uint32_t bits_of_4(uint32x4_t m, uint32x4_t bit) { return vaddvq_u32(vandq_u32(m, bit)); }
+INLINE uint32_t m_bits(mask16 m) {
+    const uint32x4_t bit = {1, 2, 4, 8};
+    return bits_of_4(m.a, bit) | bits_of_4(m.b, bit) << 4 | bits_of_4(m.c, bit) << 8 |
+           bits_of_4(m.d, bit) << 12;
+}
 INLINE f32x16 f_select(mask16 m, f32x16 x, f32x16 y) { return (f32x16)MAP3(vbslq_f32, m, x, y); }
 INLINE float32x4_t keep_4(uint32x4_t m, float32x4_t x) {
     return (float32x4_t)vandq_u32(m, (uint32x4_t)x);
@@ -118,6 +124,25 @@ INLINE double d_fold(f64x16 x) {
     float64x2_t a = vaddq_f64(x.a, x.e), b = vaddq_f64(x.b, x.f), c = vaddq_f64(x.c, x.g),
                 d = vaddq_f64(x.d, x.h);
     return vpaddd_f64(vaddq_f64(vaddq_f64(a, c), vaddq_f64(b, d)));
+}
+INLINE float32x4_t from_d_4(float64x2_t low, float64x2_t high) {
+    return vcvt_high_f32_f64(vcvt_f32_f64(low), high);
+}
+INLINE f32x16 f_from_d(f64x16 x) {
+    return (f32x16){from_d_4(x.a, x.b), from_d_4(x.c, x.d), from_d_4(x.e, x.f), from_d_4(x.g, x.h)};
+}
+INLINE bytes16 whole_4(float64x2_t low, float64x2_t high) {
+    return vmovn_high_s64(vmovn_s64(vcvtq_s64_f64(low)), vcvtq_s64_f64(high));
+}
+INLINE i32x16 i_from_d(f64x16 x) { /* the whole part */
+    return (i32x16){whole_4(x.a, x.b), whole_4(x.c, x.d), whole_4(x.e, x.f), whole_4(x.g, x.h)};
+}
+INLINE float64x2_t at_most_2(float64x2_t x, float64x2_t y) { return (float64x2_t)vcleq_f64(x, y); }
+/* v where lo <= x <= hi, else 0 */
+INLINE f64x16 d_keep_inside(f64x16 lo, f64x16 x, f64x16 hi, f64x16 v) {
+    f64x16 above = (f64x16)MAP2_PD(at_most_2, lo, x), below = (f64x16)MAP2_PD(at_most_2, x, hi);
+    f64x16 both = (f64x16)MAP2_PD(neon_and_pd, above, below);
+    return (f64x16)MAP2_PD(neon_and_pd, both, v);
 }
 INLINE double d_largest(f64x16 x) { /* of numbers, as f_largest */
     float64x2_t a = vmaxq_f64(x.a, x.e), b = vmaxq_f64(x.b, x.f), c = vmaxq_f64(x.c, x.g),

@@ -647,6 +647,10 @@ static void scalar_unpack_planes(const uint8_t *mask, const uint8_t *sign, int64
     }
 }
 
+#include "simd/scalar_select.inc"
+
+#include "simd/scalar_training.inc"
+
 #include "simd/scalar_linear.inc"
 
 #ifndef SCALAR_KERNELS /* scalar_plain.c has names of its own */

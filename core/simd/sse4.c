@@ -75,6 +75,10 @@ INLINE mask16 m_first(int64_t m) {
     return (mask16){first_of_4(m), first_of_4(m - 4), first_of_4(m - 8), first_of_4(m - 12)};
 }
 INLINE mask16 m_and(mask16 x, mask16 y) { return (mask16)MAP2(_mm_and_ps, x, y); }
+INLINE uint32_t m_bits(mask16 m) {
+    return (uint32_t)(_mm_movemask_ps(m.a) | _mm_movemask_ps(m.b) << 4 | _mm_movemask_ps(m.c) << 8 |
+                      _mm_movemask_ps(m.d) << 12);
+}
 INLINE f32x16 f_select(mask16 m, f32x16 x, f32x16 y) {
     return (f32x16)MAP3(_mm_blendv_ps, y, x, m);
 }
@@ -145,6 +149,25 @@ INLINE double d_fold_raw(f64x16 x) { /* lanes 0, 2 .. 14 and 1, 3 .. 15 */
             o4 = _mm_add_pd(_mm_add_pd(x.e, x.g), _mm_add_pd(x.f, x.h));
     __m128d s2 = _mm_add_pd(_mm_unpacklo_pd(e4, o4), _mm_unpackhi_pd(e4, o4));
     return _mm_cvtsd_f64(_mm_add_sd(s2, _mm_unpackhi_pd(s2, s2))) * 0x1p896;
+}
+INLINE __m128 from_d_4(__m128d low, __m128d high) {
+    return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+}
+INLINE f32x16 f_from_d(f64x16 x) {
+    return (f32x16){from_d_4(x.a, x.b), from_d_4(x.c, x.d), from_d_4(x.e, x.f), from_d_4(x.g, x.h)};
+}
+INLINE __m128i whole_4(__m128d low, __m128d high) {
+    return _mm_unpacklo_epi64(_mm_cvttpd_epi32(low), _mm_cvttpd_epi32(high));
+}
+INLINE i32x16 i_from_d(f64x16 x) { /* the whole part */
+    return (i32x16){whole_4(x.a, x.b), whole_4(x.c, x.d), whole_4(x.e, x.f), whole_4(x.g, x.h)};
+}
+/* v where lo <= x <= hi, else 0 */
+INLINE f64x16 d_keep_inside(f64x16 lo, f64x16 x, f64x16 hi, f64x16 v) {
+    f64x16 above = (f64x16)MAP2_PD(_mm_cmple_pd, lo, x),
+           below = (f64x16)MAP2_PD(_mm_cmple_pd, x, hi);
+    f64x16 both = (f64x16)MAP2_PD(_mm_and_pd, above, below);
+    return (f64x16)MAP2_PD(_mm_and_pd, both, v);
 }
 INLINE double d_largest(f64x16 x) {
     __m128d a = _mm_max_pd(x.a, x.e), b = _mm_max_pd(x.b, x.f), c = _mm_max_pd(x.c, x.g),

@@ -15,9 +15,9 @@
  *                         smallest; equal magnitudes stay together, above T
  *
  * Only encoding needs T, so it is not stored. T is cut to the next float below, so
- * the codes are those of T in double. median, optimal and sparsity sort a copy of the
- * group, O(n log n), in scratch memory.
+ * the codes are those of T in double.
  */
+#define QB_ABI_MINOR 1 /* select_abs, bin_abs */
 #include <quantbench/plugin.h>
 
 #include <float.h>
@@ -74,7 +74,7 @@ static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_s
     /* Weights just above such a threshold may have a mean that is rounded to below it. */
     if (s->threshold == SPARSITY || s->factor >= 1) info->flags |= QB_NOT_IDEMPOTENT;
     if (s->threshold == MEAN) info->flags |= QB_SHOWS_NONFINITE;
-    if (s->threshold == MEAN || s->threshold == ADAPTIVE) return QB_OK;
+    if (s->threshold != OPTIMAL) return QB_OK;
     return host->reserve_scratch(host, (size_t)site->group * sizeof(float));
 }
 
@@ -86,17 +86,12 @@ static double mean_magnitude(const ternary *s, const float *x, int64_t n) {
     return sum / (double)n;
 }
 
-/* |x| ascending, in the scratch memory. */
-static const float *sorted(const ternary *s, const float *x, int64_t n) {
-    float *a = s->host->scratch(s->host);
-    for (int64_t i = 0; i < n; i++) a[i] = fabsf(x[i]);
-    s->host->kernels->sort(a, n);
-    return a;
-}
-
 static double median_magnitude(const ternary *s, const float *x, int64_t n) {
-    const float *a = sorted(s, x, n);
-    return ((double)a[(n - 1) / 2] + (double)a[n / 2]) / 2;
+    float upper, below;
+    int64_t less;
+    s->host->kernels->select_abs(x, 1, n, n / 2, &upper, &below, &less);
+    float lower = n % 2 == 0 && less == n / 2 ? below : upper;
+    return ((double)lower + (double)upper) / 2;
 }
 
 static double adaptive(const ternary *s, const float *x, int64_t n) {
@@ -117,29 +112,136 @@ static double adaptive(const ternary *s, const float *x, int64_t n) {
     return table[LAST][1] * mean;
 }
 
+/* ---- threshold optimal ---- */
+
 /* With k survivors the error is sum w^2 - S_k^2 / k. Among equal magnitudes the score
  * is convex in k, so the best k never parts them and a threshold can stand for it; of
  * equal scores the sparser wins. */
-static double optimal(const ternary *s, const float *x, int64_t n) {
-    const float *a = sorted(s, x, n);
-    double sum = 0, best = 0, t = 0;
-    for (int64_t k = 1; k <= n; k++) {
-        double last = a[n - k], next = k < n ? (double)a[n - k - 1] : 0;
-        sum += last;
-        double score = sum * sum / (double)k;
-        if (score > best) best = score, t = (last + next) / 2;
+typedef struct survivors {
+    double sum, best, t; /* S_k; the best score so far and its threshold */
+    int64_t k;
+} survivors;
+
+/* n more of them, ascending in a; the one below those is in front of a if there is one. */
+static void survive(survivors *v, const float *a, int64_t n, bool more) {
+    for (int64_t i = n - 1; i >= 0; i--) {
+        double last = a[i], next = i > 0 || more ? (double)a[i - 1] : 0;
+        v->sum += last;
+        double score = v->sum * v->sum / (double)++v->k;
+        if (score > v->best) v->best = score, v->t = (last + next) / 2;
     }
-    return t;
+}
+
+/* All of them, sorted in the scratch memory. */
+static double optimal_sorted(const ternary *s, const float *x, int64_t n) {
+    float *a = s->host->scratch(s->host);
+    survivors v = {0};
+    for (int64_t i = 0; i < n; i++) a[i] = fabsf(x[i]);
+    s->host->kernels->sort(a, n);
+    survive(&v, a, n, false);
+    return v.t;
+}
+
+/* Without sorting all: magnitudes in bins of equal width, with the sum of each bin.
+ *
+ * Below: magnitudes under mean / 2 never survive, as a k + 1st of at most S_k / 2k makes the
+ * score smaller and S_k / k is at least the mean. `lowest` is the bin of 0.45 of the mean: what
+ * the score loses with each further k, a share of 0.04 / k, is far more than it is rounded by.
+ *
+ * Sums are exact: the magnitudes from the bin `lowest` on are multiples of a power of two above
+ * 2^-24 of its lower end, and n times the largest is below 2^53 of those. So they are the sorted
+ * sums whatever their order, and so are the scores.
+ *
+ * Between two bins' ends the score is at most what it would be with all of the bin at its upper
+ * end, or none of it. Only bins where that reaches the best score at an end are sorted. */
+enum { BINS_MOST = 2048, BINS_FROM = 256, BINNED_LEAST = 4 };
+
+typedef struct binned {
+    qb_bin bins[BINS_MOST];
+    int32_t n_bins, lowest;
+    float per_unit;
+} binned;
+
+/* False where sorting must do. */
+static bool bin_magnitudes(const ternary *s, const float *x, int64_t n, binned *b) {
+    const qb_kernels *k = s->host->kernels;
+    float largest;
+    k->absmax(x, 1, n, &largest);
+    b->n_bins = BINS_MOST;
+    while (b->n_bins > 64 && b->n_bins > n / 2) b->n_bins /= 2;
+    b->per_unit = (float)b->n_bins / largest;
+    if (!(largest >= FLT_MIN) || !(b->per_unit >= FLT_MIN && b->per_unit <= FLT_MAX)) return false;
+    b->lowest = (int32_t)(0.45 * mean_magnitude(s, x, n) * (double)b->per_unit) - 1;
+    double least = b->lowest / (double)b->per_unit * 0.999;
+    if (b->lowest < 1 || !((double)n * largest < 0x1p28 * least)) return false;
+    for (int32_t i = 0; i < b->n_bins; i++) b->bins[i] = (qb_bin){0};
+    k->bin_abs(x, n, b->per_unit, b->n_bins, b->bins);
+    double count = 0;
+    for (int32_t i = b->lowest; i < b->n_bins; i++) count += b->bins[i].count;
+    return count >= BINNED_LEAST;
+}
+
+static double score_of(qb_bin b) { return b.count > 0 ? b.sum * b.sum / b.count : 0; }
+static qb_bin added(qb_bin a, qb_bin b) { return (qb_bin){a.sum + b.sum, a.count + b.count}; }
+
+/* The bins [from, to) that may hold the best k; *above: all magnitudes above them. */
+static void find_best(const binned *b, int32_t *from, int32_t *to, qb_bin *above) {
+    qb_bin all = {0};
+    double best = 0;
+    for (int32_t i = b->n_bins - 1; i >= b->lowest; i--) {
+        all = added(all, b->bins[i]);
+        best = fmax(best, score_of(all));
+    }
+    all = (qb_bin){0}, *from = b->n_bins, *to = 0;
+    for (int32_t i = b->n_bins - 1; i >= b->lowest; i--) {
+        if (b->bins[i].count == 0) continue;
+        qb_bin highest = {(i + 1) / (double)b->per_unit * 1.000001 * b->bins[i].count,
+                          b->bins[i].count};
+        double most = fmax(score_of(all), score_of(added(all, highest)));
+        if (most * 1.000000001 >= best) {
+            if (*to == 0) *to = i + 1, *above = all;
+            *from = i;
+        }
+        all = added(all, b->bins[i]);
+    }
+}
+
+/* The magnitudes in the bins [from, to), ascending in the scratch memory; how many. */
+static int64_t sort_bins(const ternary *s, const float *x, int64_t n, const binned *b, int32_t from,
+                         int32_t to) {
+    float *a = s->host->scratch(s->host);
+    float low = (float)from, high = to == b->n_bins ? INFINITY : (float)to;
+    int64_t m = 0;
+    for (int64_t i = 0; i < n; i++) {
+        float v = fabsf(x[i]) * b->per_unit;
+        a[m] = fabsf(x[i]); /* no branch: m <= i */
+        m += (v >= low) & (v < high);
+    }
+    s->host->kernels->sort(a, m);
+    return m;
+}
+
+static double optimal(const ternary *s, const float *x, int64_t n) {
+    binned b;
+    qb_bin above = {0};
+    int32_t from, to, next;
+    if (n < BINS_FROM || !bin_magnitudes(s, x, n, &b)) return optimal_sorted(s, x, n);
+    find_best(&b, &from, &to, &above);
+    for (next = from - 1; next >= 0 && b.bins[next].count == 0;) next--;
+    int64_t m = sort_bins(s, x, n, &b, next < 0 ? from : next, to);
+    int64_t before = next < 0 ? 0 : (int64_t)b.bins[next].count;
+    survivors v = {.sum = above.sum, .k = (int64_t)above.count};
+    survive(&v, (float *)s->host->scratch(s->host) + before, m - before, before > 0);
+    return v.t;
 }
 
 /* Half-way below the smallest survivor; one always survives, and so do its equals. */
 static double of_sparsity(const ternary *s, const float *x, int64_t n) {
-    const float *a = sorted(s, x, n);
-    int64_t zeros = (int64_t)rint(s->sparsity * (double)n);
+    int64_t zeros = (int64_t)rint(s->sparsity * (double)n), less;
+    float survivor, below;
     if (zeros == n) zeros--;
-    double survivor = a[zeros];
-    while (zeros > 0 && a[zeros - 1] == a[zeros]) zeros--;
-    return zeros > 0 ? (a[zeros - 1] + survivor) / 2 : survivor / 2;
+    s->host->kernels->select_abs(x, 1, n, zeros, &survivor, &below, &less);
+    return less > 0 ? (below + (double)survivor) / 2 : (double)survivor / 2;
 }
 
 static double threshold(const ternary *s, const float *x, int64_t n) {

@@ -11,9 +11,9 @@
  * levels half of it, as they are -1 and 1 times a scale. At temperature 1 a sign has
  * the factor 1 - tanh^2(x / scale), and the inside of many levels about 1.
  *
- * 1 / cosh^2(z) is 4 e / (1 + e)^2, e = exp(-2 |z|), which keeps its precision in the
- * tails; thresholds beyond |z| = 10 would add less than 1e-8 of a step and are left out.
+ * Thresholds beyond 10 w would add less than 1e-8 of a step and are left out.
  */
+#define QB_ABI_MINOR 1 /* soft_steps */
 #include <quantbench/plugin.h>
 
 typedef struct tanh_ste {
@@ -34,36 +34,13 @@ static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_s
     return QB_OK;
 }
 
-/* The first of n ascending thresholds that is not below v. */
-static int32_t first_from(const float *thresholds, int32_t n, double v) {
-    int32_t lo = 0, hi = n;
-    while (lo < hi) {
-        int32_t mid = (lo + hi) / 2;
-        if (thresholds[mid] < v)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 static void backward(const void *self, const qb_ste_span *s, float *dx) {
     const tanh_ste *e = self;
     int32_t n = s->n_levels - 1;
-    double width = e->temperature * (n == 1 ? s->step / 2 : s->step), far = 10 * width;
-    float z[255], v[255];
-    for (int64_t i = 0; i < s->n; i++) {
-        double x = s->x[i], slope = 0;
-        int32_t first = first_from(s->thresholds, n, x - far), m = 0;
-        for (; first + m < n && s->thresholds[first + m] <= x + far; m++)
-            z[m] = (float)(-2 * fabs(x - s->thresholds[first + m]) / width);
-        e->k->exp(z, m, v);
-        for (int32_t j = 0; j < m; j++) {
-            double gap = (double)s->levels[first + j + 1] - s->levels[first + j], u = v[j];
-            slope += gap / (2 * width) * (4 * u / ((1 + u) * (1 + u)));
-        }
-        dx[i] = (float)(s->dy[i] * slope);
-    }
+    double width = e->temperature * (n == 1 ? s->step / 2 : s->step), peak[255];
+    for (int32_t j = 0; j < n; j++)
+        peak[j] = ((double)s->levels[j + 1] - s->levels[j]) / (2 * width);
+    e->k->soft_steps(s->x, s->dy, s->n, s->thresholds, peak, n, width, dx);
 }
 
 static const qb_ste table = {.size = sizeof table, .init = init, .backward = backward};

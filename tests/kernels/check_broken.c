@@ -552,6 +552,8 @@ static void product_of_all_rows(const linear_weights *w, const linear_input *x, 
     right->linear_product(w, x, room, 0, w->rows, y);
 }
 
+#include "kernels/check_broken_training.inc"
+
 #define BROKEN(kernel, function, what)                                                             \
     static void put_##function(kernels *k) { k->kernel = function; }
 #include "kernels/check_broken.def"

@@ -615,6 +615,8 @@ GENERATOR(linear_sums, .variants = 2);
 static void run_linear_product(check_call *c) { linear(c, false); }
 GENERATOR(linear_product, .variants = 2);
 
+#include "kernels/check_training.inc"
+
 /* ---- the list ---- */
 
 const check_kernel check_kernels[] = {

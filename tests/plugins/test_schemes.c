@@ -351,6 +351,52 @@ Test(ternary, optimal_of_a_million_weights_has_its_certificate) {
     free(a);
 }
 
+/* Where it need not sort all, and where it must: clusters, outliers, equals, 60 octaves. */
+static void shape(int kind, float *x, int64_t n) {
+    fill_gauss(7, x, n, 0.02f);
+    for (int64_t i = 0; i < n; i++) {
+        if (kind == 1) x[i] = i % 3 == 0 ? 1 + x[i] : x[i];               /* two clusters */
+        if (kind == 2) x[i] = rintf(x[i] * 100) / 64;                     /* few magnitudes */
+        if (kind == 3) x[i] = ldexpf(x[i], (int)(i * 7 % 60) - 30);       /* many octaves */
+        if (kind == 4) x[i] = i == n / 2 ? 1000 : x[i];                   /* one outlier */
+        if (kind == 5) x[i] = i % 2 ? 0.25f : -0.25f;                     /* equals */
+        if (kind == 6) x[i] = i < 5 ? 0.05f * (float)n * x[i] + 1 : x[i]; /* a few large ones */
+        if (kind == 7) x[i] = i % 5 ? 0 : x[i];                           /* zeros */
+        if (kind == 8) x[i] = ldexpf(x[i], -140);                         /* subnormal */
+    }
+}
+
+Test(ternary, optimal_of_any_group_is_that_of_a_full_sort) {
+    enum { MOST = 300000, SHAPES = 9 };
+    const int64_t sizes[] = {255, 256, 257, 784, 5000, MOST};
+    const form f = {"ternary", "threshold=optimal"};
+    float *x = mem_floats(MOST);
+    double *a = mem_calloc(MOST + 1, sizeof *a);
+    for (int s = 0; s < 6; s++)
+        for (int kind = 0; kind < SHAPES; kind++) {
+            int64_t n = sizes[s], wrong = 0;
+            double sum = 0, best = 0, t = 0;
+            shape(kind, x, n);
+            for (int64_t i = 0; i < n; i++) a[i] = fabs((double)x[i]);
+            a[n] = 0;
+            qsort(a, (size_t)n, sizeof *a, descending);
+            for (int64_t k = 1; k <= n; k++) {
+                sum += a[k - 1];
+                double score = sum * sum / (double)k;
+                if (score > best) best = score, t = (a[k - 1] + a[k]) / 2;
+            }
+            result r = quantize(&f, 0, SCALE_F32, x, 1, n);
+            float cut = (float)t > t ? nextafterf((float)t, 0) : (float)t;
+            if (r.meta[0] > 0) cr_assert(r.meta[1] == cut, "n %d shape %d", (int)n, kind);
+            for (int64_t i = 0; i < n; i++)
+                wrong += r.code[i] != (r.meta[0] == 0 ? 1 : x[i] < -t ? 0 : x[i] > t ? 2 : 1);
+            cr_assert(wrong == 0, "n %d shape %d", (int)n, kind);
+            drop(&r);
+        }
+    free(x);
+    free(a);
+}
+
 /* ---- parameters ---- */
 
 static void check_refusal(const form *f, rounding round, const char *why) {

@@ -6,6 +6,7 @@
 #include <float.h>
 
 #include "host/instance.h"
+#include "util/parallel.h"
 
 Test(services, the_table_of_kernels_is_written_once_as_threads_may_be_reading_it) {
     qb_kernels *table = (qb_kernels *)(uintptr_t)services_kernels();
@@ -34,4 +35,25 @@ Test(services, sorting_is_ascending_at_every_length_with_minus_zero_first) {
         free(x);
         free(y);
     }
+}
+
+/* Blocks of 65,536 are added up in order, whoever counted them. */
+Test(services, bins_of_a_long_tensor_do_not_depend_on_the_threads) {
+    enum { N = 300000, BINS = 50, BLOCK = 65536 };
+    const qb_kernels *k = services_kernels();
+    float *x = calloc(N, sizeof *x);
+    qb_bin one[BINS] = {{0}}, two[BINS] = {{0}}, by_block[BINS] = {{0}};
+    fill_gauss(3, x, N, 1);
+    parallel_set_threads(1);
+    k->bin_abs(x, N, 10, BINS, one);
+    parallel_set_threads(2);
+    k->bin_abs(x, N, 10, BINS, two);
+    for (int at = 0; at < N; at += BLOCK) {
+        qb_bin part[BINS] = {{0}};
+        k->bin_abs(x + at, N - at < BLOCK ? N - at : BLOCK, 10, BINS, part);
+        for (int b = 0; b < BINS; b++)
+            by_block[b].sum += part[b].sum, by_block[b].count += part[b].count;
+    }
+    cr_assert(memcmp(one, two, sizeof one) == 0 && memcmp(one, by_block, sizeof one) == 0);
+    free(x);
 }

@@ -170,6 +170,10 @@ typedef struct qb_rng {
  * buffer. Reductions write one result per group of a tile; absmax and sum_abs take a NaN for
  * an infinity, which their result then is, the others want finite numbers.
  */
+typedef struct qb_bin { /* of a histogram: the sum of its magnitudes and their number */
+    double sum, count;
+} qb_bin;
+
 typedef struct qb_kernels {
     uint32_t size;
     const char *isa;
@@ -242,6 +246,18 @@ typedef struct qb_kernels {
                           const float *levels, int32_t n_levels, float *y);
     /* 1.1: what estimators share. dx = lo <= x <= hi ? dy : 0; dx may be dy  */
     void (*pass_inside)(const float *x, const float *dy, int64_t n, float lo, float hi, float *dx);
+    /* dx = dy * S'(x); dx may be dy. S is a staircase whose steps at the ascending t_j are
+     * each a tanh: S'(x) = sum of peak_j / cosh^2((x - t_j) / width), where steps that are
+     * more than 10 widths away are left out                                  */
+    void (*soft_steps)(const float *x, const float *dy, int64_t n, const float *t,
+                       const double *peak, int32_t n_steps, double width, float *dx);
+    /* 1.1: what is had without sorting. Of each group the magnitude with `rank` others before
+     * it in ascending order, how many are less than it, the largest of those (0: none);
+     * 0 <= rank < n                                                          */
+    void (*select_abs)(const float *x, int64_t groups, int64_t n, int64_t rank, float *at,
+                       float *below, int64_t *less);
+    /* Adds |x_i| to bin b: the whole part of |x_i| * per_unit, at most n_bins - 1.    */
+    void (*bin_abs)(const float *x, int64_t n, float per_unit, int32_t n_bins, qb_bin *bins);
 #endif
 } qb_kernels;
 
