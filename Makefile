@@ -86,7 +86,7 @@ $(BUILD)/core/simd/amx.o: CORE_CFLAGS += $(ISA_amx)
 $(BUILD)/core/simd/neon_dotprod.o: CORE_CFLAGS += $(ISA_neon_dotprod)
 
 # The database schema as C strings, one for each line.
-$(BUILD)/core/store/store.o: $(BUILD)/gen/store/schema.sql.inc
+$(BUILD)/core/store/schema.o: $(BUILD)/gen/store/schema.sql.inc
 $(BUILD)/gen/store/schema.sql.inc: core/store/schema.sql
 	@mkdir -p $(@D)
 	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n",/' $< > $@

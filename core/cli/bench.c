@@ -341,7 +341,8 @@ static status run(const cli_args *a) {
     status bad = a->n_words > 0 ? find_part(a, &one) : OK;
     if (!bad) bad = read_options(b);
     if (!bad) bad = open_store(b);
-    registry_scan(&plugins);
+    status starved = registry_open(&plugins, a->d);
+    if (!bad) bad = starved;
     for (int i = 0; i < N_PARTS && !bad; i++) {
         if (one != NULL && one != &parts[i]) continue;
         if (one == NULL && i > 0 && b->format != ROWS_JSON) printf("\n");

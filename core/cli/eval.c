@@ -50,10 +50,10 @@ static status run(const cli_args *a) {
     if (cli_check_output(a, "--predictions") || cli_check_output(a, "--logits")) return ERR_USAGE;
     status bad = check_hash(a, j.expect_logits);
     if (bad) return bad;
-    eval_result result;
+    eval_result result = {0};
     registry r;
-    registry_scan(&r);
-    bad = eval_file(&j, &r, &result, a->d);
+    bad = registry_open(&r, a->d);
+    if (!bad) bad = eval_file(&j, &r, &result, a->d);
     if (!bad || (bad == ERR_FAILED && result.samples > 0)) {
         if (cli_has(a, "--json"))
             print_json(&j, &result);

@@ -81,9 +81,9 @@ static status run(const cli_args *a) {
     bool json = cli_has(a, "--json");
     table t;
     registry r;
-    registry_scan(&r);
+    bad = registry_open(&r, a->d);
     table_open(&t, heads);
-    bad = export_file(&j, &r, json ? print_json : add_row, &t, a->d);
+    if (!bad) bad = export_file(&j, &r, json ? print_json : add_row, &t, a->d);
     if (!json && !bad) table_print(&t, stdout);
     table_close(&t);
     registry_fini(&r);

@@ -8,20 +8,35 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "host/blame.h"
 #include "run/environment.h"
+#include "util/json.h"
 #include "util/log.h"
 #include "util/mem.h"
 #include "util/parallel.h"
+#include "util/stack.h"
 #include "util/suggest.h"
 
 static void out_of_memory(size_t bytes) {
     (void)bytes;
     static const char text[] = "quantbench: error: out of memory\n";
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) errno = 0;
+    _exit(ERR_RESOURCE);
+}
+
+/* Libraries that find no memory or no thread (libgomp) end the process themselves, with exit
+ * code 1, which is the code of our own mistakes. */
+static bool main_ended;
+static pid_t main_process; /* a child ends as it likes */
+static void ended_by_a_library(void) {
+    static const char text[] =
+        "quantbench: error: a library found no memory or no thread to go on\n";
+    if (main_ended || getpid() != main_process) return;
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0) errno = 0;
     _exit(ERR_RESOURCE);
 }
@@ -104,18 +119,49 @@ static status close_stdout(status st, diags *d) {
                       errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
 }
 
-int main(int argc, char **argv) {
-    hold_standard_files();
-    signal(SIGPIPE, SIG_IGN);
-    parallel_startup(argv);
-    mem_on_failure(out_of_memory);
-    blame_watch();
-    environment_set_command(argc, argv);
+/* Each plugin holds a file. A soft limit is only there to be raised. */
+static status check_files(diags *d) {
+    enum { NEEDED = 64, WANTED = 1024 };
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= WANTED) return OK;
+    r.rlim_cur = r.rlim_max < WANTED ? r.rlim_max : WANTED;
+    if (r.rlim_cur < NEEDED)
+        return diag_error(d, ERR_RESOURCE, "%d open files are needed, the limit (ulimit -n) is %d",
+                          NEEDED, (int)r.rlim_cur);
+    setrlimit(RLIMIT_NOFILE, &r);
+    return OK;
+}
+
+typedef struct words {
+    int n;
+    char **list;
+} words;
+
+static int whole_program(void *arg) {
+    const words *w = arg;
     diags d;
     diags_init(&d);
-    status st = run(argc, argv, &d);
+    status st = check_files(&d);
+    if (!st) st = run(w->n, w->list, &d);
     st = close_stdout(st, &d);
     diags_print(&d, stderr);
     diags_fini(&d);
     return (int)st;
+}
+
+int main(int argc, char **argv) {
+    hold_standard_files();
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error of its write() */
+    parallel_startup(argv);
+    mem_on_failure(out_of_memory);
+    json_startup();
+    main_process = getpid();
+    atexit(ended_by_a_library);
+    blame_watch(); /* its word on exit() comes first */
+    environment_set_command(argc, argv);
+    int st = stack_call(whole_program, &(words){argc, argv});
+    if (st < 0) out_of_memory(0);
+    main_ended = true;
+    return st;
 }

@@ -106,9 +106,9 @@ static status run(const cli_args *a) {
     j.parity = (int)parity;
     table t;
     registry r;
-    registry_scan(&r);
+    bad = registry_open(&r, a->d);
     table_open(&t, heads);
-    bad = quantize_file(&j, &r, json ? print_json : add_row, &t, a->d);
+    if (!bad) bad = quantize_file(&j, &r, json ? print_json : add_row, &t, a->d);
     if (!json && t.cells > 0) table_print(&t, stdout);
     table_close(&t);
     registry_fini(&r);

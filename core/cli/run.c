@@ -3,6 +3,7 @@
 #include "cli/study_args.h"
 #include "report/runs.h"
 #include "report/sensitivity.h"
+#include "run/interrupt.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -52,6 +53,7 @@ static status run_study(const cli_args *a, const study *t) {
         if (!bad) bad = shown;
         if (!bad && !cli_has(a, "--json")) bad = report_details(s, t, rows, a->d);
     }
+    if (!bad) bad = store_finish(s, a->d);
     store_close(s);
     free(rows);
     free(path);
@@ -60,6 +62,7 @@ static status run_study(const cli_args *a, const study *t) {
 
 static status run(const cli_args *a) {
     study_args s;
+    interrupt_watch();
     status bad = study_args_open(&s, a);
     if (!bad) bad = run_study(a, &s.t);
     study_args_close(&s);

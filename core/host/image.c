@@ -20,9 +20,13 @@ enum { SIZE_LIMIT = 256 << 20 };
 
 /* Copies the file into memory; NULL or what is wrong. */
 static char *copy_file(int from, int64_t n, int to) {
-    if (ftruncate(to, n) != 0) return str_format("no memory for it: %s", strerror(errno));
+    int bad;
+    do bad = ftruncate(to, n);
+    while (bad != 0 && errno == EINTR);
+    if (bad != 0) return str_format("it cannot be copied to memory: %s", strerror(errno));
     char *bytes = mmap(NULL, (size_t)n, PROT_READ | PROT_WRITE, MAP_SHARED, to, 0);
-    if (bytes == MAP_FAILED) return str_format("no memory for it: %s", strerror(errno));
+    if (bytes == MAP_FAILED)
+        return str_format("it cannot be copied to memory: %s", strerror(errno));
     char *why = NULL;
     for (int64_t at = 0; at < n && why == NULL;) {
         ssize_t got = read(from, bytes + at, (size_t)(n - at));
@@ -58,23 +62,40 @@ static char *take(plugin_image *m, int fd, const char *real) {
     m->size = s.st_size;
     m->mtime_ns = s.st_mtim.tv_sec * 1000000000LL + s.st_mtim.tv_nsec;
     m->fd = memfd_create(path_base(m->path), MFD_CLOEXEC);
-    if (m->fd < 0) return str_format("no memory for it: %s", strerror(errno));
+    if (m->fd < 0) return str_format("it cannot be copied to memory: %s", strerror(errno));
     why = copy_file(fd, s.st_size, m->fd);
     return why != NULL ? why : check_bytes(m);
 }
 
 status image_open(plugin_image *m, const char *path, diags *d) {
     *m = (plugin_image){.path = mem_strdup(path), .fd = -1};
-    char *real = realpath(path, NULL); /* what a symbolic link leads to is what is checked */
-    int fd = real != NULL ? open(real, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW) : -1;
-    char *why = fd < 0 ? mem_strdup(strerror(errno)) : take(m, fd, real);
-    if (fd >= 0) close(fd);
+    char *real = path_real(path); /* what a symbolic link leads to is what is checked */
+    int fd = -1;
+    do
+        if (real != NULL) fd = open(real, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    while (real != NULL && fd < 0 && errno == EINTR);
+    int error = errno; /* strerror() may change it */
+    char *why = NULL;
+    if (fd < 0) {
+        why = mem_strdup(strerror(error));
+    } else {
+        errno = 0;
+        why = take(m, fd, real);
+        error = errno;
+        close(fd);
+    }
     free(real);
     if (why == NULL) return OK;
-    diag_error(d, ERR_PLUGIN, "%s: %s", path, why);
+    status bad =
+        diag_error(d, image_is_starved(error) ? ERR_RESOURCE : ERR_PLUGIN, "%s: %s", path, why);
     free(why);
     image_close(m);
-    return ERR_PLUGIN;
+    return bad;
+}
+
+bool image_is_starved(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOSPC ||
+           error == EFBIG || error == EIO || error == EAGAIN;
 }
 
 void image_close(plugin_image *m) {

@@ -8,6 +8,7 @@
 #ifndef HOST_IMAGE_H
 #define HOST_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,10 +23,13 @@ typedef struct plugin_image {
 } plugin_image;
 
 /* Errors are ERR_PLUGIN and say the path: what host/trust.h refuses, what is no shared
- * object for this machine. */
+ * object for this machine; ERR_RESOURCE if it could not be read for want of anything. */
 status image_open(plugin_image *m, const char *path, diags *d);
 /* Closes the copy unless it was loaded. */
 void image_close(plugin_image *m);
+
+/* An errno that says nothing of the file. */
+bool image_is_starved(int error);
 
 /* Its bytes; munmap(). NULL without memory. */
 void *image_map(const plugin_image *m);

@@ -134,10 +134,12 @@ status plugin_load_image(plugin_image *m, diags *d, plugin **out) {
         *out = p;
         return OK;
     }
-    diag_error(d, ERR_PLUGIN, "%s: %s", p->path, why);
+    bool starved = strstr(why, "memory") != NULL || strstr(why, "Too many open files") != NULL ||
+                   strstr(why, "failed to map") != NULL; /* the loader's words */
+    status bad = diag_error(d, starved ? ERR_RESOURCE : ERR_PLUGIN, "%s: %s", p->path, why);
     free(why);
     plugin_free(p);
-    return ERR_PLUGIN;
+    return bad;
 }
 
 status plugin_load(const char *path, diags *d, plugin **out) {

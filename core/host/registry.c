@@ -1,6 +1,7 @@
 #include "host/registry.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 #include "util/str.h"
 
 static void add_dir(registry *r, char *dir) { /* takes dir */
-    char *real = realpath(dir, NULL);
+    char *real = path_real(dir);
     free(dir);
     if (real == NULL) return; /* a folder of the list need not exist */
     for (int i = 0; i < r->n_dirs; i++)
@@ -75,6 +76,8 @@ typedef struct candidates {
 static void collect_dir(registry *r, const char *dir, candidates *c) {
     struct dirent **entries;
     int n = scandir(dir, &entries, is_shared_object, alphasort);
+    if (n < 0 && errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+        diag_error(&r->failures, ERR_RESOURCE, "%s: %s", dir, strerror(errno));
     char *why = n > 0 ? trust_folder(dir) : NULL;
     if (why != NULL) diag_error(&r->failures, ERR_PLUGIN, "%s: %s", dir, why);
     for (int i = 0; i < n; i++) {
@@ -91,6 +94,8 @@ static void collect_dir(registry *r, const char *dir, candidates *c) {
     free(why);
 }
 
+static const char UNTRIED[] = "could not be tried"; /* host/probe.h: there was no process for it */
+
 /* Tries the files that are new in a child; what it comes to is remembered. */
 static void try_new(const candidates *c, verdicts *v) {
     plugin_image *new = mem_calloc((size_t)c->n + 1, sizeof *new);
@@ -100,7 +105,8 @@ static void try_new(const candidates *c, verdicts *v) {
         if (verdicts_find(v, &c->images[i]) == NULL) new[n++] = c->images[i];
     if (n > 0) probe_images(new, n, trouble);
     for (int i = 0; i < n; i++) {
-        verdicts_add(v, &new[i], trouble[i] != NULL ? trouble[i] : "");
+        const char *what = trouble[i] != NULL ? trouble[i] : "";
+        verdicts_add(v, &new[i], what, strncmp(what, UNTRIED, strlen(UNTRIED)) == 0);
         free(trouble[i]);
     }
     free(new);
@@ -113,7 +119,8 @@ static void load(registry *r, plugin_image *m, const char *trouble, bool again) 
         if (plugin_load_image(m, &r->failures, &p) == OK) add_plugin(r, p);
         return;
     }
-    diag_error(&r->failures, ERR_PLUGIN, "%s: %s%s", m->path, trouble,
+    bool untried = strncmp(trouble, UNTRIED, strlen(UNTRIED)) == 0;
+    diag_error(&r->failures, untried ? ERR_RESOURCE : ERR_PLUGIN, "%s: %s%s", m->path, trouble,
                again ? " when it was first seen, and has not changed since; `quantbench plugins "
                        "check --retry` tries it again"
                      : "");
@@ -147,6 +154,14 @@ void registry_scan(registry *r) {
     load_all(r, &c);
     free(c.images);
     if (r->n > 1) qsort(r->plugins, (size_t)r->n, sizeof *r->plugins, by_kind_and_name);
+}
+
+status registry_open(registry *r, diags *d) {
+    registry_scan(r);
+    for (int i = 0; i < r->failures.n; i++)
+        if (r->failures.list[i].st == ERR_RESOURCE)
+            return diag_error(d, ERR_RESOURCE, "%s", r->failures.list[i].message);
+    return OK;
 }
 
 void registry_fini(registry *r) {

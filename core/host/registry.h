@@ -22,6 +22,9 @@ typedef struct registry {
 } registry;
 
 void registry_scan(registry *r);
+/* The same, and ERR_RESOURCE where a file could not be looked at for want of memory, files or
+ * processes: what is installed cannot be known then. registry_fini() in any case. */
+status registry_open(registry *r, diags *d);
 void registry_fini(registry *r);
 
 /* NULL if there is none. */

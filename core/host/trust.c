@@ -47,7 +47,7 @@ static bool holds_program(const char *folder) {
     static char *program;
     if (program == NULL) {
         char *dir = path_of_program();
-        program = realpath(dir, NULL);
+        program = path_real(dir);
         free(dir);
     }
     size_t n = strlen(folder);

@@ -55,7 +55,7 @@ void verdicts_read(verdicts *v) {
 }
 
 static char *identity(const plugin_image *m) {
-    char *real = realpath(m->path, NULL);
+    char *real = path_real(m->path);
     char *id = str_format("%s\t%" PRId64 "\t%" PRId64 "\t%s\t", m->sha256, m->size, m->mtime_ns,
                           real != NULL ? real : m->path);
     free(real);
@@ -71,19 +71,20 @@ const char *verdicts_find(const verdicts *v, const plugin_image *m) {
     return found;
 }
 
-void verdicts_add(verdicts *v, const plugin_image *m, const char *trouble) {
+void verdicts_add(verdicts *v, const plugin_image *m, const char *trouble, bool passing) {
     char *id = identity(m), *clean = str_escape(trouble);
     size_t n = strlen(id);
     if (strchr(m->path, '\n') == NULL && strchr(m->path, '\t') == NULL) {
         add_line(v, str_format("%s%s", id, clean), n);
-        v->changed = true;
+        v->list[v->n - 1].passing = passing;
+        v->changed |= !passing;
     }
     free(id);
     free(clean);
 }
 
 bool verdicts_forget(verdicts *v, const char *path) {
-    char *real = realpath(path, NULL), *field = str_format("\t%s\t", real != NULL ? real : path);
+    char *real = path_real(path), *field = str_format("\t%s\t", real != NULL ? real : path);
     bool bad = false;
     int kept = 0;
     for (int i = 0; i < v->n; i++) {
@@ -107,7 +108,7 @@ static void write(const verdicts *v) {
     strbuf b = {0};
     strbuf_add(&b, HEAD);
     for (int i = v->n > KEPT ? v->n - KEPT : 0; i < v->n; i++)
-        strbuf_addf(&b, "%s\n", v->list[i].line);
+        if (!v->list[i].passing) strbuf_addf(&b, "%s\n", v->list[i].line);
     char *dir = path_dir(v->path);
     diags_init(&d);
     if (dir_make(dir, &d) == OK) file_write(v->path, b.s, b.len, &d);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "util/mem.h"
 #include "util/parallel.h"
@@ -13,6 +14,7 @@
 
 /* Large enough that OpenBLAS runs at over 90 % of one whole call, small enough to
  * keep several threads busy at batch 128; measured on 784 x 512. */
+enum { BUFFER = 128 << 20 }; /* bytes of address space that OpenBLAS takes for a thread */
 enum { FORWARD_COLS = 256, INPUT_COLS = 256, WEIGHT_ROWS = 64 };
 
 int64_t shard_count(int64_t rows) { return (rows + SHARD - 1) / SHARD; }
@@ -25,10 +27,18 @@ int64_t shard_split(int64_t n) {
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* OpenBLAS must not start threads of its own inside ours. */
+int64_t gemm_buffer_bytes(void) { return (int64_t)parallel_threads() * BUFFER; }
+
+/* OpenBLAS must not start threads of its own inside ours; and each of ours gets a buffer of it
+ * for which it asks for ever where there is no memory. */
 static void single_threaded(void) {
     static int done;
-    if (!done) openblas_set_num_threads(1);
+    if (done) return;
+    openblas_set_num_threads(1);
+    size_t bytes = (size_t)gemm_buffer_bytes();
+    void *room = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) mem_exhausted(bytes);
+    munmap(room, bytes);
     done = 1;
 }
 

@@ -13,6 +13,9 @@
 
 enum { SHARD = 64 }; /* samples (rows) of a micro-shard */
 
+/* Address space that the products take beside their operands. */
+int64_t gemm_buffer_bytes(void);
+
 int64_t shard_count(int64_t rows);
 /* Where the tree over n >= 2 shards splits: the largest power of two below n. */
 int64_t shard_split(int64_t n);

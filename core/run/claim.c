@@ -16,7 +16,8 @@
 status claim_take(const char *dir, diags *d, int *claim) {
     char *path = path_join(dir, "lock");
     status bad = OK;
-    *claim = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+    do *claim = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+    while (*claim < 0 && errno == EINTR);
     if (*claim < 0 || flock(*claim, LOCK_EX | LOCK_NB) != 0) {
         bad = diag_error(d, ERR_RESOURCE, "%s: cannot be locked: %s", path, strerror(errno));
         if (*claim >= 0) close(*claim);
@@ -37,7 +38,9 @@ void claim_release(const char *dir, int claim) {
 /* Nobody holds the lock of this folder. */
 static bool is_abandoned(const char *dir) {
     char *path = path_join(dir, "lock");
-    int fd = open(path, O_RDWR | O_CLOEXEC);
+    int fd;
+    do fd = open(path, O_RDWR | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
     bool free_to_take = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
     if (fd >= 0) {
         if (free_to_take) unlink(path);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "commit.h" /* made by the Makefile: GIT_COMMIT */
@@ -50,12 +51,23 @@ int64_t environment_memory_bytes(void) {
     return (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
 }
 
-int64_t environment_peak_bytes(void) {
+static int64_t own_bytes(const char *what) {
     char text[64];
     long long kib = 0;
-    read_proc("/proc/self/status", "VmHWM", text, sizeof text);
+    read_proc("/proc/self/status", what, text, sizeof text);
     return sscanf(text, "%lld", &kib) == 1 ? kib * 1024 : 0;
 }
+
+int64_t environment_memory_left(bool *limited) {
+    int64_t machine = environment_memory_bytes(), left = machine;
+    struct rlimit r;
+    if (getrlimit(RLIMIT_AS, &r) == 0 && r.rlim_cur < (rlim_t)INT64_MAX)
+        left = (int64_t)r.rlim_cur - own_bytes("VmSize") - gemm_buffer_bytes();
+    *limited = left < machine;
+    return *limited ? left > 0 ? left : 0 : machine;
+}
+
+int64_t environment_peak_bytes(void) { return own_bytes("VmHWM"); }
 
 static char *command;
 
@@ -79,6 +91,14 @@ static void add_word(strbuf *b, const char *word) {
 
 void environment_set_command(int argc, char **argv) {
     strbuf b = {0};
+    static const char *const foreign[] = {"LD_PRELOAD", "LD_LIBRARY_PATH"};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        const char *libraries = getenv(foreign[i]); /* other code than ours made the results */
+        if (libraries == NULL || *libraries == '\0') continue;
+        strbuf_addf(&b, "%s=", foreign[i]);
+        add_word(&b, libraries);
+        strbuf_add(&b, " ");
+    }
     strbuf_add(&b, "quantbench");
     for (int i = 1; i < argc; i++) {
         strbuf_add(&b, " ");

@@ -29,6 +29,8 @@ const char *environment_simd_levels(void);
 
 /* Memory of the machine, in bytes. */
 int64_t environment_memory_bytes(void);
+/* Of it what RLIMIT_AS leaves to this process; *limited: that is less. */
+int64_t environment_memory_left(bool *limited);
 
 /* Keeps the command line, quoted for a shell, for the records of runs. */
 void environment_set_command(int argc, char **argv);

@@ -77,10 +77,10 @@ static status check_end(const process_end *r, diags *d) {
         return diag_error(d, ERR_PEER, "the process of the parity check was ended by signal %d",
                           r->exit - 128);
     char *why = first_line(r->err);
-    diag_error(d, ERR_FAILED, "parity: the packed model cannot be evaluated: %s (exit %d)", why,
-               r->exit);
+    status st = r->exit == ERR_RESOURCE ? ERR_RESOURCE : ERR_FAILED;
+    diag_error(d, st, "parity: the packed model cannot be evaluated: %s (exit %d)", why, r->exit);
     free(why);
-    return ERR_FAILED;
+    return st;
 }
 
 /* ---- comparing ---- */

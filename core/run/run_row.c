@@ -156,7 +156,8 @@ status run_row_begin(run_row *row, const study *t, int i, int64_t sweep_row, sto
     row->dir = path_join(home, row->rel);
     free(home);
     /* the claim before the row can be seen: nobody takes the run for abandoned */
-    status bad = dir_make(row->dir, d);
+    status bad = store_status(s, d);
+    if (!bad) bad = dir_make(row->dir, d);
     if (!bad) bad = claim_take(row->dir, d, &row->claim);
     if (bad)
         store_rollback(s);

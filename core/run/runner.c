@@ -8,7 +8,6 @@
 #include "run/claim.h"
 #include "run/environment.h"
 #include "run/gate.h"
-#include "run/interrupt.h"
 #include "run/numeric_version.h"
 #include "run/progress.h"
 #include "run/ptq.h"
@@ -68,11 +67,13 @@ static char *name_of(const work *w, int i) {
 
 static status check_memory(const plan *p, diags *d) {
     char need[32], have[32];
-    int64_t machine = environment_memory_bytes();
-    if (p->memory_bytes <= machine) return OK;
+    bool limited;
+    int64_t most = environment_memory_left(&limited);
+    if (p->memory_bytes <= most) return OK;
     str_bytes(need, p->memory_bytes);
-    str_bytes(have, machine);
-    diag_error(d, ERR_RESOURCE, "it needs about %s of memory, this machine has %s", need, have);
+    str_bytes(have, most);
+    diag_error(d, ERR_RESOURCE, "it needs about %s of memory, %s %s", need,
+               limited ? "the limit of this process (ulimit -v) leaves" : "this machine has", have);
     diag_hint(d, "a smaller model, or fewer samples (data.train.limit)");
     return ERR_RESOURCE;
 }
@@ -121,13 +122,13 @@ static status run_one(work *w, int i, int64_t *id) {
     progress_end();
     status ended = run_row_end(&row, w->s, bad, &own, w->d);
     const diag *why = diags_first_error(&own);
-    if (bad && bad != ERR_STORE) {
+    if (bad && !ended) { /* else the database has said why nothing is recorded */
         diag_error(w->d, bad, "run %s, %s: %s", uid, name, why != NULL ? why->message : "failed");
         if (why != NULL && why->hint != NULL) diag_hint(w->d, "%s", why->hint);
     }
     diags_fini(&own);
     free(name);
-    return bad ? bad : ended;
+    return ended ? ended : bad;
 }
 
 /* ---- all of them ---- */
@@ -158,7 +159,6 @@ status runner_run(const study *t, store *s, bool again, diags *d, int64_t **rows
         (*rows)[i] = first ? -1 : row_of_done(&w, i, again);
         w.to_do += (*rows)[i] < 0;
     }
-    interrupt_watch();
     progress_open(w.to_do);
     for (int i = 0; i < t->n_runs && goes_on(t, first); i++) {
         if ((*rows)[i] >= 0) continue;

@@ -250,6 +250,7 @@ void schema_default(const schema_context *c, const field *f, void *base) {
     own.d = &quiet;
     if (yaml_parse(c->a, "default", f->dflt, strlen(f->dflt), &quiet, &n) == OK)
         parse_field(&own, f, n, "", base);
+    if (diags_status(&quiet) == ERR_RESOURCE) mem_exhausted(strlen(f->dflt));
     if (quiet.n > 0) diags_print(&quiet, stderr), abort(); /* our table is wrong */
     diags_fini(&quiet);
 }

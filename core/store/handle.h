@@ -5,6 +5,7 @@
 #define STORE_HANDLE_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "store/store.h"
 
@@ -28,6 +29,9 @@ struct store {
     status failed; /* the first failure; what follows does nothing */
     char *why;
     bool in_transaction;
+    pid_t owner;  /* the process that opened it          */
+    dev_t device; /* of the file, to know it again       */
+    ino_t inode;
     struct {
         const char *sql; /* the literal's address is the key */
         sqlite3_stmt *stmt;
@@ -44,6 +48,9 @@ struct store {
 
 /* Keeps the first failure, by SQLite's code. */
 void store_fail(store *s, int code);
+
+/* Fails if the path no longer leads to the file that was opened. */
+void store_check_file(store *s);
 
 /* Statements without arguments and without rows; nothing after a failure. */
 void store_exec(store *s, const char *sql);

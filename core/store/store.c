@@ -1,21 +1,21 @@
 #include "store/store.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/functions.h"
 #include "store/handle.h"
+#include "store/schema.h"
 #include "util/clock.h"
 #include "util/files.h"
 #include "util/mem.h"
 #include "util/str.h"
-
-static const char *const schema_lines[] = {
-#include "store/schema.sql.inc"
-};
 
 enum { BUSY_MS = 10000 };
 
@@ -23,7 +23,10 @@ enum { BUSY_MS = 10000 };
 
 /* A query of the user's can fail by what it says; of ours only the database can. */
 static status status_of(const store *s, int primary) {
-    if (primary == SQLITE_FULL || primary == SQLITE_NOMEM || primary == SQLITE_INTERRUPT)
+    int exactly = sqlite3_extended_errcode(s->db);
+    if (exactly == SQLITE_IOERR_SHORT_READ || exactly == SQLITE_IOERR_CORRUPTFS) return ERR_STORE;
+    if (primary == SQLITE_FULL || primary == SQLITE_NOMEM || primary == SQLITE_INTERRUPT ||
+        primary == SQLITE_IOERR)
         return ERR_RESOURCE;
     bool text = primary == SQLITE_ERROR || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH ||
                 primary == SQLITE_AUTH;
@@ -34,14 +37,16 @@ void store_fail(store *s, int code) {
     if (s->failed) return;
     int primary = code & 0xff;
     s->failed = status_of(s, primary);
-    const char *why = sqlite3_errmsg(s->db);
+    const char *why = primary == SQLITE_NOMEM ? "out of memory" : sqlite3_errmsg(s->db);
+    int number = primary == SQLITE_IOERR ? sqlite3_system_errno(s->db) : 0;
     if (primary == SQLITE_BUSY) why = "locked by another process for 10 s";
     if (primary == SQLITE_INTERRUPT)
         s->why = str_format("the query was stopped after %.0f s", s->limit_seconds);
     else if (s->failed == ERR_USAGE)
         s->why = str_format("the query failed: %s", why);
     else
-        s->why = str_format("%s: %s", s->path, why);
+        s->why = str_format("%s: %s%s%s%s", s->path, why, number != 0 ? " (" : "",
+                            number != 0 ? strerror(number) : "", number != 0 ? ")" : "");
 }
 
 status store_status(store *s, diags *d) {
@@ -190,12 +195,18 @@ static status check_header(store *s, diags *d, bool *empty) {
     /* asked only where it matters: it reads the whole schema */
     *empty = id == 0 && version == 0 &&
              store_select_int(s, "SELECT count(*) FROM sqlite_schema", NULL) == 0;
+    int code = sqlite3_errcode(s->db);
+    if (s->failed && code != SQLITE_NOTADB && code != SQLITE_CORRUPT) return store_status(s, d);
     if (s->failed) {
         diag_error(d, ERR_STORE, "%s: not a results database: %s", s->path, sqlite3_errmsg(s->db));
         diag_hint(d, "name another file with --db");
     } else if (!*empty && id != STORE_APPLICATION_ID) {
         diag_error(d, ERR_STORE, "%s: a database of another application (id 0x%08llx)", s->path,
                    (unsigned long long)id);
+        diag_hint(d, "name another file with --db");
+    } else if (!*empty && version < 1) {
+        diag_error(d, ERR_STORE, "%s: schema %lld, which no quantbench wrote", s->path,
+                   (long long)version);
         diag_hint(d, "name another file with --db");
     } else if (version > STORE_SCHEMA) {
         diag_error(d, ERR_STORE, "%s: schema %lld, this program knows up to %d", s->path,
@@ -246,14 +257,12 @@ static status create_schema(store *s, diags *d) {
     char now[32];
     bool empty;
     clock_utc_now(now);
-    strbuf sql = {0};
-    for (size_t i = 0; i < sizeof schema_lines / sizeof *schema_lines; i++)
-        strbuf_add(&sql, schema_lines[i]);
+    char *sql = schema_text();
     store_exec(s, "BEGIN EXCLUSIVE");
     /* another process may have been faster, ours or not */
     status bad = check_header(s, d, &empty);
     if (!bad && empty) {
-        store_exec(s, sql.s);
+        store_exec(s, sql);
         store_exec(s, "PRAGMA application_id = 0x51424E43");
         store_exec(s, "PRAGMA user_version = 1");
         store_write(s, "INSERT INTO schema_migration(version, applied) VALUES (1, ?)", "t", now);
@@ -262,19 +271,59 @@ static status create_schema(store *s, diags *d) {
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     else
         store_exec(s, "COMMIT");
-    strbuf_fini(&sql);
-    if (!bad && !s->failed) sqlite3_exec(s->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    free(sql);
+    if (bad || s->failed) return bad;
+    /* another process may be in it, or the file system may not have it: then as it is */
+    int code = sqlite3_exec(s->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL),
+        why = code & 0xff;
+    if (why == SQLITE_IOERR || why == SQLITE_FULL || why == SQLITE_NOMEM) store_fail(s, code);
     return bad;
 }
 
 static void configure(store *s) {
     sqlite3_busy_timeout(s->db, BUSY_MS);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (has_wal(s->path)) /* until accept_file() */
+        sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     store_exec(s, "PRAGMA trusted_schema = OFF");
     store_exec(s, "PRAGMA cell_size_check = ON");
     store_exec(s, "PRAGMA foreign_keys = ON");
     store_exec(s, "PRAGMA synchronous = NORMAL");
     functions_register(s->db);
+}
+
+/* Readers, too, make -wal and -shm beside it. Where they cannot, nobody else can write. */
+static int connect(store *s, bool read_only) {
+    int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    char *folder = path_dir(s->path);
+    bool still = read_only && access(folder, W_OK) != 0 && !has_wal(s->path);
+    free(folder);
+    if (!still) return sqlite3_open_v2(s->path, &s->db, flags, NULL);
+    char *uri = file_uri(s->path, "?immutable=1");
+    int code = sqlite3_open_v2(uri, &s->db, flags | SQLITE_OPEN_URI, NULL);
+    free(uri);
+    return code;
+}
+
+/* It is ours and sound: from here on its log may be written into it, and it is known again. */
+static status accept_file(store *s, diags *d) {
+    struct stat now;
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    s->owner = getpid();
+    if (stat(s->path, &now) != 0)
+        return diag_error(d, ERR_STORE, "%s: %s", s->path, strerror(errno));
+    s->device = now.st_dev, s->inode = now.st_ino;
+    return OK;
+}
+
+/* A file that was removed or replaced takes what is written to it along. */
+void store_check_file(store *s) {
+    struct stat now;
+    assert(s->owner == getpid()); /* no connection crosses a fork */
+    if (s->failed) return;
+    if (stat(s->path, &now) == 0 && now.st_dev == s->device && now.st_ino == s->inode) return;
+    s->failed = ERR_STORE;
+    s->why = str_format("%s: the database file was replaced while it was in use", s->path);
 }
 
 status store_open(const char *path, bool read_only, diags *d, store **out) {
@@ -289,14 +338,16 @@ status store_open(const char *path, bool read_only, diags *d, store **out) {
     if (bad) return bad;
     store *s = mem_calloc(1, sizeof *s);
     s->path = mem_strdup(path);
-    int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    int code = sqlite3_open_v2(path, &s->db, flags, NULL);
+    int code = connect(s, read_only);
     if (code != SQLITE_OK)
         store_fail(s, code);
     else
         configure(s);
     bad = s->failed ? store_status(s, d) : check_header(s, d, &empty);
     if (!bad && empty && !read_only) bad = create_schema(s, d);
+    if (!bad && !empty) bad = schema_check(s, !read_only, d);
+    if (!bad && !empty && !read_only) bad = schema_quick_check(s, d);
+    if (!bad) bad = accept_file(s, d);
     s->last_flush = clock_seconds();
     if (!bad) bad = store_status(s, d);
     if (bad)
@@ -304,6 +355,15 @@ status store_open(const char *path, bool read_only, diags *d, store **out) {
     else
         *out = s;
     return bad;
+}
+
+status store_finish(store *s, diags *d) {
+    status bad = store_flush(s, d);
+    if (bad) return bad;
+    int code = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_LOCKED)
+        store_fail(s, code);
+    return store_status(s, d);
 }
 
 void store_close(store *s) {

@@ -24,6 +24,8 @@ typedef struct store store;
  * are ERR_STORE. */
 status store_open(const char *path, bool read_only, diags *d, store **s);
 void store_close(store *s); /* writes what was collected; NULL is fine */
+/* Before it: writes SQLite's log into the file, so that what the disk refuses is told. */
+status store_finish(store *s, diags *d);
 const char *store_path(const store *s);
 
 /* ---- writing ---- */

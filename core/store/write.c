@@ -19,6 +19,7 @@ void store_begin(store *s) {
 }
 
 status store_commit(store *s, diags *d) {
+    store_check_file(s);
     store_exec(s, "COMMIT");
     if (s->failed) store_rollback(s);
     s->in_transaction = false;

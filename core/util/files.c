@@ -12,10 +12,21 @@
 #include "util/mem.h"
 #include "util/str.h"
 
+/* As SQLite's: only their owner writes to results, whatever the umask. */
+enum { FILE_MODE = 0644, FOLDER_MODE = 0755 };
+
+/* open() that a signal interrupts is begun again. */
+static int open_again(const char *path, int flags) {
+    int fd;
+    do fd = open(path, flags);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 /* Opens a regular file; a FIFO must not hang and a device must not be read. */
 static status open_regular(const char *path, status st, diags *d, int *fd, int64_t *size) {
     struct stat s;
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    *fd = open_again(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0) return diag_error(d, st, "%s: %s", path, strerror(errno));
     if (fstat(*fd, &s) == 0 && S_ISREG(s.st_mode)) {
         *size = s.st_size;
@@ -80,7 +91,7 @@ static void forget(file_out *f) {
 
 /* The links of /proc/PID/fd name open files; their text is no path. */
 static bool is_open_file(const char *path) {
-    char *dir = path_dir(path), *real = realpath(dir, NULL);
+    char *dir = path_dir(path), *real = path_real(dir);
     bool is = real != NULL && strncmp(real, "/proc/", 6) == 0;
     free(dir);
     free(real);
@@ -123,7 +134,7 @@ static status open_temp(file_out *f, diags *d) {
     f->temp = temp;
     mode_t mask = umask(0); /* mkstemp makes 0600; give it what open() would have given */
     umask(mask);
-    if (fchmod(f->fd, 0666 & ~mask) != 0) errno = 0;
+    if (fchmod(f->fd, FILE_MODE & ~mask) != 0) errno = 0;
     return OK;
 }
 
@@ -133,7 +144,7 @@ status file_out_open(file_out *f, const char *path, diags *d) {
     status bad = find_target(f, &as_it_is, d);
     if (!bad && !as_it_is) bad = open_temp(f, d);
     if (!bad && as_it_is) {
-        f->fd = open(f->target, O_WRONLY | O_APPEND | O_CLOEXEC);
+        f->fd = open_again(f->target, O_WRONLY | O_APPEND | O_CLOEXEC);
         if (f->fd < 0) bad = write_failed(f, "open it", d);
     }
     if (bad) forget(f);
@@ -151,11 +162,16 @@ status file_out_add(file_out *f, const void *data, size_t n, diags *d) {
     return OK;
 }
 
-static void sync_dir(const char *path) {
-    char *dir = path_dir(path);
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) fsync(fd), close(fd); /* some file systems cannot; the data is safe anyway */
+/* The new name is on disk when its folder is. Some file systems cannot flush a folder, and
+ * some folders can be written and not read. */
+static status sync_dir(const file_out *f, diags *d) {
+    char *dir = path_dir(f->target);
+    int fd = open_again(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool done = fd < 0 ? errno == EACCES : fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP;
     free(dir);
+    status bad = done ? OK : write_failed(f, "flush its folder to disk", d);
+    if (fd >= 0) close(fd);
+    return bad;
 }
 
 void file_out_abort(file_out *f) {
@@ -167,15 +183,14 @@ void file_out_abort(file_out *f) {
 static status replace_target(file_out *f, diags *d) {
     if (fsync(f->fd) != 0) return write_failed(f, "flush it to disk", d);
     if (rename(f->temp, f->target) != 0) return write_failed(f, "rename its new version", d);
-    sync_dir(f->target);
     free(f->temp);
     f->temp = NULL;
-    return OK;
+    return sync_dir(f, d);
 }
 
 status file_out_commit(file_out *f, diags *d) {
     status bad = f->temp != NULL ? replace_target(f, d) : OK;
-    if (close(f->fd) != 0 && !bad) bad = write_failed(f, "close it", d);
+    if (close(f->fd) != 0 && errno != EINTR && !bad) bad = write_failed(f, "close it", d);
     forget(f);
     return bad;
 }
@@ -207,7 +222,7 @@ status dir_make(const char *path, diags *d) {
         if (*slash != '/' && *slash != '\0') continue;
         char was = *slash;
         *slash = '\0';
-        failed = mkdir(p, 0777) != 0 && errno != EEXIST;
+        failed = mkdir(p, FOLDER_MODE) != 0 && errno != EEXIST;
         *slash = was;
         if (failed || was == '\0') break;
     }
@@ -221,6 +236,13 @@ char *path_join(const char *dir, const char *name) {
     return name[0] == '/' ? mem_strdup(name) : str_format("%s/%s", dir, name);
 }
 
+char *path_real(const char *path) {
+    errno = 0;
+    char *real = realpath(path, NULL);
+    if (real == NULL && errno == ENOMEM) mem_exhausted(PATH_MAX);
+    return real;
+}
+
 char *path_dir(const char *path) {
     const char *slash = strrchr(path, '/');
     if (slash == NULL) return mem_strdup(".");
@@ -228,7 +250,7 @@ char *path_dir(const char *path) {
 }
 
 char *path_relative(const char *from, const char *path) {
-    char *base = realpath(from, NULL), *to = realpath(path, NULL), *out = NULL;
+    char *base = path_real(from), *to = path_real(path), *out = NULL;
     if (base != NULL && to != NULL) {
         size_t same = 0; /* length of the folders that both have, with the slash */
         for (size_t i = 0; base[i] == to[i] && to[i] != '\0'; i++)
@@ -264,7 +286,7 @@ bool path_has_suffix(const char *path, const char *suffix) {
 char *path_of_user_data(void) {
     const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
     if (data != NULL && *data == '/') return path_join(data, "quantbench");
-    return home != NULL ? path_join(home, ".local/share/quantbench") : NULL;
+    return home != NULL && *home == '/' ? path_join(home, ".local/share/quantbench") : NULL;
 }
 
 char *path_of_program(void) {
@@ -282,7 +304,7 @@ status file_hash(const char *path, status st, diags *d, char hex[65]) {
     if (bad) return bad;
     hasher h;
     hash_init(&h);
-    char block[1 << 16];
+    char block[1 << 14];
     for (ssize_t got; (got = read(fd, block, sizeof block)) != 0;) {
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {

@@ -41,11 +41,13 @@ char *path_join(const char *dir, const char *name); /* name if it is absolute; f
 /* How `path` is named from the folder `from`; absolute where one of them cannot be
  * resolved. free() */
 char *path_relative(const char *from, const char *path);
+/* realpath(); NULL if it leads nowhere. free() */
+char *path_real(const char *path);
 char *path_dir(const char *path);        /* "." if there is none; free() */
 const char *path_base(const char *path); /* behind the last slash */
 bool path_has_suffix(const char *path, const char *suffix);
 /* The user's folder of our data: $XDG_DATA_HOME/quantbench, else
- * ~/.local/share/quantbench; NULL without HOME. It need not exist. free() */
+ * ~/.local/share/quantbench; NULL without an absolute HOME. It need not exist. free() */
 char *path_of_user_data(void);
 /* The folder of the running program; free() */
 char *path_of_program(void);

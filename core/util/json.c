@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/mem.h"
 #include "util/str.h"
+
+void json_startup(void) { json_set_alloc_funcs(mem_malloc, free); }
 
 json_t *json_of_str(const char *value) {
     json_t *text = value != NULL ? json_string(value) : json_null();

@@ -11,6 +11,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* From here on Jansson's memory is that of util/mem.h: no value is left out because there was
+ * none for it. */
+void json_startup(void);
+
 json_t *json_of_str(const char *value); /* NULL: null */
 /* As a number up to 2^63 - 1, the most that JSON readers and Jansson hold, else as text. */
 json_t *json_of_seed(uint64_t value);

@@ -7,11 +7,17 @@ static void (*on_failure)(size_t bytes);
 
 void mem_on_failure(void (*handler)(size_t bytes)) { on_failure = handler; }
 
-static void *checked(void *p, size_t bytes) {
-    if (p != NULL || bytes == 0) return p;
+void mem_exhausted(size_t bytes) {
     if (on_failure != NULL) on_failure(bytes);
     abort();
 }
+
+static void *checked(void *p, size_t bytes) {
+    if (p == NULL && bytes > 0) mem_exhausted(bytes);
+    return p;
+}
+
+void *mem_malloc(size_t bytes) { return checked(malloc(bytes), bytes); }
 
 void *mem_calloc(size_t n, size_t size) {
     if (size != 0 && n > SIZE_MAX / size) return checked(NULL, SIZE_MAX);

@@ -16,6 +16,10 @@
 /* Called once when memory runs out; must not return. Without one: abort(). */
 void mem_on_failure(void (*handler)(size_t bytes));
 
+/* What a mem_* that failed does; for libraries that say so themselves. */
+_Noreturn void mem_exhausted(size_t bytes);
+
+void *mem_malloc(size_t bytes);          /* not initialized; free() */
 void *mem_calloc(size_t n, size_t size); /* zeroed; free() */
 void *mem_realloc(void *p, size_t bytes);
 char *mem_strdup(const char *s);

@@ -1,11 +1,16 @@
 #include "util/parallel.h"
 
 #include <omp.h>
+#include <pthread.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "util/log.h"
+#include "util/stack.h"
 
 static const char RESTARTED[] = "QUANTBENCH_RESTARTED";
 
@@ -17,10 +22,16 @@ void parallel_startup(char **argv) {
     if (getenv("OMP_WAIT_POLICY") == NULL && getenv("GOMP_SPINCOUNT") == NULL)
         setenv("GOMP_SPINCOUNT", "1000", 1);
     setenv("OPENBLAS_NUM_THREADS", "1", 1);
-    setenv(RESTARTED, "1", 1);
+    if (stack_is_small()) setenv("OMP_STACKSIZE", "4M", 1);
+    if (setenv(RESTARTED, "1", 1) != 0) return; /* no memory: it would never end */
     execv("/proc/self/exe", argv);
     unsetenv(RESTARTED); /* no /proc: slower beside others, but right */
 }
+
+/* OpenBLAS asks this while it is loaded, before main(): it is its own word for its environment,
+ * answered by us. Where it may not have the threads that it wants it interrupts the process. */
+int openblas_num_threads_env(void);
+int openblas_num_threads_env(void) { return 1; }
 
 /* CPUs that the cgroup's quota leaves (cgroup v2: "max 100000" or "200000 100000"). */
 static int quota_cpus(void) {
@@ -39,7 +50,31 @@ static int default_threads(void) {
     return cpus < quota ? cpus : quota;
 }
 
-static int threads_set;
+/* ---- how many ---- */
+
+static int threads_set, threads_tried = 1;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static void *wait_at_gate(void *arg) {
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+    return arg;
+}
+
+/* How many of `wanted` threads the system lets live at once, this one among them. libgomp ends
+ * the process if it cannot have one. */
+static int try_threads(int wanted) {
+    static pthread_t threads[PARALLEL_MAX_THREADS];
+    int n = 1, error = 0;
+    pthread_mutex_lock(&gate);
+    while (n < wanted && (error = pthread_create(&threads[n], NULL, wait_at_gate, NULL)) == 0) n++;
+    pthread_mutex_unlock(&gate);
+    for (int t = 1; t < n; t++) pthread_join(threads[t], NULL);
+    if (n < wanted)
+        log_info("warning: %d thread%s instead of %d: %s", n, n > 1 ? "s" : "", wanted,
+                 strerror(error));
+    return n;
+}
 
 void parallel_set_threads(int threads) { threads_set = threads; }
 
@@ -48,8 +83,11 @@ int parallel_threads(void) {
         int n = default_threads();
         threads_set = n < 1 ? 1 : n > PARALLEL_MAX_THREADS ? PARALLEL_MAX_THREADS : n;
     }
+    if (threads_set > threads_tried) threads_tried = threads_set = try_threads(threads_set);
     return threads_set;
 }
+
+/* ---- sharing ---- */
 
 /* Each thread has a share of consecutive tasks, so that in the next call it finds
  * in its cache what it worked on before; whoever is done helps the others, so that

@@ -20,7 +20,8 @@ enum { PARALLEL_MAX_THREADS = 1024 };
 void parallel_startup(char **argv);
 
 /* Threads of the next calls: 1..1024. Without it: OMP_NUM_THREADS, else the CPUs
- * that the container's quota and the affinity mask leave. */
+ * that the container's quota and the affinity mask leave. Fewer, with a warning, where the
+ * system does not let so many live. */
 void parallel_set_threads(int threads);
 int parallel_threads(void);
 

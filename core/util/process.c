@@ -50,7 +50,8 @@ static char **make_environment(void) {
 /* After fork() of a program with threads: async-signal-safe calls only. */
 static void become(const char *file, const process *p, char **environment, int pipes[2][2]) {
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* it ends with us */
-    signal(SIGPIPE, SIG_DFL);         /* main.c ignores it */
+    signal(SIGPIPE, SIG_DFL);         /* main.c ignores them */
+    signal(SIGXFSZ, SIG_DFL);
     int nothing = open("/dev/null", O_RDONLY);
     bool fine = nothing >= 0 && dup2(nothing, 0) >= 0 && dup2(pipes[0][1], 1) >= 0 &&
                 dup2(pipes[1][1], 2) >= 0 && (p->dir == NULL || chdir(p->dir) == 0);
@@ -59,8 +60,9 @@ static void become(const char *file, const process *p, char **environment, int p
     _exit(127);
 }
 
-/* Reads both pipes to their ends; false when the time is over first. */
-static bool collect(const int from[2], strbuf out[2], double until) {
+/* Reads both pipes to their ends; false when the time is over first. *error: errno of a pipe that
+ * cannot be read. */
+static bool collect(const int from[2], strbuf out[2], double until, int *error) {
     struct pollfd fds[2] = {{from[0], POLLIN, 0}, {from[1], POLLIN, 0}};
     char block[1 << 14];
     while (fds[0].fd >= 0 || fds[1].fd >= 0) {
@@ -71,6 +73,7 @@ static bool collect(const int from[2], strbuf out[2], double until) {
             if (fds[i].fd < 0 || fds[i].revents == 0) continue;
             ssize_t got = read(fds[i].fd, block, sizeof block);
             if (got < 0 && errno == EINTR) continue;
+            if (got < 0) *error = errno;
             if (got <= 0) fds[i].fd = -1;
             size_t room = OUTPUT_MAX - out[i].len;
             if (got > 0) strbuf_addn(&out[i], block, (size_t)got < room ? (size_t)got : room);
@@ -90,13 +93,13 @@ static bool await(pid_t pid, double until, int *how) {
     }
 }
 
-static void supervise(pid_t pid, const int from[2], const process *p, process_end *end) {
+static int supervise(pid_t pid, const int from[2], const process *p, process_end *end) {
     double until = clock_seconds() + p->timeout;
     strbuf out[2] = {{0}, {0}};
-    int how = 0;
+    int how = 0, error = 0;
     strbuf_add(&out[0], "");
     strbuf_add(&out[1], "");
-    end->timed_out = !collect(from, out, until) || !await(pid, until, &how);
+    end->timed_out = !collect(from, out, until, &error) || !await(pid, until, &how);
     if (end->timed_out) {
         kill(pid, SIGKILL);
         while (waitpid(pid, &how, 0) < 0 && errno == EINTR) continue;
@@ -104,6 +107,7 @@ static void supervise(pid_t pid, const int from[2], const process *p, process_en
     end->exit = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
     end->out = out[0].s;
     end->err = out[1].s;
+    return error;
 }
 
 status process_run(const process *p, diags *d, process_end *end) {
@@ -127,7 +131,12 @@ status process_run(const process *p, diags *d, process_end *end) {
     if (pid == 0) become(file, p, environment, pipes);
     if (pid < 0) bad = diag_error(d, ERR_RESOURCE, "%s: %s", file, strerror(errno));
     close(pipes[0][1]), close(pipes[1][1]);
-    if (!bad) supervise(pid, (const int[2]){pipes[0][0], pipes[1][0]}, p, end);
+    int error = bad ? 0 : supervise(pid, (const int[2]){pipes[0][0], pipes[1][0]}, p, end);
+    if (error != 0) {
+        bad =
+            diag_error(d, ERR_RESOURCE, "what %s prints cannot be read: %s", file, strerror(error));
+        process_end_free(end);
+    }
     close(pipes[0][0]), close(pipes[1][0]);
     free(environment);
     free(file);

@@ -24,6 +24,10 @@ const char *program(void) {
     char *relative = str_format("%s/quantbench", build_dir());
     cr_assert(realpath(relative, path) != NULL, "%s is not built", relative);
     free(relative);
+    char *folder = path_dir(path), *cache = path_join(folder, "tests/cache");
+    setenv("XDG_CACHE_HOME", cache, 0); /* else verdicts on plugins would go into a test's HOME */
+    free(folder);
+    free(cache);
     return path;
 }
 
