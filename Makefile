@@ -45,14 +45,14 @@ CORE := $(filter-out $(OTHER_ISA),$(wildcard core/*/*.c))
 OBJECTS := $(CORE:%.c=$(BUILD)/%.o)
 LIBRARY := $(filter-out $(BUILD)/core/cli/main.o,$(OBJECTS))
 PLUGINS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard plugins/*/*.c))
-TEST_FOLDERS := unit kernels plugins cli
+TEST_FOLDERS := unit kernels plugins cli faults
 TESTS := $(TEST_FOLDERS:%=$(BUILD)/tests/test_%)
-FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c tests/fixtures/liars/*.c))
+FIXTURES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/fixtures/*.c tests/fixtures/liars/*.c tests/fixtures/preload/*.c))
 SOURCES = $(wildcard core/*/*.[ch] core/simd/*.inc core/include/quantbench/*.h plugins/*/*.c tests/*/*.[ch] tests/kernels/*.inc tests/*/*/*.[ch])
 
 .PHONY: all install deps demo test fixtures bench bench-store bench-integrity check-kernels readme-check \
 	clean-install-check check-layers check-format check-asan fuzz-unpack needed emulators \
-	check-kernels-arm64 check-kernels-x86-emulated check-long format clean help
+	check-kernels-arm64 check-kernels-x86-emulated check-faults check-long format clean help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/quantbench $(PLUGINS) $(BUILD)/quantbench.pc    ## build the program and the plugins
@@ -114,6 +114,8 @@ $(BUILD)/tests/test_$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/$(1)/*.c 
 	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LIBS) -lcriterion
 endef
 $(foreach folder,$(TEST_FOLDERS),$(eval $(call test_program,$(folder))))
+
+$(BUILD)/tests/test_faults: $(BUILD)/tests/cli/command.o
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
@@ -222,7 +224,11 @@ fuzz-unpack:    ## each unpacker reads 10^6 damaged strings at every SIMD level,
 	@$(MAKE) --no-print-directory BUILD=build-asan CFLAGS="$(ASAN_CFLAGS) $(CFLAGS)" all build-asan/tests/fuzz_unpack
 	@QUANTBENCH_PLUGIN_PATH=build-asan/plugins build-asan/tests/fuzz_unpack $(STRINGS)
 
-check-long: check-kernels check-kernels-arm64 check-kernels-x86-emulated check-asan fuzz-unpack readme-check clean-install-check    ## all of these, some of an hour
+# Some 45,000 runs of 20 ms. Tests of their own can be named: FAULTS='writers/*'.
+check-faults: all fixtures $(BUILD)/tests/test_faults    ## tests/faults in full: every call and allocation of a run fails (an hour)
+	@QUANTBENCH_FAULTS=full QUANTBENCH_BUILD=$(BUILD) $(BUILD)/tests/test_faults $(if $(FAULTS),--filter '$(FAULTS)')
+
+check-long: check-kernels check-kernels-arm64 check-kernels-x86-emulated check-asan fuzz-unpack check-faults readme-check clean-install-check    ## all of these, some of an hour
 	@echo "check-long: everything passed"
 
 check-layers:    ## who may include whom (core/README.md), and every header compiles alone

@@ -1,0 +1,42 @@
+/*
+ * No memory: each allocation of a run fails, alone or with all behind it.
+ */
+#include "faults/faults.h"
+
+#include "util/str.h"
+
+enum { INDICES = 20000, AGAIN = 50 /* every so often the run is finished, too */ };
+
+/* Allocations number 0, step, 2 step, ... of a run. */
+static void each_allocation(const char *settings, int tries) {
+    fresh();
+    int n = count_calls(settings, RUN_TINY), tried = 0, ended_well = 0;
+    if (n > INDICES) n = INDICES;
+    int step = n / tries > 0 ? n / tries : 1;
+    for (int i = step > 1 ? n % step : 0; i < n; i += step, tried++) {
+        char what[100], *all = str_format("%s FAULT_AT=%d FAULT_HOW=ENOMEM", settings, i);
+        char *with = with_faults(all);
+        snprintf(what, sizeof what, "allocation %d of %d (%s)", i, n, settings);
+        fresh();
+        outcome o = judged(what, EXIT(0) | EXIT(7), "%s " RUN_TINY, with);
+        ended_well += o.exit == 0;
+        free_outcome(&o);
+        check_no_temporary(what);
+        check_database(what);
+        if (tried % AGAIN == 0) check_resume(what);
+        free(with);
+        free(all);
+    }
+    all_kept("%d of %d allocations failed (%s), the run ended well after %d of them", tried, n,
+             settings, ended_well);
+}
+
+Test(memory, that_is_missing_once_is_exit_7, .init = setup_tiny, .fini = teardown_tiny,
+     .timeout = 20000) {
+    each_allocation("FAULT_CALLS=alloc", sized(75, INDICES));
+}
+
+Test(memory, that_is_missing_from_then_on_is_exit_7, .init = setup_tiny, .fini = teardown_tiny,
+     .timeout = 20000) {
+    each_allocation("FAULT_CALLS=alloc FAULT_AND_ON=1", sized(75, INDICES));
+}
