@@ -12,9 +12,10 @@
 
 #undef I /* cblas.h brings the I of <complex.h> */
 
+enum { BUFFER = 128 << 20 }; /* bytes of address space that OpenBLAS takes for a thread */
+
 /* Large enough that OpenBLAS runs at over 90 % of one whole call, small enough to
  * keep several threads busy at batch 128; measured on 784 x 512. */
-enum { BUFFER = 128 << 20 }; /* bytes of address space that OpenBLAS takes for a thread */
 enum { FORWARD_COLS = 256, INPUT_COLS = 256, WEIGHT_ROWS = 64 };
 
 int64_t shard_count(int64_t rows) { return (rows + SHARD - 1) / SHARD; }

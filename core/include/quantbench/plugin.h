@@ -163,6 +163,10 @@ typedef struct qb_rng {
                         groups of the site in order                           */
 } qb_rng;
 
+typedef struct qb_bin { /* of a histogram: the sum of its magnitudes and their number */
+    double sum, count;
+} qb_bin;
+
 /* ---- what the host offers --------------------------------------------------
  *
  * Kernels give the same bits on every instruction set and number of threads,
@@ -170,10 +174,6 @@ typedef struct qb_rng {
  * buffer. Reductions write one result per group of a tile; absmax and sum_abs take a NaN for
  * an infinity, which their result then is, the others want finite numbers.
  */
-typedef struct qb_bin { /* of a histogram: the sum of its magnitudes and their number */
-    double sum, count;
-} qb_bin;
-
 typedef struct qb_kernels {
     uint32_t size;
     const char *isa;
