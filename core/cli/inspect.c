@@ -151,6 +151,7 @@ static status run(const cli_args *a) {
                          .packed = json ? print_packed_json : add_packed_row,
                          .model = json ? no_model : print_model,
                          .value = json ? print_value_json : count_value,
+                         .values = json,
                          .arg = &t};
     status bad = inspect_file(a->words[0], &v, a->d);
     if (!json && !bad) table_print(t.packed.cells > 0 ? &t.packed : &t.tensors, stdout);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/idx.h"
+#include "data/arrays.h"
 #include "util/files.h"
 #include "util/hash.h"
 #include "util/mem.h"
@@ -48,69 +48,24 @@ static status load_glyphs(const data_source *s, diags *d, dataset *a) {
     return OK;
 }
 
-/* ---- idx ---- */
+/* ---- files ---- */
 
-static status check_pair(const data_source *s, const idx_array *images, const idx_array *labels,
-                         diags *d) {
-    if (images->n_dims < 2) {
-        diag_error(d, ERR_INPUT, "%s: images have 2 to 4 dimensions, this has 1", s->images);
-        diag_hint(d, "is this the labels file?");
-        return ERR_INPUT;
-    }
-    if (labels->n_dims != 1) {
-        diag_error(d, ERR_INPUT, "%s: labels have 1 dimension, this has %d", s->labels,
-                   labels->n_dims);
-        diag_hint(d, "is this the images file?");
-        return ERR_INPUT;
-    }
-    if (images->shape[0] == labels->shape[0]) return OK;
-    return diag_error(d, ERR_INPUT, "%s has %" PRId64 " images, %s has %" PRId64 " labels",
-                      s->images, images->shape[0], s->labels, labels->shape[0]);
+static status fill_from_arrays(const data_source *s, const arrays *from, diags *d, dataset *a) {
+    *a = (dataset){.n = limited(from->x->shape[0], s->limit),
+                   .features = from->x->n / from->x->shape[0]};
+    status bad = arrays_check(s, from, d, &a->classes);
+    if (!bad) bad = allocate(a, s->images, d);
+    if (!bad) bad = arrays_fill(s, from, d, a);
+    if (bad) dataset_free(a);
+    return bad;
 }
 
-typedef struct convert_job {
-    const uint8_t *pixel;
-    dataset *a;
-    float value[256]; /* of a pixel byte, normalized */
-} convert_job;
-
-static void convert(int64_t i, void *arg) {
-    const convert_job *j = arg;
-    int64_t from = i * j->a->features;
-    for (int64_t k = from; k < from + j->a->features; k++) j->a->x[k] = j->value[j->pixel[k]];
-}
-
-/* Classes of the whole file: a limit does not change them. */
-static int count_classes(const idx_array *labels) {
-    int classes = 0;
-    for (int64_t i = 0; i < labels->n; i++)
-        if (labels->data[i] >= classes) classes = labels->data[i] + 1;
-    return classes;
-}
-
-static status fill_from_idx(const data_source *s, const idx_array *images, const idx_array *labels,
-                            diags *d, dataset *a) {
-    *a = (dataset){.n = limited(images->shape[0], s->limit),
-                   .features = images->n / images->shape[0],
-                   .classes = count_classes(labels)};
-    status bad = allocate(a, s->images, d);
+static status load_arrays(const data_source *s, diags *d, dataset *a) {
+    arrays from;
+    status bad = arrays_open(s, d, &from);
     if (bad) return bad;
-    convert_job j = {.pixel = images->data, .a = a};
-    for (int k = 0; k < 256; k++) j.value[k] = (float)((k / 255.0 - s->mean) / s->std);
-    parallel_for(a->n, convert, &j);
-    for (int64_t i = 0; i < a->n; i++) a->y[i] = labels->data[i];
-    return OK;
-}
-
-static status load_idx(const data_source *s, diags *d, dataset *a) {
-    idx_array images, labels = {0};
-    status bad = idx_read(s->images, d, &images);
-    if (bad) return bad;
-    bad = idx_read(s->labels, d, &labels);
-    if (!bad) bad = check_pair(s, &images, &labels, d);
-    if (!bad) bad = fill_from_idx(s, &images, &labels, d, a);
-    idx_free(&images);
-    idx_free(&labels);
+    bad = fill_from_arrays(s, &from, d, a);
+    arrays_close(&from);
     return bad;
 }
 
@@ -118,7 +73,8 @@ static status load_idx(const data_source *s, diags *d, dataset *a) {
 
 status dataset_load(const data_source *s, diags *d, dataset *out) {
     *out = (dataset){0};
-    return s->format == DATA_GLYPHS ? load_glyphs(s, d, out) : load_idx(s, d, out);
+    if (s->format == DATA_GLYPHS) return load_glyphs(s, d, out);
+    return s->format == DATA_CSV ? arrays_load_csv(s, d, out) : load_arrays(s, d, out);
 }
 
 void dataset_free(dataset *a) {
@@ -152,19 +108,27 @@ void dataset_gather(const dataset *a, const int64_t *order, int64_t n, float *x,
     parallel_for((n + GATHER_ROWS - 1) / GATHER_ROWS, gather, &j);
 }
 
+static status size_of_csv(const data_source *s, diags *d, dataset_size *size) {
+    dataset a;
+    status bad = arrays_load_csv(s, d, &a);
+    if (bad) return bad;
+    *size = (dataset_size){a.n, a.features, a.classes};
+    dataset_free(&a);
+    return OK;
+}
+
 static status read_size(const data_source *s, diags *d, dataset_size *size) {
     if (s->format == DATA_GLYPHS) {
         *size = (dataset_size){limited(s->n, s->limit), GLYPH_PIXELS, GLYPH_CLASSES};
         return OK;
     }
-    idx_array images, labels;
-    status bad = idx_read_shape(s->images, d, &images);
-    if (!bad) bad = idx_read(s->labels, d, &labels);
+    if (s->format == DATA_CSV) return size_of_csv(s, d, size);
+    arrays a;
+    status bad = arrays_open(s, d, &a);
     if (bad) return bad;
-    bad = check_pair(s, &images, &labels, d);
-    *size = (dataset_size){limited(images.shape[0], s->limit), images.n / images.shape[0],
-                           count_classes(&labels)};
-    idx_free(&labels);
+    *size = (dataset_size){limited(a.x->shape[0], s->limit), a.x->n / a.x->shape[0], 0};
+    bad = arrays_check(s, &a, d, &size->classes);
+    arrays_close(&a);
     return bad;
 }
 
@@ -176,6 +140,7 @@ static status hash_source(const data_source *s, diags *d, char hex[65]) {
         free(text);
         return OK;
     }
+    if (s->labels == NULL) return file_hash(s->images, ERR_INPUT, d, hex);
     char both[130];
     status bad = file_hash(s->images, ERR_INPUT, d, both);
     if (!bad) bad = file_hash(s->labels, ERR_INPUT, d, both + 64);
@@ -202,7 +167,8 @@ static bool same_text(const char *a, const char *b) {
 bool data_source_equal(const data_source *a, const data_source *b) {
     return a->format == b->format && a->split == b->split && a->seed == b->seed && a->n == b->n &&
            a->limit == b->limit && a->mean == b->mean && a->std == b->std &&
-           same_text(a->images, b->images) && same_text(a->labels, b->labels);
+           same_text(a->images, b->images) && same_text(a->labels, b->labels) &&
+           same_text(a->x, b->x) && same_text(a->y, b->y);
 }
 
 static char *copy_text(const char *s) { return s != NULL ? mem_strdup(s) : NULL; }
@@ -213,6 +179,7 @@ static status learn(dataset_catalog *c, const data_source *s, diags *d) {
     if (!bad) bad = hash_source(s, d, f.hash);
     if (bad) return bad;
     f.source.images = copy_text(s->images), f.source.labels = copy_text(s->labels);
+    f.source.x = copy_text(s->x), f.source.y = copy_text(s->y);
     c->known = mem_realloc(c->known, (size_t)(c->n + 1) * sizeof *c->known);
     c->known[c->n++] = f;
     return OK;
@@ -247,6 +214,8 @@ void dataset_catalog_fini(dataset_catalog *c) {
     for (int i = 0; i < c->n; i++) {
         free((char *)(uintptr_t)c->known[i].source.images);
         free((char *)(uintptr_t)c->known[i].source.labels);
+        free((char *)(uintptr_t)c->known[i].source.x);
+        free((char *)(uintptr_t)c->known[i].source.y);
     }
     for (int i = 0; i < c->n_files; i++) free(c->files[i].path);
     free(c->files);

@@ -10,7 +10,7 @@
 #include "data/glyphs.h"
 #include "util/err.h"
 
-typedef enum data_format { DATA_GLYPHS = 0, DATA_IDX } data_format;
+typedef enum data_format { DATA_GLYPHS = 0, DATA_IDX, DATA_NPY, DATA_NPZ, DATA_CSV } data_format;
 
 /* Where the samples of a split come from. Strings are borrowed. */
 typedef struct data_source {
@@ -18,10 +18,11 @@ typedef struct data_source {
     glyph_split split;  /* glyphs: which range of sample numbers */
     uint64_t seed;      /* glyphs                                */
     int64_t n;          /* glyphs: how many                      */
-    const char *images; /* idx: paths that exist                 */
-    const char *labels;
-    int64_t limit;    /* the first so many samples; 0: all     */
-    double mean, std; /* x = (pixel - mean) / std, pixel in [0, 1] */
+    const char *images; /* files: the samples; npz, csv: everything */
+    const char *labels; /* idx, npy                              */
+    const char *x, *y;  /* npz: names of arrays; csv: y the column of the labels, "": the last */
+    int64_t limit;      /* the first so many samples; 0: all     */
+    double mean, std;   /* x = (v - mean) / std, bytes in [0, 1] */
 } data_source;
 
 typedef struct dataset {

@@ -60,7 +60,8 @@ static status check_count(const reader *r, const char *what, uint64_t n, size_t 
 static status read_header(reader *r) {
     const uint8_t *magic = cursor_take(&r->c, 4);
     if (magic == NULL || memcmp(magic, "GGUF", 4) != 0)
-        return diag_error(r->d, ERR_INPUT, "%s: not a GGUF file (bad magic)", r->f->path);
+        return diag_error(r->d, ERR_INPUT, "%s: not a GGUF file (bad magic): '%.*s'", r->f->path,
+                          magic != NULL ? 4 : 0, magic != NULL ? (const char *)magic : "");
     uint32_t version = cursor_u32le(&r->c);
     if (r->c.failed) return truncated(r);
     if (version != 0 && (version & 0xffff) == 0)
@@ -72,7 +73,6 @@ static status read_header(reader *r) {
     if (r->c.failed) return truncated(r);
     status bad = check_count(r, "tensors", r->n_tensors, TENSOR_LEAST);
     if (!bad) bad = check_count(r, "metadata values", r->n_values, VALUE_LEAST);
-    if (!bad && r->n_tensors == 0) bad = refuse(r, "it has no tensors");
     return bad;
 }
 
@@ -155,13 +155,34 @@ static const char *find_twice(const char **texts, int n) {
     return NULL;
 }
 
+/* A whole number of a key, -1 without it. */
+static int64_t find_whole(const reader *r, const char *key) {
+    for (int i = 0; i < r->f->n_values; i++) {
+        const gguf_value *v = &r->f->values[i];
+        if (strcmp(v->key, key) != 0) continue;
+        cursor c = cursor_of(v->data, (size_t)v->n_bytes);
+        if (v->type == GGUF_U16) return cursor_u16le(&c);
+        if (v->type == GGUF_U32) return cursor_u32le(&c);
+    }
+    return -1;
+}
+
+/* One of the files that gguf-split makes of one holds a part of the tensors. */
+static status check_whole(reader *r) {
+    int64_t parts = find_whole(r, "split.count"), no = find_whole(r, "split.no");
+    if (parts <= 1) return OK;
+    r->name = "split.count";
+    return refuse(r, "this is part %" PRId64 " of %" PRId64 "; merge them (gguf-split --merge)",
+                  no + 1, parts);
+}
+
 static status check_keys(reader *r) {
     const char **keys = mem_calloc((size_t)r->f->n_values + 1, sizeof *keys);
     for (int i = 0; i < r->f->n_values; i++) keys[i] = r->f->values[i].key;
     r->name = find_twice(keys, r->f->n_values);
     free(keys);
     if (r->name != NULL) return refuse(r, "the key is there twice");
-    if (gguf_alignment(r->f->values, r->f->n_values) > 0) return OK;
+    if (gguf_alignment(r->f->values, r->f->n_values) > 0) return check_whole(r);
     r->name = "general.alignment";
     return refuse(r, "the alignment must be a power of two up to %d, of type u32",
                   GGUF_ALIGNMENT_MOST);
@@ -289,5 +310,7 @@ status gguf_parse(tensor_file *f, diags *d) {
     reader r = {.f = f, .c = cursor_of(f->bytes, (size_t)f->n_bytes), .d = d};
     status bad = read_header(&r);
     if (!bad) bad = read_values(&r);
+    r.what = NULL;
+    if (!bad && r.n_tensors == 0) bad = refuse(&r, "it has no tensors");
     return bad ? bad : read_tensors(&r);
 }

@@ -78,14 +78,6 @@ int64_t gguf_alignment(const gguf_value *values, int n) {
     return GGUF_ALIGNMENT;
 }
 
-gguf_value gguf_text_value(char *key, const char *text) {
-    uint64_t n = strlen(text);
-    uint8_t *data = mem_calloc(1, 8 + n);
-    for (int i = 0; i < 8; i++) data[i] = (uint8_t)(n >> (8 * i));
-    memcpy(data + 8, text, n);
-    return (gguf_value){.key = key, .type = GGUF_STRING, .data = data, .n_bytes = (int64_t)n + 8};
-}
-
 void gguf_value_type(const gguf_value *v, strbuf *b) {
     strbuf_add(b, types[v->type].name);
     if (v->type != GGUF_ARRAY) return;

@@ -23,6 +23,14 @@ static void add_text(strbuf *b, const char *text) {
     strbuf_add(b, text);
 }
 
+gguf_value gguf_text_value(char *key, const char *text) {
+    uint64_t n = strlen(text);
+    uint8_t *data = mem_calloc(1, 8 + n);
+    for (int i = 0; i < 8; i++) data[i] = (uint8_t)(n >> (8 * i));
+    memcpy(data + 8, text, n);
+    return (gguf_value){.key = key, .type = GGUF_STRING, .data = data, .n_bytes = (int64_t)n + 8};
+}
+
 static int64_t padded(int64_t n, int64_t alignment) {
     return (n + alignment - 1) / alignment * alignment;
 }

@@ -3,122 +3,108 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <zlib.h>
 
+#include "io/gzip.h"
 #include "util/cursor.h"
+#include "util/files.h"
 #include "util/mem.h"
 
-/* deflate cannot make more than 1032 bytes out of one: a bomb shows by its claim */
-enum { DEFLATE_MOST = 1032 };
-static const int64_t SIZE_LIMIT = (int64_t)16 << 30;
+static const int64_t FILE_LIMIT = (int64_t)16 << 30;
 
-/* What zlib says is wrong; it begins with the path. */
-static status read_failed(gzFile gz, const char *path, diags *d) {
-    int code;
-    const char *why = gzerror(gz, &code);
-    size_t n = strlen(path);
-    if (strncmp(why, path, n) == 0 && strncmp(why + n, ": ", 2) == 0) why += n + 2;
-    return diag_error(d, ERR_INPUT, "%s: %s", path, why);
+/* By the third byte of the file. */
+static bool find_type(uint8_t code, dtype *t) {
+    static const struct {
+        uint8_t code;
+        uint8_t type;
+    } types[] = {{0x08, DTYPE_U8},  {0x09, DTYPE_I8},  {0x0b, DTYPE_I16},
+                 {0x0c, DTYPE_I32}, {0x0d, DTYPE_F32}, {0x0e, DTYPE_F64}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].code == code) return *t = (dtype)types[i].type, true;
+    return false;
 }
 
-static status take(gzFile gz, const char *path, void *to, int64_t n, diags *d) {
-    for (int64_t at = 0; at < n;) {
-        unsigned want = n - at < 1 << 30 ? (unsigned)(n - at) : 1u << 30;
-        int got = gzread(gz, (char *)to + at, want);
-        if (got < 0) return read_failed(gz, path, d);
-        if (got == 0)
-            return diag_error(d, ERR_INPUT,
-                              "%s: truncated: %" PRId64 " bytes more are wanted, %" PRId64
-                              " are there",
-                              path, n, at);
-        at += got;
-    }
-    return OK;
-}
-
-static status read_shape(gzFile gz, const char *path, idx_array *a, diags *d) {
+static status read_shape(gzip_file *g, tensor_entry *t, diags *d) {
     uint8_t head[4], dims[4 * IDX_MAX_DIMS];
-    status bad = take(gz, path, head, sizeof head, d);
+    status bad = gzip_take(g, head, sizeof head, d);
     if (bad) return bad;
     if (head[0] != 0 || head[1] != 0)
-        return diag_error(d, ERR_INPUT, "%s: not an IDX file (bad magic)", path);
-    if (head[2] != 0x08)
         return diag_error(d, ERR_INPUT,
-                          "%s: IDX element type 0x%02x, only unsigned bytes (0x08) are read", path,
-                          head[2]);
-    a->n_dims = head[3];
-    if (a->n_dims < 1 || a->n_dims > IDX_MAX_DIMS)
-        return diag_error(d, ERR_INPUT, "%s: %d dimensions, 1 to %d are wanted", path, a->n_dims,
-                          IDX_MAX_DIMS);
-    bad = take(gz, path, dims, 4 * a->n_dims, d);
+                          "%s: not an IDX file (bad magic: it begins with 0x%02x 0x%02x, two zero "
+                          "bytes are wanted)",
+                          g->path, head[0], head[1]);
+    if (!find_type(head[2], &t->type))
+        return diag_error(
+            d, ERR_INPUT,
+            "%s: IDX element type 0x%02x at byte 2, known are 0x08, 0x09, 0x0b, 0x0c, "
+            "0x0d and 0x0e",
+            g->path, head[2]);
+    t->n_dims = head[3];
+    if (t->n_dims < 1 || t->n_dims > IDX_MAX_DIMS)
+        return diag_error(d, ERR_INPUT, "%s: %d dimensions at byte 3, 1 to %d are wanted", g->path,
+                          t->n_dims, IDX_MAX_DIMS);
+    bad = gzip_take(g, dims, 4 * t->n_dims, d);
     if (bad) return bad;
-    cursor c = cursor_of(dims, (size_t)(4 * a->n_dims));
-    a->n = 1;
-    bool fits = true;
-    for (int i = 0; i < a->n_dims; i++) {
-        a->shape[i] = cursor_u32be(&c);
-        if (a->shape[i] == 0) return diag_error(d, ERR_INPUT, "%s: dimension %d is 0", path, i);
-        fits = fits && size_mul(a->n, a->shape[i], &a->n);
+    cursor c = cursor_of(dims, sizeof dims);
+    for (int i = 0; i < t->n_dims; i++) {
+        t->shape[i] = cursor_u32be(&c);
+        if (t->shape[i] == 0)
+            return diag_error(d, ERR_INPUT, "%s: dimension %d is 0: it has no elements", g->path,
+                              i);
     }
-    return fits && a->n <= SIZE_LIMIT
+    t->big_endian = true;
+    return tensor_count(t->shape, t->n_dims, &t->n)
                ? OK
-               : diag_error(d, ERR_INPUT, "%s: element count overflows", path);
+               : diag_error(d, ERR_INPUT, "%s: element count overflows", g->path);
 }
 
-static status read_body(gzFile gz, const char *path, int64_t file_bytes, idx_array *a, diags *d) {
-    int64_t header = 4 + 4 * a->n_dims;
-    if (a->n / DEFLATE_MOST > file_bytes || (gzdirect(gz) && a->n > file_bytes - header))
+/* The elements: a part of a plain file, else memory of their own. */
+static status read_body(tensor_file *f, gzip_file *g, tensor_entry *t, diags *d) {
+    int64_t bytes = tensor_entry_bytes(t);
+    if (bytes > gzip_most(g) - g->taken)
         return diag_error(d, ERR_INPUT,
-                          "%s: its shape wants %" PRId64 " bytes, the file has %" PRId64, path,
-                          a->n, file_bytes - header);
-    a->data = mem_try_aligned((size_t)a->n);
-    if (a->data == NULL)
-        return diag_error(d, ERR_RESOURCE, "%s: no memory for %" PRId64 " bytes", path, a->n);
-    status bad = take(gz, path, a->data, a->n, d);
-    if (bad) return bad;
-    char more; /* reading to the end checks the CRC and the length of a .gz */
-    int behind = gzread(gz, &more, 1);
-    if (behind < 0) return read_failed(gz, path, d);
-    if (behind > 0)
-        return diag_error(d, ERR_INPUT, "%s: there are bytes behind the last element", path);
+                          "%s: its shape wants %" PRId64 " bytes, the file has %" PRId64 "%s",
+                          f->path, bytes, g->z != NULL ? g->n : g->n - g->at,
+                          g->z != NULL ? " compressed ones" : "");
+    if (g->z == NULL) {
+        t->data = g->bytes + g->at;
+        g->at += bytes;
+        return gzip_end(g, d);
+    }
+    uint8_t *to = mem_try_aligned((size_t)bytes);
+    if (to == NULL)
+        return diag_error(d, ERR_RESOURCE, "%s: no memory for %" PRId64 " bytes", f->path, bytes);
+    status bad = gzip_take(g, to, bytes, d);
+    if (!bad) bad = gzip_end(g, d);
+    if (bad) {
+        free(to);
+        return bad;
+    }
+    free(f->bytes);
+    f->bytes = (char *)to, f->n_bytes = bytes;
+    t->data = to;
     return OK;
 }
 
-static status open_file(const char *path, diags *d, gzFile *gz, int64_t *file_bytes) {
-    struct stat s;
-    if (stat(path, &s) != 0) return diag_error(d, ERR_INPUT, "%s: no such file", path);
-    if (!S_ISREG(s.st_mode)) return diag_error(d, ERR_INPUT, "%s: not a regular file", path);
-    *file_bytes = s.st_size;
-    *gz = gzopen(path, "rb"); /* reads plain files as they are */
-    if (*gz == NULL) return diag_error(d, ERR_INPUT, "%s: cannot be read", path);
-    gzbuffer(*gz, 1 << 17);
-    return OK;
-}
-
-/* The header, or all of the file. */
-static status read_file(const char *path, bool all, diags *d, idx_array *a) {
-    *a = (idx_array){0};
-    gzFile gz;
-    int64_t file_bytes = 0;
-    status bad = open_file(path, d, &gz, &file_bytes);
+status idx_parse(tensor_file *f, diags *d) {
+    gzip_file g;
+    f->format = "idx";
+    tensor_entry *t = tensor_file_add(f, mem_strdup(path_base(f->path)));
+    status bad = gzip_open(&g, f->path, f->bytes, f->n_bytes, d);
     if (bad) return bad;
-    bad = read_shape(gz, path, a, d);
-    if (!bad && all) bad = read_body(gz, path, file_bytes, a, d);
-    /* The end of a .gz that is cut off inside its last 8 bytes is noticed here. */
-    if (gzclose(gz) != Z_OK && !bad)
-        bad = diag_error(d, ERR_INPUT, "%s: the compressed file is cut off at its end", path);
-    if (bad) idx_free(a);
+    bad = read_shape(&g, t, d);
+    if (!bad) bad = read_body(f, &g, t, d);
+    gzip_close(&g);
     return bad;
 }
 
-status idx_read_shape(const char *path, diags *d, idx_array *a) {
-    return read_file(path, false, d, a);
-}
-
-status idx_read(const char *path, diags *d, idx_array *a) { return read_file(path, true, d, a); }
-
-void idx_free(idx_array *a) {
-    free(a->data);
-    *a = (idx_array){0};
+status idx_read(const char *path, diags *d, tensor_file *f) {
+    size_t n;
+    *f = (tensor_file){.path = mem_strdup(path)};
+    status bad = file_read(path, FILE_LIMIT, ERR_INPUT, d, &f->bytes, &n);
+    if (!bad) {
+        f->n_bytes = (int64_t)n;
+        bad = idx_parse(f, d);
+    }
+    if (bad) tensor_file_close(f);
+    return bad;
 }

@@ -1,18 +1,20 @@
 #include "io/npy.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "util/cursor.h"
 #include "util/files.h"
 #include "util/mem.h"
-#include "util/str.h"
+
+enum { HEADER_MOST = 1 << 20 };
 
 /* ---- reading: the header is a Python dict of three entries ---- */
 
 typedef struct header {
     const char *s, *end; /* what is left of the text */
+    const char *found;   /* what is wrong; n_found of it are shown */
+    int n_found;
     bool have_descr, have_order, have_shape;
 } header;
 
@@ -72,16 +74,25 @@ static const struct {
 };
 enum { N_KNOWN = sizeof known / sizeof *known };
 
+static void show(header *h, const char *from, size_t n) {
+    h->found = from, h->n_found = n < 32 ? (int)n : 32;
+}
+
 static const char *take_descr(header *h, tensor_entry *t) {
     const char *s;
     size_t n;
-    if (!take_string(h, &s, &n)) return "structured types are not supported";
+    if (!take_string(h, &s, &n))
+        return h->s < h->end && (*h->s == '[' || *h->s == '(' || *h->s == '{')
+                   ? "structured types are not supported"
+                   : "malformed header: descr is not a text";
+    show(h, s, n);
     if (n > 1 && s[1] == 'O') return "object arrays need pickle, which is not supported";
     if (n != 3 || strchr("<>|=", s[0]) == NULL) return "unknown element type";
     for (int i = 0; i < N_KNOWN; i++)
         if (memcmp(known[i].name, s + 1, 2) == 0) {
             t->type = known[i].type;
             t->big_endian = s[0] == '>';
+            show(h, NULL, 0);
             return NULL;
         }
     return "element type is not one of bool, integers, f2, f4, f8";
@@ -106,9 +117,13 @@ static const char *take_entry(header *h, tensor_entry *t) {
         else if (!take(h, "False"))
             why = "fortran_order is neither True nor False";
     } else {
+        show(h, key, n);
         return "unknown key in the header";
     }
-    if (*have) return "a key stands twice in the header";
+    if (*have) {
+        show(h, key, n);
+        return "a key stands twice in the header";
+    }
     *have = true;
     return why;
 }
@@ -141,7 +156,8 @@ status npy_parse_array(tensor_file *f, char *name, const char *where, const char
     cursor c = cursor_of(bytes, n);
     const uint8_t *magic = cursor_take(&c, 6);
     if (magic == NULL || memcmp(magic, "\x93NUMPY", 6) != 0)
-        return diag_error(d, ERR_INPUT, "%s: not an NPY file (bad magic)", where);
+        return diag_error(d, ERR_INPUT, "%s: not an NPY file (bad magic%s)", where,
+                          magic == NULL ? ": truncated NPY header, fewer than 6 bytes" : "");
     int major = cursor_u8(&c), minor = cursor_u8(&c);
     if (!c.failed && (major < 1 || major > 3 || minor != 0))
         return diag_error(d, ERR_INPUT, "%s: NPY version %d.%d, known are 1.0, 2.0 and 3.0", where,
@@ -152,17 +168,22 @@ status npy_parse_array(tensor_file *f, char *name, const char *where, const char
     if (text == NULL)
         return diag_error(d, ERR_INPUT, "%s: truncated NPY header: it wants %u bytes, %zu are left",
                           where, length, left);
+    if (length > HEADER_MOST)
+        return diag_error(d, ERR_INPUT, "%s: an NPY header of %u bytes, at most %d are read", where,
+                          length, HEADER_MOST);
     header h = {.s = (const char *)text, .end = (const char *)text + length};
-    const char *why = parse_header(&h, t);
+    const char *why = length == 0 ? "empty header" : parse_header(&h, t);
     if (why == NULL && !tensor_count(t->shape, t->n_dims, &t->n)) why = "element count overflows";
     if (why != NULL)
-        return diag_error(d, ERR_INPUT, "%s: %s (byte %zu)", where, why,
-                          (size_t)((const uint8_t *)h.s - c.bytes));
+        return diag_error(d, ERR_INPUT, "%s: %s%s%.*s%s (byte %zu)", where, why,
+                          h.found != NULL ? ": '" : "", h.n_found, h.found != NULL ? h.found : "",
+                          h.found != NULL ? "'" : "", (size_t)((const uint8_t *)h.s - c.bytes));
     int64_t want = t->n * dtype_bytes(t->type), have = (int64_t)cursor_left(&c);
     if (want != have)
         return diag_error(d, ERR_INPUT,
-                          "%s: the data needs %" PRId64 " bytes, the file has %" PRId64, where,
-                          want, have);
+                          "%s: the data needs %" PRId64 " bytes, the file has %" PRId64
+                          " behind its header (byte %zu)",
+                          where, want, have, c.at);
     t->data = c.bytes + c.at;
     return OK;
 }
@@ -171,48 +192,8 @@ status npy_parse(tensor_file *f, diags *d) {
     return npy_parse_array(f, name_of_file(f->path), f->path, f->bytes, (size_t)f->n_bytes, d);
 }
 
-/* ---- writing ---- */
-
-static const char *descr_of(dtype t) {
+const char *npy_type_name(dtype t) {
     for (int i = 0; i < N_KNOWN; i++)
         if (known[i].type == t) return known[i].name;
     return NULL;
-}
-
-bool npy_has_type(dtype t) { return descr_of(t) != NULL; }
-
-void npy_add_header(strbuf *b, dtype type, const int64_t *shape, int n_dims) {
-    strbuf h = {0};
-    assert(npy_has_type(type));
-    strbuf_addf(&h, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
-                dtype_bytes(type) == 1 ? '|' : '<', descr_of(type));
-    for (int i = 0; i < n_dims; i++) strbuf_addf(&h, "%s%" PRId64, i > 0 ? ", " : "", shape[i]);
-    strbuf_add(&h, n_dims == 1 ? ",), }" : "), }");
-    while ((10 + h.len + 1) % 64 != 0) strbuf_add(&h, " ");
-    strbuf_add(&h, "\n");
-    char start[10] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0};
-    start[8] = (char)(h.len & 255), start[9] = (char)(h.len >> 8);
-    strbuf_addn(b, start, sizeof start);
-    strbuf_addn(b, h.s, h.len);
-    strbuf_fini(&h);
-}
-
-status npy_write(const char *path, dtype type, const int64_t *shape, int n_dims, const void *data,
-                 diags *d) {
-    strbuf b = {0};
-    int64_t n = 1;
-    for (int i = 0; i < n_dims; i++) n *= shape[i];
-    npy_add_header(&b, type, shape, n_dims);
-    file_out out;
-    status bad = file_out_open(&out, path, d);
-    if (!bad) {
-        bad = file_out_add(&out, b.s, b.len, d);
-        if (!bad) bad = file_out_add(&out, data, (size_t)(n * dtype_bytes(type)), d);
-        if (!bad)
-            bad = file_out_commit(&out, d);
-        else
-            file_out_abort(&out);
-    }
-    strbuf_fini(&b);
-    return bad;
 }

@@ -9,6 +9,7 @@
 #include "util/str.h"
 
 bool npy_has_type(dtype t);
+const char *npy_type_name(dtype t); /* "f4"; NULL: it has not */
 
 /* Writes data in C order; data is host order (little endian). */
 status npy_write(const char *path, dtype type, const int64_t *shape, int n_dims, const void *data,

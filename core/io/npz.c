@@ -9,18 +9,29 @@
 #include <string.h>
 #include <zip.h>
 
+#include "io/gzip.h"
+#include "util/cursor.h"
 #include "util/files.h"
 #include "util/mem.h"
 #include "util/str.h"
 
-/* deflate cannot make more than 1032 bytes out of one, so what an archive claims is
- * checked against what is there before any memory is taken. */
-enum { MEMBERS_LIMIT = 65536, NAME_LIMIT = 1024, ALIGNMENT = 64 };
-static const uint64_t DEFLATE_MOST = 1032, CONTENT_LIMIT = (uint64_t)64 << 30;
+/* What an archive claims is checked against what is there before any memory is taken. */
+enum { MEMBERS_LIMIT = 4096, NAME_LIMIT = 1024, ALIGNMENT = 64 };
+static const uint64_t CONTENT_LIMIT = (uint64_t)64 << 30;
 
 static status refuse(const tensor_file *f, const char *member, const char *why, diags *d) {
     if (member == NULL) return diag_error(d, ERR_INPUT, "%s: %s", f->path, why);
     return diag_error(d, ERR_INPUT, "%s: member '%s': %s", f->path, member, why);
+}
+
+/* A name is never a path, but who unpacks the archive elsewhere makes it one. */
+static bool is_plain_name(const char *name) {
+    if (*name == '/' || strchr(name, '\\') != NULL) return false;
+    for (const char *s = name; s != NULL; s = strchr(s, '/')) {
+        s += *s == '/';
+        if (strncmp(s, "..", 2) == 0 && (s[2] == '/' || s[2] == '\0')) return false;
+    }
+    return true;
 }
 
 /* What is wrong with a member, NULL if nothing is. */
@@ -28,14 +39,29 @@ static const char *check_member(const zip_stat_t *s) {
     const zip_uint64_t needed = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
                                 ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
     if ((s->valid & needed) != needed) return "its entry is not complete";
-    if (strlen(s->name) > NAME_LIMIT) return "its name is too long";
+    if (strlen(s->name) > NAME_LIMIT) return "its name is longer than 1024 bytes";
+    if (!is_plain_name(s->name)) return "its name leads out of the archive";
     if (!path_has_suffix(s->name, ".npy")) return "it is no .npy file";
     if (s->encryption_method != ZIP_EM_NONE) return "it is encrypted";
     if (s->comp_method != ZIP_CM_STORE && s->comp_method != ZIP_CM_DEFLATE)
-        return "it is neither stored nor deflated";
-    uint64_t most = s->comp_method == ZIP_CM_STORE ? 1 : DEFLATE_MOST;
-    if (s->size / most > s->comp_size) return "its size is more than its data can hold";
-    return NULL;
+        return "it is neither stored nor deflated: no other compression method is read";
+    bool fits = s->comp_method == ZIP_CM_STORE
+                    ? s->size == s->comp_size
+                    : s->size <= INT64_MAX && s->comp_size <= INT64_MAX &&
+                          gzip_can_hold((int64_t)s->comp_size, (int64_t)s->size);
+    return fits ? NULL : "its size is more than its data can hold, or a bomb's";
+}
+
+/* What libzip found wrong, in words of which none is "error". */
+static const char *zip_says(zip_error_t *e) {
+    switch (zip_error_code_zip(e)) {
+    case ZIP_ER_EXISTS: return "two members have the same name";
+    case ZIP_ER_ZLIB: return "its compressed data is damaged";
+    case ZIP_ER_CRC: return "its data does not have the CRC that the archive says";
+    case ZIP_ER_READ:
+    case ZIP_ER_SEEK: return "it cannot be read";
+    default: return zip_error_strerror(e);
+    }
 }
 
 static uint64_t padded(uint64_t n) { return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
@@ -50,25 +76,28 @@ static status check_directory(const tensor_file *f, zip_t *z, zip_int64_t n, uin
         zip_stat_t s;
         zip_stat_init(&s);
         if (zip_stat_index(z, (zip_uint64_t)i, 0, &s) != 0)
-            return refuse(f, NULL, zip_strerror(z), d);
+            return refuse(f, NULL, zip_says(zip_get_error(z)), d);
         const char *why = check_member(&s);
         if (why != NULL) return refuse(f, s.name != NULL ? s.name : "?", why, d);
         packed += s.comp_size, *total += padded(s.size);
         if (packed > (uint64_t)f->n_bytes) return refuse(f, s.name, "it shares data", d);
         if (*total > CONTENT_LIMIT) return refuse(f, NULL, "its contents exceed 64 GiB", d);
     }
+    if (!gzip_can_hold(f->n_bytes, (int64_t)*total))
+        return refuse(f, NULL, "its contents expand more than 64-fold, as a bomb's do", d);
     return OK;
 }
 
 static status inflate_member(const tensor_file *f, zip_t *z, zip_uint64_t i, const zip_stat_t *s,
                              char *to, diags *d) {
     zip_file_t *in = zip_fopen_index(z, i, 0);
-    if (in == NULL) return refuse(f, s->name, zip_strerror(z), d);
+    if (in == NULL) return refuse(f, s->name, zip_says(zip_get_error(z)), d);
     uint64_t at = 0;
     status bad = OK;
     while (at < s->size && !bad) {
         zip_int64_t got = zip_fread(in, to + at, s->size - at);
-        if (got <= 0) bad = refuse(f, s->name, got < 0 ? zip_file_strerror(in) : "truncated", d);
+        if (got <= 0)
+            bad = refuse(f, s->name, got < 0 ? zip_says(zip_file_get_error(in)) : "truncated", d);
         at += got > 0 ? (uint64_t)got : 0;
     }
     char more;
@@ -112,11 +141,34 @@ static status read_members(tensor_file *f, zip_t *z, zip_int64_t n, char *to, di
     return bad ? bad : check_names(f, d);
 }
 
+/* A NUL in a name would end it for libzip. The directory as the end of the file says where it is
+ * (APPNOTE 4.3.12 and 4.3.16); archives with 64-bit sizes say it elsewhere. */
+static bool names_have_nul(const tensor_file *f) {
+    const char *bytes = f->bytes, *end = bytes + f->n_bytes - 22;
+    while (end >= bytes && memcmp(end, "PK\5\6", 4) != 0) end--;
+    if (end < bytes) return false;
+    cursor c = cursor_of(end + 10, 10);
+    unsigned n = cursor_u16le(&c);
+    cursor_u32le(&c);
+    cursor all = cursor_of(bytes, (size_t)f->n_bytes);
+    cursor_take(&all, cursor_u32le(&c));
+    for (unsigned i = 0; i < n; i++) {
+        cursor_take(&all, 28);
+        uint16_t name = cursor_u16le(&all), extra = cursor_u16le(&all), note = cursor_u16le(&all);
+        cursor_take(&all, 12);
+        const uint8_t *text = cursor_take(&all, name);
+        if (text != NULL && memchr(text, '\0', name) != NULL) return true;
+        cursor_take(&all, (size_t)extra + note);
+    }
+    return false;
+}
+
 /* *contents: the inflated members, which the tensors point into. */
 static status read_archive(tensor_file *f, zip_t *z, char **contents, uint64_t *total, diags *d) {
     zip_int64_t n = zip_get_num_entries(z, 0);
     if (n <= 0) return refuse(f, NULL, "not an NPZ file: it has no members", d);
-    if (n > MEMBERS_LIMIT) return refuse(f, NULL, "more than 65536 members", d);
+    if (n > MEMBERS_LIMIT) return refuse(f, NULL, "more than 4096 members", d);
+    if (names_have_nul(f)) return refuse(f, NULL, "the name of a member has a NUL character", d);
     status bad = check_directory(f, z, n, total, d);
     if (bad) return bad;
     *contents = mem_try_aligned(*total + 1);
@@ -134,8 +186,7 @@ status npz_parse(tensor_file *f, diags *d) {
         source != NULL ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &why) : NULL;
     status bad;
     if (z == NULL) {
-        bad =
-            diag_error(d, ERR_INPUT, "%s: not an NPZ file: %s", f->path, zip_error_strerror(&why));
+        bad = diag_error(d, ERR_INPUT, "%s: not an NPZ file: %s", f->path, zip_says(&why));
         if (source != NULL) zip_source_free(source);
     } else {
         char *contents = NULL, *archive = f->bytes;
@@ -144,67 +195,6 @@ status npz_parse(tensor_file *f, diags *d) {
         zip_discard(z); /* reads from the archive until here */
         f->bytes = contents, f->n_bytes = (int64_t)total;
         free(archive);
-    }
-    zip_error_fini(&why);
-    return bad;
-}
-
-/* ---- writing ---- */
-
-static status add_member(zip_t *z, const char *path, const named_tensor *t, diags *d) {
-    strbuf b = {0};
-    npy_add_header(&b, t->type, t->shape, t->n_dims);
-    strbuf_addn(&b, t->data, (size_t)named_tensor_bytes(t));
-    char *name = str_format("%s.npy", t->name);
-    zip_source_t *source = zip_source_buffer(z, b.s, b.len, 1); /* takes the text */
-    zip_int64_t i = source != NULL ? zip_file_add(z, name, source, ZIP_FL_ENC_UTF_8) : -1;
-    /* the first day that the format can say: the content alone decides the bytes */
-    bool fine = i >= 0 && zip_set_file_compression(z, (zip_uint64_t)i, ZIP_CM_STORE, 0) == 0 &&
-                zip_file_set_dostime(z, (zip_uint64_t)i, 0, 1 << 5 | 1, 0) == 0;
-    status bad = OK;
-    if (!fine) bad = diag_error(d, ERR_RESOURCE, "%s: '%s': %s", path, name, zip_strerror(z));
-    if (source == NULL) strbuf_fini(&b);
-    if (source != NULL && i < 0) zip_source_free(source);
-    free(name);
-    return bad;
-}
-
-/* The archive in memory becomes the file. */
-static status write_archive(const char *path, zip_source_t *source, diags *d) {
-    zip_stat_t s;
-    zip_stat_init(&s);
-    if (zip_source_stat(source, &s) != 0 || zip_source_open(source) != 0)
-        return diag_error(d, ERR_RESOURCE, "%s: %s", path,
-                          zip_error_strerror(zip_source_error(source)));
-    char *bytes = mem_try_aligned(s.size);
-    status bad = OK;
-    if (bytes == NULL || zip_source_read(source, bytes, s.size) != (zip_int64_t)s.size)
-        bad = diag_error(d, ERR_RESOURCE, "%s: no memory for %" PRIu64 " bytes", path,
-                         (uint64_t)s.size);
-    zip_source_close(source);
-    if (!bad) bad = file_write(path, bytes, s.size, d);
-    free(bytes);
-    return bad;
-}
-
-status npz_write(const char *path, const named_tensor *tensors, int n, diags *d) {
-    zip_error_t why;
-    zip_error_init(&why);
-    zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, &why);
-    zip_t *z = source != NULL ? zip_open_from_source(source, ZIP_TRUNCATE, &why) : NULL;
-    status bad = OK;
-    if (z == NULL) {
-        bad = diag_error(d, ERR_RESOURCE, "%s: %s", path, zip_error_strerror(&why));
-        if (source != NULL) zip_source_free(source);
-    } else {
-        zip_source_keep(source); /* closing gives up one hold on it */
-        for (int i = 0; i < n && !bad; i++) bad = add_member(z, path, &tensors[i], d);
-        if (!bad && zip_close(z) != 0)
-            bad = diag_error(d, ERR_RESOURCE, "%s: %s", path, zip_strerror(z)), zip_discard(z);
-        else if (bad)
-            zip_discard(z);
-        if (!bad) bad = write_archive(path, source, d);
-        zip_source_free(source);
     }
     zip_error_fini(&why);
     return bad;

@@ -4,10 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/integrity.h"
 #include "util/cursor.h"
-#include "util/files.h"
-#include "util/hash.h"
 #include "util/json.h"
 #include "util/mem.h"
 
@@ -20,39 +17,69 @@ static status refuse(const tensor_file *f, const char *tensor, const char *why, 
     return diag_error(d, ERR_INPUT, "%s: tensor '%s': %s", f->path, tensor, why);
 }
 
-static const char *read_type(const json_t *v, tensor_entry *t) {
+/* What is wrong with a tensor; "" if nothing is. */
+typedef struct trouble {
+    char text[192];
+} trouble;
+
+static void read_type(const json_t *v, tensor_entry *t, trouble *why) {
     const char *name = json_string_value(v);
-    if (name == NULL) return "dtype is missing or not a string";
-    for (dtype k = DTYPE_BOOL; k <= DTYPE_F64; k++)
+    for (dtype k = DTYPE_BOOL; name != NULL && k <= DTYPE_F64; k++)
         if (strcmp(name, dtype_name(k)) == 0) {
             t->type = k;
-            return NULL;
+            return;
         }
-    return "unknown dtype";
+    if (name == NULL)
+        snprintf(why->text, sizeof why->text, "dtype is missing or not a string");
+    else
+        snprintf(why->text, sizeof why->text, "unknown dtype '%.32s'", name);
 }
 
-static const char *read_shape(const json_t *v, tensor_entry *t) {
-    if (!json_is_array(v)) return "shape is missing or not a list";
-    if (json_array_size(v) > TENSOR_MAX_DIMS) return "more than 8 dimensions";
+static void read_shape(const json_t *v, tensor_entry *t, trouble *why) {
+    if (!json_is_array(v)) {
+        snprintf(why->text, sizeof why->text, "shape is missing or not a list");
+        return;
+    }
+    if (json_array_size(v) > TENSOR_MAX_DIMS) {
+        snprintf(why->text, sizeof why->text, "%zu dimensions, more than 8 dimensions are not read",
+                 json_array_size(v));
+        return;
+    }
     t->n_dims = (int)json_array_size(v);
     for (int i = 0; i < t->n_dims; i++) {
         const json_t *dim = json_array_get(v, (size_t)i);
-        if (!json_is_integer(dim) || json_integer_value(dim) < 0) return "bad dimension in shape";
+        if (!json_is_integer(dim)) {
+            snprintf(why->text, sizeof why->text, "bad dimension: shape[%d] is no integer", i);
+            return;
+        }
         t->shape[i] = json_integer_value(dim);
     }
-    return tensor_count(t->shape, t->n_dims, &t->n) ? NULL : "element count overflows";
+    if (!tensor_count(t->shape, t->n_dims, &t->n))
+        snprintf(why->text, sizeof why->text, "the element count of its shape overflows");
 }
 
 /* Sets data; the range is checked against the bytes that follow the header. */
-static const char *read_range(const json_t *v, tensor_entry *t, const uint8_t *data, int64_t n) {
-    if (!json_is_array(v) || json_array_size(v) != 2) return "data_offsets is not a pair";
+static void read_range(const json_t *v, tensor_entry *t, const uint8_t *data, int64_t n,
+                       trouble *why) {
     const json_t *a = json_array_get(v, 0), *b = json_array_get(v, 1);
-    if (!json_is_integer(a) || !json_is_integer(b)) return "data_offsets is not a pair of integers";
-    int64_t begin = json_integer_value(a), end = json_integer_value(b);
-    if (begin < 0 || end < begin || end > n) return "data_offsets lie outside the file";
-    if (end - begin != tensor_entry_bytes(t)) return "data_offsets do not fit shape and dtype";
-    t->data = data + begin;
-    return NULL;
+    if (json_array_size(v) != 2 || !json_is_integer(a) || !json_is_integer(b)) {
+        snprintf(why->text, sizeof why->text, "data_offsets is not a pair of integers");
+        return;
+    }
+    int64_t begin = json_integer_value(a), end = json_integer_value(b),
+            bytes = tensor_entry_bytes(t);
+    if (end < begin || end > n)
+        snprintf(why->text, sizeof why->text,
+                 "data_offsets [%" PRId64 ", %" PRId64 "] lie outside the file, which has %" PRId64
+                 " bytes of data",
+                 begin, end, n);
+    else if (end - begin != bytes)
+        snprintf(why->text, sizeof why->text,
+                 "data_offsets do not fit shape and dtype: %" PRId64 " bytes, %" PRId64
+                 " are wanted",
+                 end - begin, bytes);
+    else
+        t->data = data + begin;
 }
 
 static status read_tensor(tensor_file *f, const char *name, const json_t *v, const uint8_t *data,
@@ -62,10 +89,11 @@ static status read_tensor(tensor_file *f, const char *name, const json_t *v, con
     if (json_object_size(v) != 3)
         return refuse(f, name, "its entry has other keys than dtype, shape, data_offsets", d);
     tensor_entry *t = tensor_file_add(f, mem_strdup(name));
-    const char *why = read_type(json_object_get(v, "dtype"), t);
-    if (why == NULL) why = read_shape(json_object_get(v, "shape"), t);
-    if (why == NULL) why = read_range(json_object_get(v, "data_offsets"), t, data, n);
-    return why != NULL ? refuse(f, name, why, d) : OK;
+    trouble why = {""};
+    read_type(json_object_get(v, "dtype"), t, &why);
+    if (*why.text == '\0') read_shape(json_object_get(v, "shape"), t, &why);
+    if (*why.text == '\0') read_range(json_object_get(v, "data_offsets"), t, data, n, &why);
+    return *why.text != '\0' ? refuse(f, name, why.text, d) : OK;
 }
 
 static int by_data(const void *a, const void *b) {
@@ -83,13 +111,17 @@ static status check_cover(const tensor_file *f, const uint8_t *data, int64_t n, 
     status bad = OK;
     for (int i = 0; i < f->n && !bad; i++) {
         const tensor_entry *t = order[i];
-        if (t->data > at)
-            bad = refuse(f, t->name, "there is a gap in the data before it", d);
-        else if (t->data < at)
-            bad = refuse(f, t->name, "its data overlaps another tensor's", d);
+        if (t->data != at)
+            bad = diag_error(d, ERR_INPUT, "%s: tensor '%s': %s of %" PRId64 " bytes", f->path,
+                             t->name,
+                             t->data > at ? "there is a gap in the data before it,"
+                                          : "its data overlaps another tensor's, a stretch",
+                             (int64_t)(t->data > at ? t->data - at : at - t->data));
         at = t->data + tensor_entry_bytes(t);
     }
-    if (!bad && at != data + n) bad = refuse(f, NULL, "there are bytes behind the last tensor", d);
+    if (!bad && at != data + n)
+        bad = diag_error(d, ERR_INPUT, "%s: there are bytes behind the last tensor: %" PRId64,
+                         f->path, (int64_t)(data + n - at));
     free(order);
     return bad;
 }
@@ -126,213 +158,37 @@ status safetensors_parse(tensor_file *f, diags *d) {
     uint64_t length = cursor_u64le(&c);
     if (c.failed) return refuse(f, NULL, "not a safetensors file: fewer than 8 bytes", d);
     if (length > HEADER_LIMIT)
-        return refuse(f, NULL, "not a safetensors file, or its header is larger than 16 MiB", d);
+        return diag_error(
+            d, ERR_INPUT,
+            "%s: not a safetensors file, or its header is larger than 16 MiB: %" PRIu64
+            " bytes by the length at byte 0",
+            f->path, length);
     if (length > cursor_left(&c))
         return diag_error(d, ERR_INPUT,
                           "%s: truncated: the header has %" PRIu64 " bytes, %zu are left", f->path,
                           length, cursor_left(&c));
     const char *text = (const char *)cursor_take(&c, length);
     if (length < 2 || text[0] != '{')
-        return refuse(f, NULL, "the header does not begin with '{'", d);
-    json_error_t why;
-    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why);
+        return diag_error(d, ERR_INPUT,
+                          "%s: the header does not begin with '{' (byte 8; its length is %" PRIu64
+                          ")",
+                          f->path, length);
+    json_trouble why;
+    json_t *root = json_read(text, length, &why);
     if (root == NULL)
-        return diag_error(d, ERR_INPUT, "%s: the header is not valid JSON: %s (byte %d)", f->path,
-                          why.text, why.position + 8);
+        return diag_error(d, ERR_INPUT, "%s: the header is not valid JSON: %s (byte %zu)", f->path,
+                          why.why, why.at + 8);
+    int64_t minus = json_find_minus(text, length);
+    if (minus >= 0) {
+        json_decref(root);
+        return diag_error(d, ERR_INPUT,
+                          "%s: bad dimension or offset in the header: a negative number (byte "
+                          "%" PRId64 ")",
+                          f->path, minus + 8);
+    }
     status bad = json_is_object(root)
                      ? read_header(f, root, c.bytes + c.at, (int64_t)cursor_left(&c), d)
                      : refuse(f, NULL, "the header is not an object", d);
     json_decref(root);
-    return bad;
-}
-
-/* ---- writing ---- */
-
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const named_tensor *)a)->name, ((const named_tensor *)b)->name);
-}
-
-static int by_key(const void *a, const void *b) {
-    return strcmp(((const named_text *)a)->key, ((const named_text *)b)->key);
-}
-
-static json_t *tensor_header(const named_tensor *t, int64_t at) {
-    json_t *entry = json_object(), *shape = json_array(), *range = json_array();
-    for (int k = 0; k < t->n_dims; k++) json_array_append_new(shape, json_integer(t->shape[k]));
-    json_array_append_new(range, json_integer(at));
-    json_array_append_new(range, json_integer(at + named_tensor_bytes(t)));
-    json_object_set_new(entry, "dtype", json_string(dtype_name(t->type)));
-    json_object_set_new(entry, "shape", shape);
-    json_object_set_new(entry, "data_offsets", range);
-    return entry;
-}
-
-/* NULL if a name or text is not UTF-8. */
-static char *make_header(const named_tensor *tensors, int n, const named_text *texts, int n_texts) {
-    json_t *root = json_object(), *meta = json_object();
-    bool fine = true;
-    int64_t at = 0;
-    for (int i = 0; i < n_texts; i++)
-        fine &= json_object_set_new(meta, texts[i].key, json_string(texts[i].value)) == 0;
-    if (n_texts > 0) json_object_set(root, "__metadata__", meta);
-    for (int i = 0; i < n; i++) {
-        fine &= json_object_set_new(root, tensors[i].name, tensor_header(&tensors[i], at)) == 0;
-        at += named_tensor_bytes(&tensors[i]);
-    }
-    char *text = fine ? json_dumps(root, JSON_COMPACT) : NULL;
-    json_decref(root);
-    json_decref(meta);
-    return text;
-}
-
-static status check_names(const char *path, const named_tensor *tensors, int n, diags *d) {
-    for (int i = 0; i < n; i++) {
-        const char *name = tensors[i].name;
-        if (i > 0 && strcmp(tensors[i - 1].name, name) == 0)
-            return diag_error(d, ERR_INPUT, "%s: two tensors would be named '%s'", path, name);
-        if (strcmp(name, "__metadata__") == 0)
-            return diag_error(d, ERR_INPUT, "%s: the format keeps the name '%s' for itself", path,
-                              name);
-    }
-    return OK;
-}
-
-/* What stands before the data: the length and the header, padded with blanks. free() */
-static char *make_start(const named_tensor *tensors, int n, const named_text *texts, int n_texts,
-                        int64_t *bytes) {
-    char *header = make_header(tensors, n, texts, n_texts);
-    if (header == NULL) return NULL;
-    size_t length = strlen(header), padded = (length + 7) & ~(size_t)7;
-    char *start = mem_aligned(8 + padded);
-    for (int i = 0; i < 8; i++) start[i] = (char)((uint64_t)padded >> (8 * i));
-    memcpy(start + 8, header, length);
-    memset(start + 8 + length, ' ', padded - length);
-    free(header);
-    *bytes = 8 + (int64_t)padded;
-    return start;
-}
-
-static status add(file_out *f, hasher *h, const void *data, int64_t n, diags *d) {
-    hash_add(h, data, (size_t)n);
-    return file_out_add(f, data, (size_t)n, d);
-}
-
-/* Start, then the tensors' data. */
-static status write_file(const char *path, const char *start, int64_t start_bytes,
-                         const named_tensor *tensors, int n, diags *d, char sha256[65],
-                         int64_t *bytes) {
-    file_out out;
-    hasher h;
-    hash_init(&h);
-    status bad = file_out_open(&out, path, d);
-    if (bad) return bad;
-    bad = add(&out, &h, start, start_bytes, d);
-    *bytes = start_bytes;
-    for (int i = 0; i < n && !bad; i++) {
-        bad = add(&out, &h, tensors[i].data, (size_t)named_tensor_bytes(&tensors[i]), d);
-        *bytes += named_tensor_bytes(&tensors[i]);
-    }
-    if (!bad)
-        bad = file_out_commit(&out, d);
-    else
-        file_out_abort(&out);
-    hash_end(&h, sha256);
-    return bad;
-}
-
-static status sort_and_check(const char *path, named_tensor *tensors, int n, named_text *texts,
-                             int n_texts, diags *d) {
-    qsort(tensors, (size_t)n, sizeof *tensors, by_name);
-    if (n_texts > 0) qsort(texts, (size_t)n_texts, sizeof *texts, by_key);
-    return check_names(path, tensors, n, d);
-}
-
-static status not_utf8(const char *path, diags *d) {
-    return diag_error(d, ERR_INPUT, "%s: the name of a tensor or a text is not UTF-8", path);
-}
-
-status safetensors_write_tensors(const char *path, named_tensor *tensors, int n, named_text *texts,
-                                 int n_texts, diags *d, char sha256[65], int64_t *bytes) {
-    int64_t start_bytes = 0;
-    status bad = sort_and_check(path, tensors, n, texts, n_texts, d);
-    if (bad) return bad;
-    char *start = make_start(tensors, n, texts, n_texts, &start_bytes);
-    bad = start != NULL ? write_file(path, start, start_bytes, tensors, n, d, sha256, bytes)
-                        : not_utf8(path, d);
-    free(start);
-    return bad;
-}
-
-/* ---- writing with checks ---- */
-
-/* The start where the checks are the last of n + 1 tensors. Their size depends on that
- * of the header, which says it: both grow together until they fit. */
-static char *make_checked_start(named_tensor *list, int n, const named_text *texts, int n_texts,
-                                int parity, integrity *g, int64_t *bytes) {
-    int64_t data = 0;
-    for (int i = 0; i < n; i++) data += named_tensor_bytes(&list[i]);
-    list[n] = (named_tensor){.name = INTEGRITY_TENSOR, .type = DTYPE_U8, .n_dims = 1};
-    for (;;) {
-        char *start = make_start(list, n + 1, texts, n_texts, bytes);
-        if (start == NULL) return NULL;
-        *g = integrity_of(*bytes + data, parity);
-        if (g->total - g->payload == list[n].shape[0]) return start;
-        list[n].shape[0] = g->total - g->payload;
-        free(start);
-    }
-}
-
-static status write_checked(const char *path, const char *start, int64_t start_bytes,
-                            const named_tensor *list, int n, const integrity *g, diags *d,
-                            char sha256[65], int64_t *bytes) {
-    uint8_t *all = mem_try_aligned((size_t)g->total);
-    if (all == NULL)
-        return diag_error(d, ERR_RESOURCE, "%s: no memory for its %" PRId64 " bytes", path,
-                          g->total);
-    int64_t at = start_bytes;
-    memcpy(all, start, (size_t)start_bytes);
-    for (int i = 0; i < n; i++) {
-        memcpy(all + at, list[i].data, (size_t)named_tensor_bytes(&list[i]));
-        at += named_tensor_bytes(&list[i]);
-    }
-    integrity_write(g, all);
-    status bad = write_file(path, (const char *)all, g->total, NULL, 0, d, sha256, bytes);
-    free(all);
-    return bad;
-}
-
-status safetensors_write_checked(const char *path, named_tensor *tensors, int n, named_text *texts,
-                                 int n_texts, int parity, diags *d, char sha256[65],
-                                 int64_t *bytes) {
-    int64_t start_bytes = 0;
-    integrity g;
-    status bad = sort_and_check(path, tensors, n, texts, n_texts, d);
-    if (bad) return bad;
-    for (int i = 0; i < n; i++)
-        if (strcmp(tensors[i].name, INTEGRITY_TENSOR) == 0)
-            return diag_error(d, ERR_INPUT, "%s: checked files keep the name '%s' for themselves",
-                              path, INTEGRITY_TENSOR);
-    named_tensor *list = mem_calloc((size_t)n + 1, sizeof *list);
-    if (n > 0) memcpy(list, tensors, (size_t)n * sizeof *list);
-    char *start = make_checked_start(list, n, texts, n_texts, parity, &g, &start_bytes);
-    bad = start != NULL ? write_checked(path, start, start_bytes, list, n, &g, d, sha256, bytes)
-                        : not_utf8(path, d);
-    free(start);
-    free(list);
-    return bad;
-}
-
-status safetensors_write(const char *path, const named_floats *tensors, int n, diags *d,
-                         char sha256[65], int64_t *bytes) {
-    named_tensor *list = mem_calloc((size_t)n + 1, sizeof *list);
-    for (int i = 0; i < n; i++) {
-        list[i] = (named_tensor){.name = tensors[i].name,
-                                 .type = DTYPE_F32,
-                                 .n_dims = tensors[i].n_dims,
-                                 .data = tensors[i].data};
-        memcpy(list[i].shape, tensors[i].shape, sizeof list[i].shape);
-    }
-    status bad = safetensors_write_tensors(path, list, n, NULL, 0, d, sha256, bytes);
-    free(list);
     return bad;
 }

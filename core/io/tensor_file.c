@@ -11,7 +11,8 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-static const int64_t FILE_LIMIT = (int64_t)64 << 30;
+enum { HEAD = 20 << 20 }; /* more than the header of any file that check_head() knows */
+static const int64_t FILE_LIMIT = (int64_t)64 << 30, LARGE = (int64_t)64 << 20;
 
 bool tensor_count(const int64_t *shape, int n_dims, int64_t *n) {
     *n = 1;
@@ -97,36 +98,79 @@ static status open_safetensors(tensor_file *f, diags *d) {
     return bad;
 }
 
+static int by_name(const void *a, const void *b, void *tensors) {
+    const tensor_entry *t = tensors;
+    return strcmp(t[*(const int *)a].name, t[*(const int *)b].name);
+}
+
+/* So that a file of many tensors is not searched from its beginning for each of them. */
+static void sort_names(tensor_file *f) {
+    f->by_name = mem_calloc((size_t)f->n + 1, sizeof *f->by_name);
+    for (int i = 0; i < f->n; i++) f->by_name[i] = i;
+    qsort_r(f->by_name, (size_t)f->n, sizeof *f->by_name, by_name, f->tensors);
+}
+
+static status parse_by_suffix(tensor_file *f, diags *d) {
+    static const struct {
+        const char *suffix;
+        status (*parse)(tensor_file *f, diags *d);
+    } formats[] = {{".npy", npy_parse},
+                   {".safetensors", open_safetensors},
+                   {".gguf", gguf_parse},
+                   {".npz", npz_parse}};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (!path_has_suffix(f->path, formats[i].suffix)) continue;
+        f->format = formats[i].suffix + 1;
+        return formats[i].parse(f, d);
+    }
+    diag_error(d, ERR_INPUT, "%s: unknown kind of tensor file", f->path);
+    diag_hint(d, "known are .safetensors, .gguf, .npz and .npy");
+    return ERR_INPUT;
+}
+
+status tensor_file_parse(tensor_file *f, diags *d) {
+    status bad = parse_by_suffix(f, d);
+    if (!bad) sort_names(f);
+    return bad;
+}
+
+/* The header of a large file: gigabytes behind one that lies are not read. What comes with checks
+ * is compared with them first, and the header of a .gguf or .npz file can be anywhere. */
+static status check_head(const char *path, diags *d) {
+    bool npy = path_has_suffix(path, ".npy");
+    tensor_file head = {0};
+    if (!npy && !path_has_suffix(path, ".safetensors")) return OK;
+    status bad = file_head(path, LARGE, HEAD, ERR_INPUT, d, &head.bytes, &head.n_bytes);
+    if (bad || head.bytes == NULL) return bad;
+    head.path = mem_strdup(path);
+    diags own;
+    diags_init(&own);
+    bad = npy ? npy_parse(&head, &own) : safetensors_parse(&head, &own);
+    if (bad &&
+        (npy || memmem(head.bytes, HEAD, INTEGRITY_TENSOR, sizeof INTEGRITY_TENSOR - 1) == NULL))
+        diag_error(d, bad, "%s", own.list[0].message);
+    else
+        bad = OK;
+    diags_fini(&own);
+    tensor_file_close(&head);
+    return bad;
+}
+
 status tensor_file_open(tensor_file *f, const char *path, diags *d) {
     *f = (tensor_file){.path = mem_strdup(path)};
     size_t n;
-    status bad = file_read(path, FILE_LIMIT, ERR_INPUT, d, &f->bytes, &n);
-    if (bad) {
-        tensor_file_close(f);
-        return bad;
-    }
-    f->n_bytes = (int64_t)n;
-    if (path_has_suffix(path, ".npy")) {
-        f->format = "npy";
-        bad = npy_parse(f, d);
-    } else if (path_has_suffix(path, ".safetensors")) {
-        f->format = "safetensors";
-        bad = open_safetensors(f, d);
-    } else if (path_has_suffix(path, ".gguf")) {
-        f->format = "gguf";
-        bad = gguf_parse(f, d);
-    } else if (path_has_suffix(path, ".npz")) {
-        f->format = "npz";
-        bad = npz_parse(f, d);
-    } else {
-        bad = diag_error(d, ERR_INPUT, "%s: unknown kind of tensor file", path);
-        diag_hint(d, "known are .safetensors, .gguf, .npz and .npy");
+    status bad = check_head(path, d);
+    if (!bad) bad = file_read(path, FILE_LIMIT, ERR_INPUT, d, &f->bytes, &n);
+    if (!bad) {
+        f->n_bytes = (int64_t)n;
+        bad = tensor_file_parse(f, d);
     }
     if (bad) tensor_file_close(f);
     return bad;
 }
 
 void tensor_file_close(tensor_file *f) {
+    free(f->by_name);
     for (int i = 0; i < f->n; i++) free(f->tensors[i].name);
     for (int i = 0; i < f->n_texts; i++) {
         free((char *)(uintptr_t)f->texts[i].key);
@@ -141,8 +185,20 @@ void tensor_file_close(tensor_file *f) {
 }
 
 const tensor_entry *tensor_file_find(const tensor_file *f, const char *name) {
-    for (int i = 0; i < f->n; i++)
-        if (strcmp(f->tensors[i].name, name) == 0) return &f->tensors[i];
+    int lo = 0, hi = f->n;
+    if (f->by_name == NULL) {
+        while (lo < hi && strcmp(f->tensors[lo].name, name) != 0) lo++;
+        return lo < hi ? &f->tensors[lo] : NULL;
+    }
+    while (lo < hi) {
+        int mid = lo + (hi - lo) / 2;
+        int order = strcmp(name, f->tensors[f->by_name[mid]].name);
+        if (order == 0) return &f->tensors[f->by_name[mid]];
+        if (order < 0)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
     return NULL;
 }
 
@@ -177,6 +233,10 @@ static int64_t fortran_index(const tensor_entry *t, int64_t i) {
         left /= t->shape[k];
     }
     return at;
+}
+
+double tensor_entry_at(const tensor_entry *t, int64_t i) {
+    return tensor_entry_value(t, t->fortran ? fortran_index(t, i) : i);
 }
 
 void tensor_entry_copy(const tensor_entry *t, uint8_t *out) {
@@ -220,7 +280,7 @@ status tensor_entry_floats(const tensor_file *f, const tensor_entry *t, diags *d
     bool as_stored = t->type == DTYPE_F32 && !t->big_endian && !t->fortran;
     if (as_stored) memcpy(x, t->data, (size_t)t->n * sizeof *x);
     for (int64_t i = 0; i < t->n; i++) {
-        double v = as_stored ? x[i] : tensor_entry_value(t, t->fortran ? fortran_index(t, i) : i);
+        double v = as_stored ? x[i] : tensor_entry_at(t, i);
         x[i] = (float)v;
         if (!isfinite(x[i])) {
             free(x);

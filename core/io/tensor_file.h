@@ -35,11 +35,12 @@ typedef struct named_text {
 
 typedef struct tensor_file {
     char *path;
-    const char *format; /* "safetensors", "gguf", "npz", "npy" */
+    const char *format; /* "safetensors", "gguf", "npz", "npy", "idx" */
     char *bytes;        /* of the file; of .npz: of its members, inflated */
     int64_t n_bytes;
     tensor_entry *tensors; /* in the file's order */
     int n;
+    int *by_name;      /* their indices, sorted by name; NULL: not yet */
     named_text *texts; /* owned, also the strings */
     int n_texts;
     struct gguf_value *values; /* of .gguf: what stands beside the tensors (io/gguf.h) */
@@ -58,6 +59,8 @@ int64_t named_tensor_count(const named_tensor *t); /* elements */
 int64_t named_tensor_bytes(const named_tensor *t);
 
 status tensor_file_open(tensor_file *f, const char *path, diags *d);
+/* The same of a file that is in memory: f has path, bytes and n_bytes, which stay its own. */
+status tensor_file_parse(tensor_file *f, diags *d);
 void tensor_file_close(tensor_file *f);
 
 /* NULL if the file has none of this name. */
@@ -76,6 +79,8 @@ status tensor_entry_floats(const tensor_file *f, const tensor_entry *t, diags *d
 
 /* Element i of the stored order as a number: dtype_value(). */
 double tensor_entry_value(const tensor_entry *t, int64_t i);
+/* The same of C order. */
+double tensor_entry_at(const tensor_entry *t, int64_t i);
 int64_t tensor_entry_bytes(const tensor_entry *t);
 /* The elements in C and host order; tensor_entry_bytes(t) of them. */
 void tensor_entry_copy(const tensor_entry *t, uint8_t *out);

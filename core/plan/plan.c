@@ -12,12 +12,16 @@
 /* ---- data and model ---- */
 
 data_source plan_source(const spec_split *split, glyph_split role, double mean, double std) {
-    return (data_source){.format = split->format == FORMAT_GLYPHS ? DATA_GLYPHS : DATA_IDX,
+    static const data_format formats[] = {DATA_GLYPHS, DATA_IDX, DATA_NPY, DATA_NPZ, DATA_CSV};
+    bool csv = split->format == FORMAT_CSV;
+    return (data_source){.format = formats[split->format],
                          .split = role,
                          .seed = split->seed,
                          .n = split->n,
-                         .images = split->images,
+                         .images = split->path != NULL ? split->path : split->images,
                          .labels = split->labels,
+                         .x = split->x,
+                         .y = csv ? split->label : split->y,
                          .limit = split->limit,
                          .mean = mean,
                          .std = std};

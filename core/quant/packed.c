@@ -29,7 +29,8 @@ static status refuse(const packed_file *p, const char *name, const char *why, di
 
 /* The text as an object; NULL if it is none. Owned by the file. */
 static const json_t *parse(packed_file *p, const char *text) {
-    json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    json_trouble why;
+    json_t *o = json_read(text, strlen(text), &why);
     if (o == NULL) return NULL;
     p->descriptions[p->n_descriptions++] = o;
     return o;

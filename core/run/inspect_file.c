@@ -79,7 +79,8 @@ static void visit_values(const tensor_file *f, const inspect_visitor *v) {
     for (int i = 0; i < f->n_values; i++) {
         strbuf type = {0};
         gguf_value_type(&f->values[i], &type);
-        v->value(f->values[i].key, type.s, gguf_value_json(&f->values[i]), v->arg);
+        v->value(f->values[i].key, type.s, v->values ? gguf_value_json(&f->values[i]) : NULL,
+                 v->arg);
         strbuf_fini(&type);
     }
 }

@@ -89,7 +89,8 @@ static const char *read_hidden(const json_t *list, model_config *c) {
 /* why: what is wrong, or "". */
 static bool read_config(const packed_file *file, config_text *out, char why[128]) {
     const char *text = tensor_file_text(&file->f, "model");
-    json_t *o = text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_trouble trouble;
+    json_t *o = text != NULL ? json_read(text, strlen(text), &trouble) : NULL;
     json_fields f = json_fields_of(o);
     *out = (config_text){.c = {.type = (model_type)json_take_choice(&f, "type", types),
                                .inputs = json_take_int(&f, "inputs", 1, INT32_MAX),

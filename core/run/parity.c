@@ -21,16 +21,25 @@ enum { PATIENCE_SECONDS = 86400 };
 
 /* ---- asking ---- */
 
+static void add_key(strbuf *b, const char *key, const char *value) {
+    if (value == NULL) return;
+    strbuf_addf(b, ", %s: ", key);
+    tree_print_quoted(value, b);
+}
+
 /* The run's test data as `eval --data` takes it; the model brings the normalization. */
 static char *data_keys(const data_source *s, int64_t limit) {
+    static const char *const formats[] = {"glyphs", "idx", "npy", "npz", "csv"};
     strbuf b = {0};
     if (s->format == DATA_GLYPHS) {
         strbuf_addf(&b, "{format: glyphs, n: %" PRId64 ", seed: %" PRIu64, s->n, s->seed);
     } else {
-        strbuf_add(&b, "{format: idx, images: ");
-        tree_print_quoted(s->images, &b);
-        strbuf_add(&b, ", labels: ");
-        tree_print_quoted(s->labels, &b);
+        bool one = s->labels == NULL; /* file */
+        strbuf_addf(&b, "{format: %s", formats[s->format]);
+        add_key(&b, one ? "path" : "images", s->images);
+        add_key(&b, "labels", s->labels);
+        add_key(&b, "x", s->x);
+        add_key(&b, s->format == DATA_CSV ? "label" : "y", s->y);
     }
     strbuf_addf(&b, ", limit: %" PRId64 "}", limit);
     return b.s;

@@ -62,14 +62,16 @@ static void record_input(store *s, int64_t run, const char *role, const data_sou
         return;
     }
     char *home = path_dir(store_path(s));
-    char *images = path_relative(home, source->images),
-         *labels = path_relative(home, source->labels);
-    char *both = str_format("%s + %s", images, labels);
-    store_input(s, run, role, hash, both);
+    char *files = path_relative(home, source->images);
+    if (source->labels != NULL) {
+        char *samples = files, *labels = path_relative(home, source->labels);
+        files = str_format("%s + %s", samples, labels);
+        free(samples);
+        free(labels);
+    }
+    store_input(s, run, role, hash, files);
     free(home);
-    free(images);
-    free(labels);
-    free(both);
+    free(files);
 }
 
 static void record_file(store *s, int64_t run, const char *role, const char *path,

@@ -33,9 +33,10 @@ static void read_header(work *w, int64_t n) {
     diags why;
     diags_init(&why);
     cursor c = cursor_of(w->view, (size_t)n);
-    w->data = 8 + (int64_t)cursor_u64le(&c);
+    uint64_t header = cursor_u64le(&c);
     w->f = (tensor_file){.path = mem_strdup(w->path), .bytes = (char *)w->view, .n_bytes = n};
     w->readable = safetensors_parse(&w->f, &why) == OK;
+    w->data = w->readable ? 8 + (int64_t)header : 0;
     diags_fini(&why);
 }
 

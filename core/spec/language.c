@@ -20,7 +20,7 @@ const char *const spec_kind_notes[] = {
     "sensitivity measures the network of a file of weights and trains nothing",
     "tensors quantizes tensors; there is no network and no training",
 };
-static const char *const formats[] = {"glyphs", "idx", NULL};
+static const char *const formats[] = {"glyphs", "idx", "npy", "npz", "csv", NULL};
 static const char *const source_formats[] = {"random", "npy", "npz", "safetensors", "gguf", NULL};
 static const char *const dists[] = {"gauss", "laplace", "uniform", "student", NULL};
 static const char *const sites[] = {"weights", "activations", NULL};
@@ -57,16 +57,40 @@ static const field idx_fields[] = {
      .doc = "IDX file of the labels, plain or .gz"},
     LIMIT,
 };
+static const field npy_split[] = {
+    {FIELD(images, FIELD_PATH), .required = true, .not_identity = true,
+     .doc = "NPY file of the samples; the first dimension counts them"},
+    {FIELD(labels, FIELD_PATH), .required = true, .not_identity = true,
+     .doc = "NPY file of the labels, integers from 0"},
+    LIMIT,
+};
+static const field npz_split[] = {
+    {FIELD(path, FIELD_PATH), .required = true, .not_identity = true,
+     .doc = "NPZ file of samples and labels"},
+    {FIELD(x, FIELD_TEXT), .dflt = "x", .doc = "the array of the samples"},
+    {FIELD(y, FIELD_TEXT), .dflt = "y", .doc = "the array of the labels, integers from 0"},
+    LIMIT,
+};
+static const field csv_split[] = {
+    {FIELD(path, FIELD_PATH), .required = true, .not_identity = true,
+     .doc = "CSV file of numbers, a sample a line"},
+    {FIELD(label, FIELD_TEXT), .dflt = "''",
+     .doc = "the column of the labels by name or number from 1; '': the last"},
+    LIMIT,
+};
 #undef AT
-static const schema train_formats[] = {{glyphs_train, COUNT(glyphs_train)},
-                                       {idx_fields, COUNT(idx_fields)}};
-static const schema test_formats[] = {{glyphs_test, COUNT(glyphs_test)},
-                                      {idx_fields, COUNT(idx_fields)}};
+#define FILE_FORMATS                                                                               \
+    {idx_fields, COUNT(idx_fields)}, {npy_split, COUNT(npy_split)}, {npz_split, COUNT(npz_split)}, \
+    {                                                                                              \
+        csv_split, COUNT(csv_split)                                                                \
+    }
+static const schema train_formats[] = {{glyphs_train, COUNT(glyphs_train)}, FILE_FORMATS};
+static const schema test_formats[] = {{glyphs_test, COUNT(glyphs_test)}, FILE_FORMATS};
 
 #define AT(member) (offsetof(spec, data.normalize.member) - offsetof(spec, data.normalize))
 static const field normalize_fields[] = {
     {FIELD(mean, FIELD_REAL), .min = -1e6, .max = 1e6, .dflt = "0",
-     .doc = "subtracted from a pixel in [0, 1]"},
+     .doc = "subtracted from a value; unsigned bytes are divided by 255 before"},
     {FIELD(std, FIELD_REAL), .min = 0, .max = 1e6, .ends = "(]", .dflt = "1",
      .doc = "what remains is divided by it"},
 };
@@ -108,7 +132,7 @@ static const field data_fields[] = {
     {FIELD(test, FIELD_VARIANT), .tag = "format", .choices = formats, .map = test_formats,
      .kinds = OF_MODELS, .required_for = OF_MODELS, .doc = "samples to measure on"},
     {FIELD(normalize, FIELD_MAP), .map = &normalize_schema, .kinds = OF_MODELS,
-     .doc = "x = (pixel - mean) / std"},
+     .doc = "x = (value - mean) / std"},
     {FIELD(batch, FIELD_INT), .min = 1, .max = 65536, .dflt = "128", .kinds = IN(QAT),
      .doc = "samples of a step; by default all where there are fewer"},
     {FIELD(source, FIELD_VARIANT), .tag = "format", .choices = source_formats,

@@ -17,13 +17,22 @@ typedef enum spec_kind {
     KIND_TENSORS,
 } spec_kind;
 
-typedef enum spec_format { FORMAT_GLYPHS = 0, FORMAT_IDX } spec_format;
+typedef enum spec_format {
+    FORMAT_GLYPHS = 0,
+    FORMAT_IDX,
+    FORMAT_NPY,
+    FORMAT_NPZ,
+    FORMAT_CSV
+} spec_format;
 
 typedef struct spec_split {
     int format; /* spec_format; -1: there is none */
     int64_t n, limit;
     uint64_t seed;
-    const char *images, *labels;
+    const char *images, *labels; /* files of idx, npy  */
+    const char *path;            /* the file of npz, csv */
+    const char *x, *y;           /* names in npz       */
+    const char *label;           /* a column of csv    */
 } spec_split;
 
 typedef enum spec_source_format {

@@ -11,6 +11,7 @@
 
 typedef struct anchor {
     const char *name;
+    uint32_t hash;   /* of the name */
     yaml_node *node; /* NULL while it is being built */
     int nodes;       /* of the subtree */
     place at;
@@ -65,7 +66,7 @@ static void split_lines(arena *a, yaml_text *t) {
 static place place_of_byte(const yaml_text *t, size_t at) {
     place p = {.file = t->name, .line = 1, .width = 1};
     const char *from = t->bytes, *end = t->bytes + t->n, *to;
-    while ((to = line_end(from, end)) < t->bytes + at && to < end)
+    while ((to = line_end(from, end)) < t->bytes + at && to + break_bytes(to, end) <= t->bytes + at)
         from = to + break_bytes(to, end), p.line++;
     p.col = str_chars(from, (size_t)(t->bytes + at - from)) + 1;
     p.source = t->lines[p.line - 1];
@@ -166,9 +167,18 @@ static status next(parse *p, yaml_event_t *e) {
 
 /* ---- anchors ---- */
 
+/* FNV-1a: names and keys are compared where their hashes are equal, for there can be many. */
+static uint32_t hash_text(const char *s) {
+    uint32_t h = 2166136261u;
+    for (; *s != '\0'; s++) h = (h ^ (unsigned char)*s) * 16777619u;
+    return h;
+}
+
 static anchor *find_anchor(parse *p, const char *name) {
+    uint32_t hash = hash_text(name);
     for (int i = 0; i < p->n_anchors; i++)
-        if (strcmp(p->anchors[i].name, name) == 0) return &p->anchors[i];
+        if (p->anchors[i].hash == hash && strcmp(p->anchors[i].name, name) == 0)
+            return &p->anchors[i];
     return NULL;
 }
 
@@ -189,7 +199,8 @@ static status add_anchor(parse *p, const char *name, const place *at, int *index
         for (int i = 0; i < *index; i++) room[i] = p->anchors[i];
         p->anchors = room;
     }
-    p->anchors[*index] = (anchor){.name = arena_strdup(p->a, name), .at = *at};
+    p->anchors[*index] =
+        (anchor){.name = arena_strdup(p->a, name), .hash = hash_text(name), .at = *at};
     return OK;
 }
 
@@ -247,6 +258,7 @@ static status build_scalar(parse *p, const yaml_event_t *e, yaml_node *n) {
         return refuse(p, &n->at, "remove the \\0 or \\x00 of the quoted text",
                       "a NUL character in a value");
     n->text = arena_strndup(p->a, (const char *)e->data.scalar.value, e->data.scalar.length);
+    n->hash = hash_text(n->text);
     return OK;
 }
 
@@ -259,7 +271,7 @@ static status check_key(parse *p, const yaml_node *map, const yaml_node *key) {
                       "write the keys here, or put them into a file that `extends` names",
                       "merge keys are not supported");
     for (int i = 0; i < map->n; i++) {
-        if (strcmp(map->keys[i]->text, key->text) != 0) continue;
+        if (map->keys[i]->hash != key->hash || strcmp(map->keys[i]->text, key->text) != 0) continue;
         diag_error_at(p->d, ERR_SPEC, &key->at, "duplicate key '%s'", key->text);
         diag_hint(p->d, "it already stands in line %d; keep one of the two", map->keys[i]->at.line);
         return ERR_SPEC;

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "util/arena.h"
 #include "util/err.h"
@@ -27,6 +28,7 @@ typedef struct yaml_node {
     yaml_kind kind;
     place at;
     const char *text; /* scalar */
+    uint32_t hash;    /* of the text; parsing alone uses it */
     bool quoted;      /* scalar in quotes or a block: never null */
     int n;            /* children of a list, pairs of a map */
     struct yaml_node **items;

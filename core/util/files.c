@@ -77,6 +77,24 @@ done:
     return bad;
 }
 
+status file_head(const char *path, int64_t limit, size_t n, status st, diags *d, char **data,
+                 int64_t *size) {
+    int fd;
+    *data = NULL;
+    status bad = open_regular(path, st, d, &fd, size);
+    if (bad) return bad;
+    if (*size > limit && *size > (int64_t)n) {
+        char *bytes = mem_aligned(n);
+        bad = read_all(fd, path, bytes, n, st, d);
+        if (bad)
+            free(bytes);
+        else
+            *data = bytes;
+    }
+    close(fd);
+    return bad;
+}
+
 static status write_failed(const file_out *f, const char *doing, diags *d) {
     return diag_error(d, ERR_RESOURCE, "%s: cannot %s: %s", f->path, doing, strerror(errno));
 }

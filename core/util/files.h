@@ -14,6 +14,11 @@
  * size + 1, NUL-terminated. Errors get the status `st`. free(*data) */
 status file_read(const char *path, int64_t max_bytes, status st, diags *d, char **data, size_t *n);
 
+/* The first n bytes of a regular file that is larger than `limit`, so that a look at them can spare
+ * reading it; *data NULL: it is not that large. *size: of the file. free(*data) */
+status file_head(const char *path, int64_t limit, size_t n, status st, diags *d, char **data,
+                 int64_t *size);
+
 /* A file that is written piece by piece and is there whole or not at all: temporary
  * file in the same folder, fsync, rename, fsync of the folder. Symbolic links are
  * followed and stay. What exists and is no regular file (/dev/stdout, /dev/null, a

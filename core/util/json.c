@@ -54,7 +54,60 @@ void json_print_line(json_t *object, FILE *out) {
     json_decref(object);
 }
 
-/* ---- reading ---- */
+/* ---- reading what somebody else wrote ---- */
+
+/* The next byte that stands in no string, from *at on; '\0' at the end. */
+static char next_outside(const char *text, size_t n, size_t *at) {
+    for (bool inside = false; *at < n; ++*at) {
+        char c = text[*at];
+        if (inside && c == '\\')
+            ++*at;
+        else if (c == '"')
+            inside = !inside;
+        else if (!inside && c != '\0')
+            return c;
+    }
+    return '\0';
+}
+
+int64_t json_find_minus(const char *text, size_t n) {
+    size_t at = 0;
+    for (char c; (c = next_outside(text, n, &at)) != '\0'; at++)
+        if (c == '-') return (int64_t)at;
+    return -1;
+}
+
+/* What is too much about it, NULL if nothing is. */
+static const char *measure(const char *text, size_t n, size_t *at) {
+    int depth = 0, lists = 0, values = 1;
+    for (char c; (c = next_outside(text, n, at)) != '\0'; ++*at) {
+        if (c == '{' || c == '[') depth++, lists++, values++;
+        if (c == '}' || c == ']') depth--;
+        values += c == ',';
+        if (depth > JSON_MAX_DEPTH) return "nesting deeper than 32";
+        if (lists > JSON_MAX_LISTS) return "more than 200000 objects and lists";
+        if (values > JSON_MAX_VALUES) return "more than 1048576 values";
+    }
+    return NULL;
+}
+
+json_t *json_read(const char *text, size_t n, json_trouble *t) {
+    json_error_t e;
+    *t = (json_trouble){0};
+    const char *why = measure(text, n, &t->at);
+    if (why != NULL) {
+        snprintf(t->why, sizeof t->why, "%s", why);
+        return NULL;
+    }
+    json_t *root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &e);
+    if (root == NULL) {
+        snprintf(t->why, sizeof t->why, "%s", e.text);
+        t->at = (size_t)e.position;
+    }
+    return root;
+}
+
+/* ---- reading an object whose keys are all known ---- */
 
 json_fields json_fields_of(const json_t *o) {
     json_fields f = {.o = o};

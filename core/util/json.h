@@ -29,6 +29,19 @@ void json_set_bool(json_t *object, const char *key, int value);
 /* Prints and frees the object. */
 void json_print_line(json_t *object, FILE *out);
 
+/* ---- reading what somebody else wrote ---- */
+
+/* Jansson takes some hundred bytes for an object of two: a text with more is refused unread. */
+enum { JSON_MAX_DEPTH = 32, JSON_MAX_LISTS = 200000, JSON_MAX_VALUES = 1 << 20 };
+typedef struct json_trouble {
+    char why[160];
+    size_t at; /* byte of the text */
+} json_trouble;
+/* One value of n bytes of text, whose keys are unique; NULL: see *t. */
+json_t *json_read(const char *text, size_t n, json_trouble *t);
+/* Where a minus stands outside of the strings of a text; -1: nowhere. */
+int64_t json_find_minus(const char *text, size_t n);
+
 /* ---- reading an object whose keys are all known ---- */
 
 /* The first trouble stays in `why`; what is taken after it is 0 or NULL. */

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "util/files.h"
@@ -159,4 +160,26 @@ Test(files, the_data_of_the_user_is_where_xdg_says) {
     cr_assert(path_of_user_data() == NULL);
     free(a);
     free(b);
+}
+
+/* Of the whole program; when armed, the file is cut off just before it is read. */
+static const char *cut_off;
+ssize_t read(int fd, void *to, size_t n) {
+    if (cut_off != NULL && truncate(cut_off, 10) == 0) cut_off = NULL;
+    return syscall(SYS_read, fd, to, n);
+}
+
+Test(files, one_that_shrinks_while_it_is_read_is_refused, .init = setup, .fini = teardown) {
+    char *path = path_join(dir, "a"), *bytes;
+    size_t n;
+    diags d;
+    diags_init(&d);
+    write_text(path, "more than ten bytes");
+    cr_assert(file_read(path, 100, ERR_INPUT, &d, &bytes, &n) == OK && n == 19);
+    free(bytes);
+    cut_off = path;
+    cr_assert(file_read(path, 100, ERR_INPUT, &d, &bytes, &n) == ERR_INPUT && cut_off == NULL);
+    cr_assert(strstr(d.list[0].message, "the file shrank while it was read") != NULL);
+    diags_fini(&d);
+    free(path);
 }

@@ -438,7 +438,7 @@ static const uint8_t idx_images[] = {0, 0, 8, 3, 0, 0,  0,  2,  0,  0,  0,
 
 static const char *idx_refusal(const void *bytes, size_t n) {
     static char message[512];
-    idx_array a;
+    tensor_file a;
     diags d;
     diags_init(&d);
     cr_assert(idx_read(file_of("t.idx", bytes, n), &d, &a) == ERR_INPUT);
@@ -448,18 +448,19 @@ static const char *idx_refusal(const void *bytes, size_t n) {
 }
 
 Test(idx, plain_and_compressed_files_read_alike, .init = setup, .fini = teardown) {
-    idx_array a, b;
+    tensor_file a, b;
     diags d;
     diags_init(&d);
     cr_assert(idx_read(file_of("a.idx", idx_images, sizeof idx_images), &d, &a) == OK);
-    cr_assert(a.n_dims == 3 && a.n == 6 && a.shape[2] == 3 && a.data[5] == 60);
+    cr_assert(a.tensors->n_dims == 3 && a.tensors->n == 6 && a.tensors->shape[2] == 3 &&
+              a.tensors->data[5] == 60);
     char *gz_path = path_join(dir, "a.gz");
     gzFile gz = gzopen(gz_path, "wb");
     gzwrite(gz, idx_images, sizeof idx_images);
     gzclose(gz);
-    cr_assert(idx_read(gz_path, &d, &b) == OK && memcmp(a.data, b.data, 6) == 0);
-    idx_free(&a);
-    idx_free(&b);
+    cr_assert(idx_read(gz_path, &d, &b) == OK && memcmp(a.tensors->data, b.tensors->data, 6) == 0);
+    tensor_file_close(&a);
+    tensor_file_close(&b);
     free(gz_path);
     diags_fini(&d);
 }
@@ -471,8 +472,8 @@ Test(idx, malformed_files_are_refused, .init = setup, .fini = teardown) {
     cr_assert(strstr(idx_refusal(bytes, sizeof idx_images + 1), "behind the last element"));
     bytes[0] = 1;
     cr_assert(strstr(idx_refusal(bytes, sizeof idx_images), "bad magic"));
-    bytes[0] = 0, bytes[2] = 0x0d;
-    cr_assert(strstr(idx_refusal(bytes, sizeof idx_images), "element type 0x0d"));
+    bytes[0] = 0, bytes[2] = 0x0a;
+    cr_assert(strstr(idx_refusal(bytes, sizeof idx_images), "element type 0x0a"));
     bytes[2] = 8, bytes[3] = 255;
     cr_assert(strstr(idx_refusal(bytes, sizeof idx_images), "255 dimensions"));
     bytes[3] = 3;

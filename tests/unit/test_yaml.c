@@ -164,6 +164,20 @@ Test(yaml, a_setting_replaces_or_makes_the_maps_on_its_way) {
     arena_fini(&a);
 }
 
+/* The place of an empty value is the last byte, here in the middle of a line break. */
+Test(yaml, a_setting_of_wide_line_breaks_alone_is_empty) {
+    arena a = {0};
+    yaml_node *value;
+    const char *path;
+    diags d;
+    diags_init(&d);
+    cr_assert(yaml_parse_setting(&a, "a.b=\xe2\x80\xa9\xe2\x80\xa9", &d, &path, &value) == OK);
+    cr_assert(value->kind == YAML_SCALAR && *value->text == '\0' && value->at.line == 2);
+    cr_assert(value->at.col >= 1 && value->at.col <= 3);
+    diags_fini(&d);
+    arena_fini(&a);
+}
+
 Test(yaml, places_in_a_setting_count_characters_and_lines) {
     arena a = {0};
     diags d;

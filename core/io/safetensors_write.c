@@ -1,0 +1,203 @@
+/*
+ * Writing safetensors: the header is sorted, so equal content gives equal bytes.
+ */
+#include "io/safetensors.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/integrity.h"
+#include "util/files.h"
+#include "util/hash.h"
+#include "util/json.h"
+#include "util/mem.h"
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const named_tensor *)a)->name, ((const named_tensor *)b)->name);
+}
+
+static int by_key(const void *a, const void *b) {
+    return strcmp(((const named_text *)a)->key, ((const named_text *)b)->key);
+}
+
+static json_t *tensor_header(const named_tensor *t, int64_t at) {
+    json_t *entry = json_object(), *shape = json_array(), *range = json_array();
+    for (int k = 0; k < t->n_dims; k++) json_array_append_new(shape, json_integer(t->shape[k]));
+    json_array_append_new(range, json_integer(at));
+    json_array_append_new(range, json_integer(at + named_tensor_bytes(t)));
+    json_object_set_new(entry, "dtype", json_string(dtype_name(t->type)));
+    json_object_set_new(entry, "shape", shape);
+    json_object_set_new(entry, "data_offsets", range);
+    return entry;
+}
+
+/* NULL if a name or text is not UTF-8. */
+static char *make_header(const named_tensor *tensors, int n, const named_text *texts, int n_texts) {
+    json_t *root = json_object(), *meta = json_object();
+    bool fine = true;
+    int64_t at = 0;
+    for (int i = 0; i < n_texts; i++)
+        fine &= json_object_set_new(meta, texts[i].key, json_string(texts[i].value)) == 0;
+    if (n_texts > 0) json_object_set(root, "__metadata__", meta);
+    for (int i = 0; i < n; i++) {
+        fine &= json_object_set_new(root, tensors[i].name, tensor_header(&tensors[i], at)) == 0;
+        at += named_tensor_bytes(&tensors[i]);
+    }
+    char *text = fine ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+    json_decref(meta);
+    return text;
+}
+
+static status check_names(const char *path, const named_tensor *tensors, int n, diags *d) {
+    for (int i = 0; i < n; i++) {
+        const char *name = tensors[i].name;
+        if (i > 0 && strcmp(tensors[i - 1].name, name) == 0)
+            return diag_error(d, ERR_INPUT, "%s: two tensors would be named '%s'", path, name);
+        if (strcmp(name, "__metadata__") == 0)
+            return diag_error(d, ERR_INPUT, "%s: the format keeps the name '%s' for itself", path,
+                              name);
+    }
+    return OK;
+}
+
+/* What stands before the data: the length and the header, padded with blanks. free() */
+static char *make_start(const named_tensor *tensors, int n, const named_text *texts, int n_texts,
+                        int64_t *bytes) {
+    char *header = make_header(tensors, n, texts, n_texts);
+    if (header == NULL) return NULL;
+    size_t length = strlen(header), padded = (length + 7) & ~(size_t)7;
+    char *start = mem_aligned(8 + padded);
+    for (int i = 0; i < 8; i++) start[i] = (char)((uint64_t)padded >> (8 * i));
+    memcpy(start + 8, header, length);
+    memset(start + 8 + length, ' ', padded - length);
+    free(header);
+    *bytes = 8 + (int64_t)padded;
+    return start;
+}
+
+static status add(file_out *f, hasher *h, const void *data, int64_t n, diags *d) {
+    hash_add(h, data, (size_t)n);
+    return file_out_add(f, data, (size_t)n, d);
+}
+
+/* Start, then the tensors' data. */
+static status write_file(const char *path, const char *start, int64_t start_bytes,
+                         const named_tensor *tensors, int n, diags *d, char sha256[65],
+                         int64_t *bytes) {
+    file_out out;
+    hasher h;
+    hash_init(&h);
+    status bad = file_out_open(&out, path, d);
+    if (bad) return bad;
+    bad = add(&out, &h, start, start_bytes, d);
+    *bytes = start_bytes;
+    for (int i = 0; i < n && !bad; i++) {
+        bad = add(&out, &h, tensors[i].data, (size_t)named_tensor_bytes(&tensors[i]), d);
+        *bytes += named_tensor_bytes(&tensors[i]);
+    }
+    if (!bad)
+        bad = file_out_commit(&out, d);
+    else
+        file_out_abort(&out);
+    hash_end(&h, sha256);
+    return bad;
+}
+
+static status sort_and_check(const char *path, named_tensor *tensors, int n, named_text *texts,
+                             int n_texts, diags *d) {
+    qsort(tensors, (size_t)n, sizeof *tensors, by_name);
+    if (n_texts > 0) qsort(texts, (size_t)n_texts, sizeof *texts, by_key);
+    return check_names(path, tensors, n, d);
+}
+
+static status not_utf8(const char *path, diags *d) {
+    return diag_error(d, ERR_INPUT, "%s: the name of a tensor or a text is not UTF-8", path);
+}
+
+status safetensors_write_tensors(const char *path, named_tensor *tensors, int n, named_text *texts,
+                                 int n_texts, diags *d, char sha256[65], int64_t *bytes) {
+    int64_t start_bytes = 0;
+    status bad = sort_and_check(path, tensors, n, texts, n_texts, d);
+    if (bad) return bad;
+    char *start = make_start(tensors, n, texts, n_texts, &start_bytes);
+    bad = start != NULL ? write_file(path, start, start_bytes, tensors, n, d, sha256, bytes)
+                        : not_utf8(path, d);
+    free(start);
+    return bad;
+}
+
+/* ---- writing with checks ---- */
+
+/* The start where the checks are the last of n + 1 tensors. Their size depends on that
+ * of the header, which says it: both grow together until they fit. */
+static char *make_checked_start(named_tensor *list, int n, const named_text *texts, int n_texts,
+                                int parity, integrity *g, int64_t *bytes) {
+    int64_t data = 0;
+    for (int i = 0; i < n; i++) data += named_tensor_bytes(&list[i]);
+    list[n] = (named_tensor){.name = INTEGRITY_TENSOR, .type = DTYPE_U8, .n_dims = 1};
+    for (;;) {
+        char *start = make_start(list, n + 1, texts, n_texts, bytes);
+        if (start == NULL) return NULL;
+        *g = integrity_of(*bytes + data, parity);
+        if (g->total - g->payload == list[n].shape[0]) return start;
+        list[n].shape[0] = g->total - g->payload;
+        free(start);
+    }
+}
+
+static status write_checked(const char *path, const char *start, int64_t start_bytes,
+                            const named_tensor *list, int n, const integrity *g, diags *d,
+                            char sha256[65], int64_t *bytes) {
+    uint8_t *all = mem_try_aligned((size_t)g->total);
+    if (all == NULL)
+        return diag_error(d, ERR_RESOURCE, "%s: no memory for its %" PRId64 " bytes", path,
+                          g->total);
+    int64_t at = start_bytes;
+    memcpy(all, start, (size_t)start_bytes);
+    for (int i = 0; i < n; i++) {
+        memcpy(all + at, list[i].data, (size_t)named_tensor_bytes(&list[i]));
+        at += named_tensor_bytes(&list[i]);
+    }
+    integrity_write(g, all);
+    status bad = write_file(path, (const char *)all, g->total, NULL, 0, d, sha256, bytes);
+    free(all);
+    return bad;
+}
+
+status safetensors_write_checked(const char *path, named_tensor *tensors, int n, named_text *texts,
+                                 int n_texts, int parity, diags *d, char sha256[65],
+                                 int64_t *bytes) {
+    int64_t start_bytes = 0;
+    integrity g;
+    status bad = sort_and_check(path, tensors, n, texts, n_texts, d);
+    if (bad) return bad;
+    for (int i = 0; i < n; i++)
+        if (strcmp(tensors[i].name, INTEGRITY_TENSOR) == 0)
+            return diag_error(d, ERR_INPUT, "%s: checked files keep the name '%s' for themselves",
+                              path, INTEGRITY_TENSOR);
+    named_tensor *list = mem_calloc((size_t)n + 1, sizeof *list);
+    if (n > 0) memcpy(list, tensors, (size_t)n * sizeof *list);
+    char *start = make_checked_start(list, n, texts, n_texts, parity, &g, &start_bytes);
+    bad = start != NULL ? write_checked(path, start, start_bytes, list, n, &g, d, sha256, bytes)
+                        : not_utf8(path, d);
+    free(start);
+    free(list);
+    return bad;
+}
+
+status safetensors_write(const char *path, const named_floats *tensors, int n, diags *d,
+                         char sha256[65], int64_t *bytes) {
+    named_tensor *list = mem_calloc((size_t)n + 1, sizeof *list);
+    for (int i = 0; i < n; i++) {
+        list[i] = (named_tensor){.name = tensors[i].name,
+                                 .type = DTYPE_F32,
+                                 .n_dims = tensors[i].n_dims,
+                                 .data = tensors[i].data};
+        memcpy(list[i].shape, tensors[i].shape, sizeof list[i].shape);
+    }
+    status bad = safetensors_write_tensors(path, list, n, NULL, 0, d, sha256, bytes);
+    free(list);
+    return bad;
+}
