@@ -12,6 +12,8 @@ DEPS := gcc g++ make pkg-config libyaml-dev libsqlite3-dev libopenblas-pthread-d
 	libzip-dev libjansson-dev libisal-dev libcriterion-dev gnuplot-nox sqlite3 clang-format $(if $(findstring clang,$(CC)),clang libomp-dev)
 # For the checks on machines that this one is not.
 EMULATORS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
+# For `make fuzz`.
+FUZZ_DEPS := clang llvm libomp-dev libclang-rt-dev
 
 # No contraction to FMA and never -ffast-math: a result must not depend on what the
 # compiler likes (core/simd/README.md). Nobody reads the errno of sqrt().
@@ -154,7 +156,7 @@ install: all    ## PREFIX (/usr/local), DESTDIR: program, plugins, header, quant
 	$(Q)chmod 644 $(LIB)/pkgconfig/quantbench.pc
 	@echo "installed in $(DESTDIR)$(PREFIX)"
 
-deps: needed emulators    ## install what is missing (Debian, Ubuntu), emulators for check-long too
+deps: needed emulators fuzz-tools    ## install what is missing (Debian, Ubuntu), what check-long wants too
 needed:
 	@sh tests/tools/deps.sh $(DEPS)
 emulators:
@@ -172,8 +174,8 @@ demo: needed    ## build, run experiments/demo.yaml, print its verdict and the t
 		"the demo took $$(($$(date +%s) - start)) s"
 
 test: needed    ## everything that a commit must pass; the last line is the count
-	@$(MAKE) --no-print-directory all $(TESTS) fixtures
-	@sh tests/tools/run.sh $(BUILD) $(TEST_FOLDERS)
+	@$(MAKE) --no-print-directory all $(TESTS) $(REPLAYS) fixtures
+	@REPLAYS="$(FUZZ_TARGETS)" sh tests/tools/run.sh $(BUILD) $(TEST_FOLDERS)
 
 fixtures: $(FIXTURES)    # plugins that tests load
 	@:
@@ -228,7 +230,31 @@ fuzz-unpack:    ## each unpacker reads 10^6 damaged strings at every SIMD level,
 check-faults: all fixtures $(BUILD)/tests/test_faults    ## tests/faults in full: every call and allocation of a run fails (an hour)
 	@QUANTBENCH_FAULTS=full QUANTBENCH_BUILD=$(BUILD) $(BUILD)/tests/test_faults $(if $(FAULTS),--filter '$(FAULTS)')
 
-check-long: check-kernels check-kernels-arm64 check-kernels-x86-emulated check-asan fuzz-unpack check-faults readme-check clean-install-check    ## all of these, some of an hour
+# One file of tests/fuzz is a target. `make test` reads the saved strings of each (tests/fuzz/corpus) with
+# the compiler at hand; `make fuzz` makes a fuzzer of it, with clang, in a build of its own.
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS := $(FUZZ_TARGETS:%=$(BUILD)/tests/replay_%)
+FUZZERS := $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz_target_%)
+FUZZ_COMMON := $(patsubst %.c,$(BUILD)/%.o,tests/fuzz/common.c $(wildcard tests/support/formats*.c))
+$(REPLAYS): $(BUILD)/tests/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(FUZZ_COMMON) $(LIBRARY)
+	@echo "  link  $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(FUZZERS): $(BUILD)/tests/fuzz_target_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/engine.o $(FUZZ_COMMON) $(LIBRARY)
+	@echo "  link  $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+FUZZ_CFLAGS := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+	-fprofile-instr-generate -fcoverage-mapping -Wno-error
+EXECUTIONS ?= 1000000
+.PHONY: fuzz fuzzers fuzz-tools
+fuzzers: $(FUZZERS)
+fuzz-tools:
+	@sh tests/tools/deps.sh $(FUZZ_DEPS)
+fuzz: all fuzz-tools    ## each reader reads 10^6 strings (EXECUTIONS) under ASan and UBSan; clang
+	@$(MAKE) --no-print-directory CC=clang BUILD=build-fuzz CFLAGS="$(FUZZ_CFLAGS)" fuzzers
+	@sh tests/tools/fuzz.sh build-fuzz $(BUILD) $(EXECUTIONS) $(or $(TARGETS),$(FUZZ_TARGETS))
+
+check-long: check-kernels check-kernels-arm64 check-kernels-x86-emulated check-asan fuzz-unpack fuzz check-faults readme-check clean-install-check    ## all of these, some of an hour
 	@echo "check-long: everything passed"
 
 check-layers:    ## who may include whom (core/README.md), and every header compiles alone

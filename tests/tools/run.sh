@@ -32,6 +32,18 @@ for folder in "$@"; do
     passed=$((passed + ok)) failed=$((failed + ${bad:-0})) skipped=$((skipped + ${skip:-0}))
 done
 
+# The strings that fuzzing has kept, as the readers of this build read them ($REPLAYS).
+for target in ${REPLAYS-}; do
+    if said=$(QUANTBENCH_PLUGIN_PATH="$build/plugins" "$build/tests/replay_$target" "tests/fuzz/corpus/$target" 2>&1); then
+        echo "replay $target: $said"
+        passed=$((passed + 1))
+    else
+        echo "replay $target: failed"
+        echo "$said" | tail -20
+        failed=$((failed + 1))
+    fi
+done
+
 for check in ${CHECKS-check-layers check-format}; do
     if make --no-print-directory "$check"; then
         passed=$((passed + 1))

@@ -1,0 +1,8 @@
+#include "fuzz/fuzz.h"
+
+void target_make(dice *r, strbuf *out) { make_npy(r, out); }
+void (*const target_mend)(strbuf *b) = NULL;
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
+    return fuzz_tensors("t.npy", tensor_file_parse, bytes, n);
+}
