@@ -329,7 +329,7 @@ void make_yaml(dice *r, strbuf *out) {
         put_node(r, out, 3, 0);
     }
     if (anchor) strbuf_add(out, "again: *a\n");
-    switch (dice_roll(r, 64)) { /* what must end at once */
+    switch (dice_roll(r, 512)) { /* what must end at once */
     case 0:
         for (int i = 0; i < 1100; i++) strbuf_addf(out, "a%d: &a%d 1\n", i, i);
         break;
