@@ -67,6 +67,7 @@ static status apply_common(const cli_args *a) {
     int64_t threads;
     status bad = cli_int(a, "--threads", 1, PARALLEL_MAX_THREADS, 0, &threads);
     if (bad) return bad;
+    environment_fit_threads();
     if (threads > 0) parallel_set_threads((int)threads);
     const char *level = cli_value(a, "--simd"), *wish = getenv("QUANTBENCH_SIMD");
     if (level == NULL && wish != NULL && *wish != '\0') level = wish;

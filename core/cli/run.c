@@ -41,6 +41,13 @@ static status report_runs(store *s, const study *t, const int64_t *rows, rows_fo
     return bad;
 }
 
+/* Was any run begun, or done before? */
+static bool has_rows(const study *t, const int64_t *rows) {
+    for (int i = 0; i < t->n_runs; i++)
+        if (rows[i] >= 0) return true;
+    return false;
+}
+
 static status run_study(const cli_args *a, const study *t) {
     char *path;
     store *s = NULL;
@@ -49,7 +56,9 @@ static status run_study(const cli_args *a, const study *t) {
     if (!bad) bad = store_open(path, false, a->d, &s);
     if (!bad) {
         bad = runner_run(t, s, cli_has(a, "--again"), a->d, &rows);
-        status shown = report_runs(s, t, rows, cli_has(a, "--json") ? ROWS_JSON : ROWS_TABLE, a->d);
+        status shown = OK;
+        if (!bad || has_rows(t, rows))
+            shown = report_runs(s, t, rows, cli_has(a, "--json") ? ROWS_JSON : ROWS_TABLE, a->d);
         if (!bad) bad = shown;
         if (!bad && !cli_has(a, "--json")) bad = report_details(s, t, rows, a->d);
     }

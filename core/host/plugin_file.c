@@ -124,6 +124,16 @@ static char *open_and_read(plugin_image *m, plugin *p) {
     /* the code stays loaded: a refused plugin is not called again */
 }
 
+/* Does the loader lack memory or files? The copy that it loads is there and was checked; another
+ * library that it wants is named before "cannot open". */
+static bool says_starved(const char *why) {
+    static const char *const words[] = {"memory", "Too many open files", "failed to map",
+                                        "cannot create shared object descriptor"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(why, words[i]) != NULL) return true;
+    return strncmp(why, "cannot open shared object file", 30) == 0;
+}
+
 status plugin_load_image(plugin_image *m, diags *d, plugin **out) {
     plugin *p = mem_calloc(1, sizeof *p);
     p->path = mem_strdup(m->path);
@@ -134,9 +144,8 @@ status plugin_load_image(plugin_image *m, diags *d, plugin **out) {
         *out = p;
         return OK;
     }
-    bool starved = strstr(why, "memory") != NULL || strstr(why, "Too many open files") != NULL ||
-                   strstr(why, "failed to map") != NULL; /* the loader's words */
-    status bad = diag_error(d, starved ? ERR_RESOURCE : ERR_PLUGIN, "%s: %s", p->path, why);
+    status bad =
+        diag_error(d, says_starved(why) ? ERR_RESOURCE : ERR_PLUGIN, "%s: %s", p->path, why);
     free(why);
     plugin_free(p);
     return bad;

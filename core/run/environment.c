@@ -58,6 +58,14 @@ static int64_t own_bytes(const char *what) {
     return sscanf(text, "%lld", &kib) == 1 ? kib * 1024 : 0;
 }
 
+void environment_fit_threads(void) {
+    enum { OF_A_THREAD = 200 << 20 }; /* a buffer of OpenBLAS, a heap of malloc(), a stack */
+    struct rlimit r;
+    if (getrlimit(RLIMIT_AS, &r) != 0 || r.rlim_cur >= (rlim_t)INT64_MAX) return;
+    int64_t most = ((int64_t)r.rlim_cur - own_bytes("VmSize")) / 4 * 3 / OF_A_THREAD;
+    if (most < PARALLEL_MAX_THREADS) parallel_limit_threads(most < 1 ? 1 : (int)most);
+}
+
 int64_t environment_memory_left(bool *limited) {
     int64_t machine = environment_memory_bytes(), left = machine;
     struct rlimit r;

@@ -29,6 +29,8 @@ const char *environment_simd_levels(void);
 
 /* Memory of the machine, in bytes. */
 int64_t environment_memory_bytes(void);
+/* Where RLIMIT_AS leaves little, fewer threads: each takes some 200 MiB of address space. */
+void environment_fit_threads(void);
 /* Of it what RLIMIT_AS leaves to this process; *limited: that is less. */
 int64_t environment_memory_left(bool *limited);
 

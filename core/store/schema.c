@@ -55,7 +55,7 @@ static status damaged(const store *s, const char *what, const char *name, const 
                       diags *d) {
     diag_error(d, ERR_STORE, "%s: not a results database of schema %d: %s '%s' %s", s->path,
                STORE_SCHEMA, what, name, how);
-    diag_hint(d, "another program changed it; name another file with --db");
+    diag_hint(d, "another program or an early quantbench made it so; name another file with --db");
     return ERR_STORE;
 }
 

@@ -13,7 +13,8 @@ char *schema_text(void); /* free() */
  * the name. */
 status schema_check(store *s, bool writes, diags *d);
 
-/* Reads all pages: SQLite writes into a damaged file before it finds the damage. */
+/* Reads all pages, once for each process that writes (280,000 points: 40 ms): SQLite writes into
+ * a damaged file before it finds the damage. */
 status schema_quick_check(store *s, diags *d);
 
 #endif

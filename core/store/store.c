@@ -231,12 +231,14 @@ static char *file_uri(const char *path, const char *query) {
     return b.s;
 }
 
-static bool has_wal(const char *path) {
-    char *wal = str_format("%s-wal", path);
-    bool there = file_exists(wal);
-    free(wal);
+static bool has_beside(const char *path, const char *suffix) {
+    char *file = str_format("%s%s", path, suffix);
+    bool there = file_exists(file);
+    free(file);
     return there;
 }
+
+static bool has_wal(const char *path) { return has_beside(path, "-wal"); }
 
 /* Looks at a file without changing it or leaving -wal and -shm beside it. Where a
  * -wal is there already, only a connection that reads it sees what is in the file. */
@@ -247,7 +249,13 @@ static status inspect(const char *path, diags *d) {
     int code = sqlite3_open_v2(uri, &s.db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
     free(uri);
     if (code != SQLITE_OK) store_fail(&s, code);
-    status bad = check_header(&s, d, &empty);
+    /* with a journal it may be half of what it was, until a connection that writes takes it back */
+    bool torn = has_beside(path, "-journal");
+    if (torn) {
+        int64_t id = store_select_int(&s, "PRAGMA application_id", NULL);
+        torn = s.failed || id <= 0 || id == STORE_APPLICATION_ID;
+    }
+    status bad = torn ? OK : check_header(&s, d, &empty);
     free(s.why);
     sqlite3_close(s.db);
     return bad;
@@ -272,12 +280,36 @@ static status create_schema(store *s, diags *d) {
     else
         store_exec(s, "COMMIT");
     free(sql);
-    if (bad || s->failed) return bad;
-    /* another process may be in it, or the file system may not have it: then as it is */
+    return bad;
+}
+
+/* A log beside it instead of a rollback journal. Another process may be in it, or the file system
+ * may not have it: then it stays as it is until the next time. */
+static void use_wal(store *s) {
+    enum { MOMENT_MS = 1000 };
+    sqlite3_busy_timeout(s->db, MOMENT_MS);
     int code = sqlite3_exec(s->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL),
         why = code & 0xff;
     if (why == SQLITE_IOERR || why == SQLITE_FULL || why == SQLITE_NOMEM) store_fail(s, code);
-    return bad;
+    sqlite3_busy_timeout(s->db, BUSY_MS);
+}
+
+/* A process died in a transaction before there was a log: only who may write can take back what
+ * it left. What is in the way is told by the connection that follows. */
+static void roll_back(const char *path) {
+    sqlite3 *db = NULL;
+    if (has_beside(path, "-journal") && access(path, W_OK) == 0 &&
+        sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
+        sqlite3_busy_timeout(db, BUSY_MS);
+        sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+    }
+    sqlite3_close(db);
+}
+
+static status nothing_in_it(const char *path, diags *d) {
+    diag_error(d, ERR_STORE, "%s: there is no results database", path);
+    diag_hint(d, "`quantbench run SPEC` makes it; --db and QUANTBENCH_DB name another");
+    return ERR_STORE;
 }
 
 static void configure(store *s) {
@@ -329,13 +361,10 @@ void store_check_file(store *s) {
 status store_open(const char *path, bool read_only, diags *d, store **out) {
     *out = NULL;
     bool exists = file_exists(path), empty = false;
-    if (!exists && read_only) {
-        diag_error(d, ERR_STORE, "%s: there is no results database", path);
-        diag_hint(d, "`quantbench run SPEC` makes it; --db and QUANTBENCH_DB name another");
-        return ERR_STORE;
-    }
+    if (!exists && read_only) return nothing_in_it(path, d);
     status bad = exists ? inspect(path, d) : OK;
     if (bad) return bad;
+    if (exists && read_only) roll_back(path);
     store *s = mem_calloc(1, sizeof *s);
     s->path = mem_strdup(path);
     int code = connect(s, read_only);
@@ -344,10 +373,11 @@ status store_open(const char *path, bool read_only, diags *d, store **out) {
     else
         configure(s);
     bad = s->failed ? store_status(s, d) : check_header(s, d, &empty);
-    if (!bad && empty && !read_only) bad = create_schema(s, d);
+    if (!bad && empty) bad = read_only ? nothing_in_it(path, d) : create_schema(s, d);
     if (!bad && !empty) bad = schema_check(s, !read_only, d);
     if (!bad && !empty && !read_only) bad = schema_quick_check(s, d);
     if (!bad) bad = accept_file(s, d);
+    if (!bad && !read_only) use_wal(s);
     s->last_flush = clock_seconds();
     if (!bad) bad = store_status(s, d);
     if (bad)

@@ -52,7 +52,7 @@ static int default_threads(void) {
 
 /* ---- how many ---- */
 
-static int threads_set, threads_tried = 1;
+static int threads_set, threads_tried = 1, threads_most = PARALLEL_MAX_THREADS;
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 
 static void *wait_at_gate(void *arg) {
@@ -78,11 +78,14 @@ static int try_threads(int wanted) {
 
 void parallel_set_threads(int threads) { threads_set = threads; }
 
+void parallel_limit_threads(int most) { threads_most = most; }
+
 int parallel_threads(void) {
     if (threads_set == 0) {
         int n = default_threads();
         threads_set = n < 1 ? 1 : n > PARALLEL_MAX_THREADS ? PARALLEL_MAX_THREADS : n;
     }
+    if (threads_set > threads_most) threads_set = threads_most;
     if (threads_set > threads_tried) threads_tried = threads_set = try_threads(threads_set);
     return threads_set;
 }

@@ -24,6 +24,8 @@ void parallel_startup(char **argv);
  * system does not let so many live. */
 void parallel_set_threads(int threads);
 int parallel_threads(void);
+/* Never more than these, whoever sets them. */
+void parallel_limit_threads(int most);
 
 /* Calls task(i, arg) once for each i in [0, n), on any thread, in any order;
  * returns when all are done. Inside a task it runs on that thread alone. */

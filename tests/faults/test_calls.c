@@ -20,13 +20,17 @@ static void each_call(const char *how, const char *settings, int step, unsigned 
             outcome o = run("%s " RUN_TINY, with);
             if (o.exit != 99 && o.exit != 0) broken("%s: exit %d: %s", what, o.exit, o.err);
             free_outcome(&o);
+            o = judged(what, EXIT(0) | EXIT(6), "$Q ls --db r.db"); /* before anybody writes */
+            if (o.exit != 0 && strstr(o.err, "r.db: there is no results database") == NULL)
+                broken("%s, then ls: %s", what, o.err);
+            free_outcome(&o);
         } else {
             outcome o = judged(what, codes, "%s " RUN_TINY, with);
             free_outcome(&o);
             check_no_temporary(what);
         }
+        check_resume(what); /* before SQLite's own program would mend what it finds */
         check_database(what);
-        check_resume(what);
         free(with);
         free(all);
     }

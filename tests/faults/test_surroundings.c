@@ -37,6 +37,11 @@ Test(limits, of_memory_are_felt_before_or_end_with_exit_7, .init = setup_tiny,
     if (strstr(o.err, "it needs about") == NULL || strstr(o.err, "ulimit -v") == NULL)
         broken("K11: %s", o.err);
     free_outcome(&o);
+    fresh();
+    o = judged("64 threads in 1 GiB", EXIT(0),
+               "prlimit --as=1073741824 $Q run s.yaml --db r.db -q --threads 64");
+    free_outcome(&o);
+    check_resume("64 threads in 1 GiB");
     int n = sized(8, 80), done = 0;
     for (int i = 0; i < n; i++) {
         char words[64];
