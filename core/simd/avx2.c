@@ -132,11 +132,6 @@ INLINE f64x16 d_load(const double *p) {
     return (f64x16){_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4), _mm256_loadu_pd(p + 8),
                     _mm256_loadu_pd(p + 12)};
 }
-INLINE f64x16 d_load_first(const double *p, int64_t m) {
-    double t[16] = {0};
-    for (int64_t i = 0; i < m; i++) t[i] = p[i];
-    return d_load(t);
-}
 INLINE f64x16 d_set1(double v) {
     __m256d x = _mm256_set1_pd(v);
     return (f64x16){x, x, x, x};

@@ -80,10 +80,6 @@ INLINE f64x16 d_load_f(const float *p) {
 INLINE f64x16 d_load(const double *p) {
     return (f64x16){_mm512_loadu_pd(p), _mm512_loadu_pd(p + 8)};
 }
-INLINE f64x16 d_load_first(const double *p, int64_t m) {
-    return (f64x16){_mm512_maskz_loadu_pd((__mmask8)first_bits(m), p),
-                    _mm512_maskz_loadu_pd((__mmask8)(first_bits(m) >> 8), p + 8)};
-}
 INLINE f64x16 d_set1(double v) { return (f64x16){_mm512_set1_pd(v), _mm512_set1_pd(v)}; }
 INLINE double d_fold(f64x16 x) {
     __m512d s8 = _mm512_add_pd(x.a, x.b);

@@ -111,11 +111,6 @@ INLINE f64x16 d_load(const double *p) {
     return (f64x16){vld1q_f64(p),     vld1q_f64(p + 2),  vld1q_f64(p + 4),  vld1q_f64(p + 6),
                     vld1q_f64(p + 8), vld1q_f64(p + 10), vld1q_f64(p + 12), vld1q_f64(p + 14)};
 }
-INLINE f64x16 d_load_first(const double *p, int64_t m) {
-    double t[16] = {0};
-    for (int64_t i = 0; i < m; i++) t[i] = p[i];
-    return d_load(t);
-}
 INLINE f64x16 d_set1(double v) {
     float64x2_t x = vdupq_n_f64(v);
     return (f64x16){x, x, x, x, x, x, x, x};

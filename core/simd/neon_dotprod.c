@@ -147,7 +147,7 @@ static int64_t sums_bytes(const linear_weights *w, const linear_input *x) {
 
 static void dotprod_linear_arrange(const linear_weights *w, const linear_input *x, void *room) {
     linear_input_sums(w, x, room);
-    if (is_planar(w)) linear_into_planes(w, x, (int8_t *)room + sums_bytes(w, x));
+    if (is_planar(w)) linear_into_planes(w, w->form, x, (int8_t *)room + sums_bytes(w, x));
 }
 
 static void run(const linear_job *j, const void *room) {

@@ -119,11 +119,6 @@ INLINE f64x16 d_load(const double *p) {
                     _mm_loadu_pd(p + 6),  _mm_loadu_pd(p + 8), _mm_loadu_pd(p + 10),
                     _mm_loadu_pd(p + 12), _mm_loadu_pd(p + 14)};
 }
-INLINE f64x16 d_load_first(const double *p, int64_t m) {
-    double t[16] = {0};
-    for (int64_t i = 0; i < m; i++) t[i] = p[i];
-    return d_load(t);
-}
 INLINE f64x16 d_set1(double v) {
     __m128d x = _mm_set1_pd(v);
     return (f64x16){x, x, x, x, x, x, x, x};

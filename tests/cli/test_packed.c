@@ -102,8 +102,8 @@ Test(parity, eval_of_the_packed_file_is_the_run_for_every_scheme_and_packer, .in
         "--set quant.weights.scheme=int --set quant.weights.bits=3",
         "--set quant.weights.scheme=int --set quant.weights.bits=4",
         "--set quant.weights.scheme=int --set quant.weights.bits=8",
-        "--set quant.weights.scheme=int --set quant.weights.bits=4 --set "
-        "quant.weights.symmetric=false --set quant.weights.round=stochastic",
+        ("--set quant.weights.scheme=int --set quant.weights.bits=4 --set "
+         "quant.weights.symmetric=false --set quant.weights.round=stochastic"),
         "--set 'quant.skip=[fc2]' --set quant.activations.round=stochastic",
         "--set quant.activations.granularity=group --set quant.activations.group_size=8",
         "--set quant.weights=none --set quant.rules='[]' --set quant.activations=none"};
@@ -135,8 +135,8 @@ Test(parity, eval_of_the_packed_file_is_the_run_for_every_scheme_and_packer, .in
 Test(parity, a_packed_network_multiplies_integers, .init = setup, .fini = teardown) {
     static const char *const more[] = {
         "", "--set quant.packer=base3", "--set quant.weights.scheme=binary",
-        "--set 'quant.weights={scheme: int, bits: 4, symmetric: false}' --set "
-        "quant.activations.symmetric=false"};
+        ("--set 'quant.weights={scheme: int, bits: 4, symmetric: false}' --set "
+         "quant.activations.symmetric=false")};
     write_file("s.yaml", SPEC);
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
         free(expect(0, "$Q run s.yaml --db r.db -q --again %s", more[i]));

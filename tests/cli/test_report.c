@@ -408,8 +408,8 @@ static const char *const hostile_names[] = {
     "{/Symbol a}_{b}^c @d ~e \\n \\042 \\",
     "$$x^2$$ \\(y\\)",
     "x'; DROP TABLE run;--",
-    "\xe2\x80\xae"
-    "evil \xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d \xe2\x81\xa7",
+    ("\xe2\x80\xae"
+     "evil \xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d \xe2\x81\xa7"),
     "\x1b[2J\x01\x7f\xff\xfe",
     "a\tb\r\"\"\"c",
     "",

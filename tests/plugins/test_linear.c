@@ -16,7 +16,7 @@ typedef struct setting {
     form scheme;
     granularity granularity;
     int64_t group, rows, cols, tokens;
-    form input;
+    const form *input;
     int32_t form; /* 0: the scheme's own */
 } setting;
 
@@ -24,20 +24,20 @@ static const form int8 = {"int", "bits=8"}, uint8 = {"int", "bits=8 symmetric=fa
                   int4 = {"int", "bits=4"};
 
 static const setting settings[] = {
-    {{"binary", ""}, GRANULARITY_TENSOR, 0, 37, 523, 1, int8, 0},
-    {{"binary", "center=offset"}, GRANULARITY_GROUP, 100, 50, 300, 19, uint8, 0},
-    {{"bitnet158", ""}, GRANULARITY_TENSOR, 0, 130, 1027, 1, int8, 2},
-    {{"bitnet158", ""}, GRANULARITY_CHANNEL, 0, 131, 1027, 3, int8, LINEAR_BASE3},
-    {{"ternary", ""}, GRANULARITY_GROUP, 64, 97, 321, 40, int8, LINEAR_BASE3},
-    {{"ternary", ""}, GRANULARITY_GROUP, 10, 9, 77, 5, int4, 0},
-    {{"int", "bits=2"}, GRANULARITY_CHANNEL, 0, 200, 129, 33, int4, 0},
-    {{"int", "bits=2"}, GRANULARITY_GROUP, 128, 70, 1000, 2, uint8, 0},
-    {{"int", "bits=3"}, GRANULARITY_CHANNEL, 0, 15, 2561, 17, int8, 3},
-    {{"int", "bits=4 symmetric=false"}, GRANULARITY_GROUP, 32, 101, 95, 12, uint8, 0},
-    {{"int", "bits=4"}, GRANULARITY_CHANNEL, 0, 13, 4100, 130, int8, 0},
-    {{"int", "bits=8 symmetric=false"}, GRANULARITY_CHANNEL, 0, 99, 777, 1, uint8, 0},
-    {{"int", "bits=8"}, GRANULARITY_GROUP, 7, 5, 50, 16, int8, 0},
-    {{"int", "bits=8 symmetric=false"}, GRANULARITY_TENSOR, 0, 1, 1, 1, int8, 0},
+    {{"binary", ""}, GRANULARITY_TENSOR, 0, 37, 523, 1, &int8, 0},
+    {{"binary", "center=offset"}, GRANULARITY_GROUP, 100, 50, 300, 19, &uint8, 0},
+    {{"bitnet158", ""}, GRANULARITY_TENSOR, 0, 130, 1027, 1, &int8, 2},
+    {{"bitnet158", ""}, GRANULARITY_CHANNEL, 0, 131, 1027, 3, &int8, LINEAR_BASE3},
+    {{"ternary", ""}, GRANULARITY_GROUP, 64, 97, 321, 40, &int8, LINEAR_BASE3},
+    {{"ternary", ""}, GRANULARITY_GROUP, 10, 9, 77, 5, &int4, 0},
+    {{"int", "bits=2"}, GRANULARITY_CHANNEL, 0, 200, 129, 33, &int4, 0},
+    {{"int", "bits=2"}, GRANULARITY_GROUP, 128, 70, 1000, 2, &uint8, 0},
+    {{"int", "bits=3"}, GRANULARITY_CHANNEL, 0, 15, 2561, 17, &int8, 3},
+    {{"int", "bits=4 symmetric=false"}, GRANULARITY_GROUP, 32, 101, 95, 12, &uint8, 0},
+    {{"int", "bits=4"}, GRANULARITY_CHANNEL, 0, 13, 4100, 130, &int8, 0},
+    {{"int", "bits=8 symmetric=false"}, GRANULARITY_CHANNEL, 0, 99, 777, 1, &uint8, 0},
+    {{"int", "bits=8"}, GRANULARITY_GROUP, 7, 5, 50, 16, &int8, 0},
+    {{"int", "bits=8 symmetric=false"}, GRANULARITY_TENSOR, 0, 1, 1, 1, &int8, 0},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
 
@@ -66,7 +66,7 @@ static product open_product(const setting *s, uint64_t seed) {
     fill_gauss(seed + 1, x, s->tokens * s->cols, 2);
     quant_config c = config(&s->scheme, s->granularity, s->group);
     p.w = quantize_as(&c, w, s->rows, s->cols);
-    c = config(&s->input, GRANULARITY_TOKEN, 0);
+    c = config(s->input, GRANULARITY_TOKEN, 0);
     p.x = quantize_as(&c, x, s->tokens, s->cols);
     int32_t packed = s->form > 0 ? s->form : linear_form(p.w.q->info.n_levels);
     cr_assert(linear_refuses_input(p.x.q) == NULL);

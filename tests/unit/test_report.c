@@ -74,8 +74,8 @@ Test(rows, json_has_one_object_a_line_with_all_digits_and_null) {
 Test(rows, the_largest_seed_and_bad_utf8_arrive_in_every_format) {
     const row_column two[] = {{"seed", "seed", 0, false}, {"text", "text", 0, false}};
     const char *expected[] = {"                seed  text\n18446744073709551615  \\xff\n",
-                              "| seed | text |\n| ---: | --- |\n"
-                              "| 18446744073709551615 | \\\\xff |\n",
+                              ("| seed | text |\n| ---: | --- |\n"
+                               "| 18446744073709551615 | \\\\xff |\n"),
                               "seed,text\r\n18446744073709551615,\\xff\r\n",
                               "{\"seed\":\"18446744073709551615\",\"text\":\"\\\\xff\"}\n"};
     for (int f = ROWS_TABLE; f <= ROWS_JSON; f++) {
