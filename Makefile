@@ -254,7 +254,7 @@ fuzz: all fuzz-tools    ## each reader reads 10^6 strings (EXECUTIONS) under ASa
 	@$(MAKE) --no-print-directory CC=clang BUILD=build-fuzz CFLAGS="$(FUZZ_CFLAGS)" fuzzers
 	@sh tests/tools/fuzz.sh build-fuzz $(BUILD) $(EXECUTIONS) $(or $(TARGETS),$(FUZZ_TARGETS))
 
-check-long: check-kernels check-kernels-arm64 check-kernels-x86-emulated check-asan fuzz-unpack fuzz check-faults readme-check clean-install-check    ## all of these, some of an hour
+check-long: check-kernels check-kernels-arm64 check-kernels-x86-emulated check-asan fuzz-unpack fuzz check-faults readme-check clean-install-check    ## all of these: hours
 	@echo "check-long: everything passed"
 
 check-layers:    ## who may include whom (core/README.md), and every header compiles alone
