@@ -119,8 +119,8 @@ Test(data, tables_in_any_form_are_the_same_samples, .init = setup, .fini = teard
                            "a,b,y\n0.5,1,0\n1.5,2,1\n2.5,3,2\n",
                            "a,b,y\r\n0.5,1,0\r\n1.5,2,1\r\n2.5,3,2\r\n",
                            "a,b,y\r0.5,1,0\r1.5,2,1\r2.5,3,2",
-                           "\xef\xbb\xbf"
-                           "a,b,y\n0.5,1,0\n1.5,2,1\n2.5,3,2\n\n\n",
+                           ("\xef\xbb\xbf"
+                            "a,b,y\n0.5,1,0\n1.5,2,1\n2.5,3,2\n\n\n"),
                            "\"a\",\"b\nc\",y\n\"0.5\", 1 ,0\n15e-1,2.0,1\n+2.5,\" 3 \",2\n"};
     for (int i = 0; i < 6; i++) {
         strbuf b = {0};

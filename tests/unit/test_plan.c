@@ -156,7 +156,7 @@ Test(rules, patterns_are_globs_places_types_and_expressions) {
                   cases[i].pattern);
     }
     cr_assert(d.errors == 0);
-    bool hit[MODEL_MAX_LAYERS];
+    bool hit[MODEL_MAX_LAYERS] = {false};
     cr_assert(yaml_parse(&a, "t", "'re:(['", 7, &d, &n) == OK &&
               match_layers(&a, n, layers, 3, NULL, &d, hit) == 0 && d.errors == 1);
     diags_fini(&d);
