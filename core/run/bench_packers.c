@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "quant/packing.h"
+#include "host/presets.h"
 #include "run/bench_ceilings.h"
 #include "run/bench_pipeline.h"
 #include "util/mem.h"
@@ -124,14 +125,14 @@ static void visit(const work *w, const char *name, const char *what, const struc
     free(shape);
 }
 
-static status measure(work *w, const struct codes *c, const bench_options *o, diags *d) {
+static status measure(work *w, const char *name, const struct codes *c, const bench_options *o,
+                      diags *d) {
     enum { PACK, UNPACK, STREAMS };
     bool warm = bench_stays(&w->b->place);
     bench_case cases[STREAMS + BENCH_STREAMS] = {{pack_call, w, 1, warm},
                                                  {unpack_call, w, 1, warm}};
     bench_time t[STREAMS + BENCH_STREAMS];
     bench_streams streams = w->b->streams;
-    const char *name = w->p.in.choice.plugin->entry.name;
     status bad = prepare(w, d);
     if (bad) return bad;
     streams_cases(&streams, cases + STREAMS);
@@ -143,12 +144,11 @@ static status measure(work *w, const struct codes *c, const bench_options *o, di
 }
 
 /* Does it pack such codes, and are they worth a row? */
-static bool open_packing(packing *p, const plugin *g, int k) {
+static bool open_packing(packing *p, const plugin_choice *choice, int k) {
     const struct codes *c = &all_codes[k];
-    plugin_choice choice = params_defaults(g);
     diags quiet;
     diags_init(&quiet);
-    bool opens = packing_open(p, &choice, c->n_levels, c->zero, NULL, &quiet) == OK;
+    bool opens = packing_open(p, choice, c->n_levels, c->zero, NULL, &quiet) == OK;
     diags_fini(&quiet);
     if (!opens) return false;
     bool again = k > 0 && all_codes[k - 1].n_levels == c->n_levels;
@@ -157,19 +157,32 @@ static bool open_packing(packing *p, const plugin *g, int k) {
     return false;
 }
 
+static status measure_one(const buffers *b, const char *name, const plugin_choice *choice, int k,
+                          const bench_options *o, diags *d) {
+    work w = {.b = b};
+    if (!open_packing(&w.p, choice, k)) return OK;
+    status bad = measure(&w, name, &all_codes[k], o, d);
+    packing_close(&w.p);
+    free(w.lengths);
+    return bad;
+}
+
+/* The packers as they are, and the presets that have parameters. */
 static status measure_codes(const buffers *b, int k, const bench_options *o, diags *d) {
     const registry *r = o->plugins;
     status bad = OK;
     fill(b, &all_codes[k]);
     for (int i = 0; i < r->n && !bad; i++) {
         const plugin *g = r->plugins[i];
-        work w = {.b = b};
         if (g->entry.kind != QB_PACKER) continue;
         if (o->only != NULL && strcmp(o->only, g->entry.name) != 0) continue;
-        if (!open_packing(&w.p, g, k)) continue;
-        bad = measure(&w, &all_codes[k], o, d);
-        packing_close(&w.p);
-        free(w.lengths);
+        plugin_choice choice = params_defaults(g);
+        bad = measure_one(b, g->entry.name, &choice, k, o, d);
+    }
+    for (int i = 0; i < n_packer_presets && !bad && o->only == NULL; i++) {
+        plugin_choice choice = preset_choice(&packer_presets[i], r);
+        if (*packer_presets[i].settings == '\0' || choice.plugin == NULL) continue;
+        bad = measure_one(b, packer_presets[i].name, &choice, k, o, d);
     }
     return bad;
 }
