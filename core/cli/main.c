@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "host/blame.h"
 #include "run/environment.h"
+#include "util/child.h"
 #include "util/json.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -37,6 +38,7 @@ static void ended_by_a_library(void) {
     static const char text[] =
         "quantbench: error: a library found no memory or no thread to go on\n";
     if (main_ended || getpid() != main_process) return;
+    while (blame_in_plugin()) pause(); /* two threads in exit(): the other one says so */
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0) errno = 0;
     _exit(ERR_RESOURCE);
 }
@@ -156,6 +158,7 @@ int main(int argc, char **argv) {
     signal(SIGXFSZ, SIG_IGN); /* a file that grows too large is an error of its write() */
     parallel_startup(argv);
     mem_on_failure(out_of_memory);
+    child_before_limits(parallel_in_child);
     json_startup();
     main_process = getpid();
     atexit(ended_by_a_library);

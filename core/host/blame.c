@@ -55,9 +55,13 @@ enum { NOTHING, WRITING, NOTED };
 static _Atomic int state;
 static char noted[640];
 
+static const instance *running(void) { return mine != NULL ? GET(mine, in) : NULL; }
+
+bool blame_in_plugin(void) { return running() != NULL; }
+
 void blame_note(const char *fmt, ...) {
     int nothing = NOTHING;
-    const instance *in = mine != NULL ? GET(mine, in) : NULL;
+    const instance *in = running();
     if (in == NULL || !atomic_compare_exchange_strong(&state, &nothing, WRITING)) return;
     const plugin *p = in->choice.plugin;
     int n = snprintf(noted, sizeof noted, "%s: %s '%s' for %s: %s ", p->path,
@@ -103,7 +107,7 @@ static void say_who(const instance *in, const char *slot, const char *did, const
 static void on_signal(int number) {
     static _Atomic int dying;
     while (atomic_exchange(&dying, 1)) pause();
-    const instance *in = mine != NULL ? GET(mine, in) : NULL;
+    const instance *in = running();
     if (in != NULL) {
         say_who(in, GET(mine, slot), "crashed with ", child_signal_name(number));
         _exit(ERR_PLUGIN);
@@ -113,7 +117,7 @@ static void on_signal(int number) {
 }
 
 static void on_exit_of_plugin(void) {
-    const instance *in = mine != NULL ? GET(mine, in) : NULL;
+    const instance *in = running();
     if (in == NULL) return;
     say_who(in, GET(mine, slot), "called ", "exit()");
     _exit(ERR_PLUGIN);

@@ -24,4 +24,7 @@ status blame_check(diags *d);
 enum { BLAME_SECONDS = 300 };
 void blame_watch(void);
 
+/* Does a plugin's code run on this thread? */
+bool blame_in_plugin(void);
+
 #endif

@@ -63,6 +63,10 @@ static void set_limit(int what, rlim_t most) {
     setrlimit(what, &(struct rlimit){.rlim_cur = most, .rlim_max = most});
 }
 
+static void (*before_limits)(void);
+
+void child_before_limits(void (*hook)(void)) { before_limits = hook; }
+
 static _Noreturn void be_child(const child_job *job, child *c, int out) {
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* it ends with us */
     setsid();
@@ -72,6 +76,7 @@ static _Noreturn void be_child(const child_job *job, child *c, int out) {
     dup2(out, 2);
     static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXFSZ};
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) signal(fatal[i], SIG_DFL);
+    if (before_limits != NULL) before_limits();
     set_limit(RLIMIT_CORE, 0);
     set_limit(RLIMIT_FSIZE, 0);
     set_limit(RLIMIT_CPU, CPU_SECONDS);

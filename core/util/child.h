@@ -73,4 +73,7 @@ void child_end_free(child_end *end);
 char *child_end_text(const child_end *end, const child_job *job);
 const char *child_signal_name(int signal); /* "SIGSEGV" */
 
+/* What each child does first, as long as it may write files. For the whole program. */
+void child_before_limits(void (*hook)(void));
+
 #endif

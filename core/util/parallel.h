@@ -34,4 +34,7 @@ void parallel_for(int64_t n, void (*task)(int64_t i, void *arg), void *arg);
 /* Which thread runs this task: 0..parallel_threads()-1, for scratch memory. */
 int parallel_thread(void);
 
+/* In a child process, before it has limits: clang's OpenMP begins anew there, with a file. */
+void parallel_in_child(void);
+
 #endif
