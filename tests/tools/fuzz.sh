@@ -29,15 +29,15 @@ reader_of() {
 bad=0
 printf '%-12s %10s %9s %9s  %s\n' target executions decoded lines reader
 for target in "$@"; do
-    work="$fuzz/work/$target" program="$fuzz/tests/fuzz_target_$target" files=$(reader_of "$target")
-    rm -rf "$work" && mkdir -p "$work/strings" "$work/findings"
+    own="$fuzz/runs/$target" program="$fuzz/tests/fuzz_target_$target" files=$(reader_of "$target")
+    rm -rf "$own" && mkdir -p "$own/strings" "$own/findings"
     # What is found goes into the first folder, not among the saved ones.
-    LLVM_PROFILE_FILE="$work/raw" "$program" -runs="$executions" -seed=1 -rss_limit_mb=256 -timeout=60 \
-        -max_len=65536 -print_final_stats=1 -artifact_prefix="$work/findings/" "$work/strings" \
-        "tests/fuzz/corpus/$target" >"$work/log" 2>&1
+    LLVM_PROFILE_FILE="$own/raw" "$program" -runs="$executions" -seed=1 -rss_limit_mb=256 -timeout=60 \
+        -max_len=65536 -print_final_stats=1 -artifact_prefix="$own/findings/" "$own/strings" \
+        "tests/fuzz/corpus/$target" >"$own/log" 2>&1
     code=$?
-    "$llvm_profdata" merge -o "$work/profile" "$work/raw" 2>/dev/null
-    lines=$("$llvm_cov" report "$program" -instr-profile="$work/profile" 2>/dev/null |
+    "$llvm_profdata" merge -o "$own/profile" "$own/raw" 2>/dev/null
+    lines=$("$llvm_cov" report "$program" -instr-profile="$own/profile" 2>/dev/null |
         awk -v files=" $files " 'index(files, " " $1 " ") { n += $8; missed += $9 }
             END { printf "%.1f", (n > 0 ? 100 * (n - missed) / n : 0) }')
     awk -v target="$target" -v code=$code -v want="$executions" -v lines="${lines:-0}" -v files="$files" '
@@ -46,9 +46,9 @@ for target in "$@"; do
             share = n > 0 ? 100 * d / n : 0
             printf "%-12s %10d %7.1f %% %7.1f %%  %s\n", target, n, share, lines, files
             exit !(code == 0 && n >= want && share >= 10 && lines >= 95)
-        }' "$work/log" && continue
+        }' "$own/log" && continue
     bad=$((bad + 1))
-    [ $code -ne 0 ] && tail -40 "$work/log" && echo "the strings: $work/findings; the log: $work/log"
+    [ $code -ne 0 ] && tail -40 "$own/log" && echo "the strings: $own/findings; the log: $own/log"
 done
 [ "$bad" -eq 0 ] && echo "fuzz: no finding" || echo "fuzz: $bad targets failed"
 [ "$bad" -eq 0 ]
