@@ -70,10 +70,7 @@ static char *take(plugin_image *m, int fd, const char *real) {
 status image_open(plugin_image *m, const char *path, diags *d) {
     *m = (plugin_image){.path = mem_strdup(path), .fd = -1};
     char *real = path_real(path); /* what a symbolic link leads to is what is checked */
-    int fd = -1;
-    do
-        if (real != NULL) fd = open(real, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-    while (real != NULL && fd < 0 && errno == EINTR);
+    int fd = real != NULL ? file_open(real, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW) : -1;
     int error = errno; /* strerror() may change it */
     char *why = NULL;
     if (fd < 0) {

@@ -16,8 +16,7 @@
 status claim_take(const char *dir, diags *d, int *claim) {
     char *path = path_join(dir, "lock");
     status bad = OK;
-    do *claim = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-    while (*claim < 0 && errno == EINTR);
+    *claim = file_open(path, O_CREAT | O_RDWR | O_CLOEXEC);
     if (*claim < 0 || flock(*claim, LOCK_EX | LOCK_NB) != 0) {
         bad = diag_error(d, ERR_RESOURCE, "%s: cannot be locked: %s", path, strerror(errno));
         if (*claim >= 0) close(*claim);
@@ -38,9 +37,7 @@ void claim_release(const char *dir, int claim) {
 /* Nobody holds the lock of this folder. */
 static bool is_abandoned(const char *dir) {
     char *path = path_join(dir, "lock");
-    int fd;
-    do fd = open(path, O_RDWR | O_CLOEXEC);
-    while (fd < 0 && errno == EINTR);
+    int fd = file_open(path, O_RDWR | O_CLOEXEC);
     bool free_to_take = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
     if (fd >= 0) {
         if (free_to_take) unlink(path);

@@ -15,10 +15,9 @@
 /* As SQLite's: only their owner writes to results, whatever the umask. */
 enum { FILE_MODE = 0644, FOLDER_MODE = 0755 };
 
-/* open() that a signal interrupts is begun again. */
-static int open_again(const char *path, int flags) {
+int file_open(const char *path, int flags) {
     int fd;
-    do fd = open(path, flags);
+    do fd = open(path, flags, FILE_MODE);
     while (fd < 0 && errno == EINTR);
     return fd;
 }
@@ -26,7 +25,7 @@ static int open_again(const char *path, int flags) {
 /* Opens a regular file; a FIFO must not hang and a device must not be read. */
 static status open_regular(const char *path, status st, diags *d, int *fd, int64_t *size) {
     struct stat s;
-    *fd = open_again(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    *fd = file_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0) return diag_error(d, st, "%s: %s", path, strerror(errno));
     if (fstat(*fd, &s) == 0 && S_ISREG(s.st_mode)) {
         *size = s.st_size;
@@ -162,7 +161,7 @@ status file_out_open(file_out *f, const char *path, diags *d) {
     status bad = find_target(f, &as_it_is, d);
     if (!bad && !as_it_is) bad = open_temp(f, d);
     if (!bad && as_it_is) {
-        f->fd = open_again(f->target, O_WRONLY | O_APPEND | O_CLOEXEC);
+        f->fd = file_open(f->target, O_WRONLY | O_APPEND | O_CLOEXEC);
         if (f->fd < 0) bad = write_failed(f, "open it", d);
     }
     if (bad) forget(f);
@@ -184,7 +183,7 @@ status file_out_add(file_out *f, const void *data, size_t n, diags *d) {
  * some folders can be written and not read. */
 static status sync_dir(const file_out *f, diags *d) {
     char *dir = path_dir(f->target);
-    int fd = open_again(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = file_open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool done = fd < 0 ? errno == EACCES : fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP;
     free(dir);
     status bad = done ? OK : write_failed(f, "flush its folder to disk", d);

@@ -10,6 +10,9 @@
 
 #include "util/err.h"
 
+/* open() with the mode of results (0644), begun again where a signal interrupts it. */
+int file_open(const char *path, int flags);
+
 /* Reads all of a regular file of at most max_bytes into a buffer of its own
  * size + 1, NUL-terminated. Errors get the status `st`. free(*data) */
 status file_read(const char *path, int64_t max_bytes, status st, diags *d, char **data, size_t *n);
