@@ -45,6 +45,24 @@ typedef struct linear_job {
     float *y;
 } linear_job;
 
+/* Of the sums of x at the beginning of a room; what else is in it begins behind them. */
+static inline int64_t linear_sums_bytes(const linear_weights *w, const linear_input *x) {
+    return linear_up(x->n * w->groups * (int64_t)sizeof(int32_t), LINEAR_LINE);
+}
+
+/* The kernels SUMS and PRODUCT of a level: the job that RUN(job, room) does. */
+#define LINEAR_KERNELS(SUMS, PRODUCT, RUN)                                                         \
+    static void SUMS(const linear_weights *w, const linear_input *x, const void *room,             \
+                     int64_t from, int64_t to, int32_t *out) {                                     \
+        linear_job j = {.w = w, .x = x, .sum = room, .from = from, .to = to, .sums = out};         \
+        RUN(&j, room);                                                                             \
+    }                                                                                              \
+    static void PRODUCT(const linear_weights *w, const linear_input *x, const void *room,          \
+                        int64_t from, int64_t to, float *y) {                                      \
+        linear_job j = {.w = w, .x = x, .sum = room, .from = from, .to = to, .y = y};              \
+        RUN(&j, room);                                                                             \
+    }
+
 static inline int32_t linear_zero(const linear_input *x, int64_t t) {
     return x->zero != NULL ? x->zero[t] : 0;
 }

@@ -141,17 +141,13 @@ INLINE void planar_form(const linear_job *j, const int8_t *planes, int32_t form)
 
 static bool is_planar(const linear_weights *w) { return w->groups == 1 && w->form != 3; }
 
-static int64_t sums_bytes(const linear_weights *w, const linear_input *x) {
-    return linear_up(x->n * w->groups * (int64_t)sizeof(int32_t), LINEAR_LINE);
-}
-
 static void dotprod_linear_arrange(const linear_weights *w, const linear_input *x, void *room) {
     linear_input_sums(w, x, room);
-    if (is_planar(w)) linear_into_planes(w, w->form, x, (int8_t *)room + sums_bytes(w, x));
+    if (is_planar(w)) linear_into_planes(w, w->form, x, (int8_t *)room + linear_sums_bytes(w, x));
 }
 
 static void run(const linear_job *j, const void *room) {
-    const int8_t *planes = (const int8_t *)room + sums_bytes(j->w, j->x);
+    const int8_t *planes = (const int8_t *)room + linear_sums_bytes(j->w, j->x);
     if (!is_planar(j->w)) {
         linear_by_rows(j);
         return;
@@ -165,17 +161,7 @@ static void run(const linear_job *j, const void *room) {
     }
 }
 
-static void dotprod_linear_sums(const linear_weights *w, const linear_input *x, const void *room,
-                                int64_t from, int64_t to, int32_t *out) {
-    linear_job j = {.w = w, .x = x, .sum = room, .from = from, .to = to, .sums = out};
-    run(&j, room);
-}
-
-static void dotprod_linear_product(const linear_weights *w, const linear_input *x, const void *room,
-                                   int64_t from, int64_t to, float *y) {
-    linear_job j = {.w = w, .x = x, .sum = room, .from = from, .to = to, .y = y};
-    run(&j, room);
-}
+LINEAR_KERNELS(dotprod_linear_sums, dotprod_linear_product, run)
 
 const kernels kernels_neon_dotprod = {.level = "neon_dotprod",
                                       .linear_arrange = dotprod_linear_arrange,

@@ -321,8 +321,7 @@ INLINE void pieces_rows(const linear_job *j, const int8_t *planes, int32_t form,
 }
 
 static void pieces_run(const linear_job *j, const void *room) {
-    const int8_t *planes =
-        (const int8_t *)room + linear_up(j->x->n * j->w->groups * 4, LINEAR_LINE);
+    const int8_t *planes = (const int8_t *)room + linear_sums_bytes(j->w, j->x);
     linear_job rest = *j;
     for (; rest.from + FEW <= j->to; rest.from += FEW) switch (j->w->form) {
         case 1: pieces_rows(j, planes, 1, false, rest.from); break;
@@ -335,7 +334,7 @@ static void pieces_run(const linear_job *j, const void *room) {
 }
 
 static void planar_run(const linear_job *j, const void *room) {
-    const int8_t *planes = (const int8_t *)room + linear_up(j->x->n * 4, LINEAR_LINE);
+    const int8_t *planes = (const int8_t *)room + linear_sums_bytes(j->w, j->x);
     for (int64_t r = j->from; r < j->to; r += STRIP) {
         int64_t n = linear_least(STRIP, j->to - r);
         switch (j->w->form) {
@@ -406,7 +405,7 @@ static void vnni_linear_arrange(const linear_weights *w, const linear_input *x, 
     linear_input_sums(w, x, room);
     if (takes_planes(w))
         linear_into_planes(w, form_at_work(w->form, is_tiled(w)), x,
-                           (int8_t *)room + linear_up(x->n * w->groups * 4, LINEAR_LINE));
+                           (int8_t *)room + linear_sums_bytes(w, x));
 }
 
 static void run(const linear_job *j, const void *room) {
@@ -420,17 +419,7 @@ static void run(const linear_job *j, const void *room) {
         linear_by_rows(j);
 }
 
-static void vnni_linear_sums(const linear_weights *w, const linear_input *x, const void *room,
-                             int64_t from, int64_t to, int32_t *out) {
-    linear_job j = {.w = w, .x = x, .sum = room, .from = from, .to = to, .sums = out};
-    run(&j, room);
-}
-
-static void vnni_linear_product(const linear_weights *w, const linear_input *x, const void *room,
-                                int64_t from, int64_t to, float *y) {
-    linear_job j = {.w = w, .x = x, .sum = room, .from = from, .to = to, .y = y};
-    run(&j, room);
-}
+LINEAR_KERNELS(vnni_linear_sums, vnni_linear_product, run)
 
 const kernels kernels_vnni = {.level = "vnni",
                               .linear_arrange = vnni_linear_arrange,
