@@ -168,6 +168,10 @@ const char *levels_prepare(quantizer *q) {
 
 static float role(const float *meta, int at, float absent) { return at >= 0 ? meta[at] : absent; }
 
+float levels_outermost(const quantizer *q) { /* they ascend */
+    return fmaxf(fabsf(q->info.levels[0]), fabsf(q->info.levels[q->info.n_levels - 1]));
+}
+
 static bool row_is_finite(const quantizer *q, const float *meta) {
     float scale = role(meta, q->scale_at, 1), zero = role(meta, q->zero_at, 0);
     float offset = role(meta, q->offset_at, 0), top = q->info.levels[q->info.n_levels - 1];
@@ -178,9 +182,8 @@ static bool row_is_finite(const quantizer *q, const float *meta) {
 
 bool levels_are_finite(const quantizer *q, const float *meta, int64_t groups) {
     const int n = q->info.n_meta;
-    const float *levels = q->info.levels;
     if (n == 1 && q->scale_at == 0) { /* as most are: a loop of vectors */
-        float outer = fmaxf(fabsf(levels[0]), fabsf(levels[q->info.n_levels - 1]));
+        float outer = levels_outermost(q);
         int bad = 0;
         for (int64_t g = 0; g < groups; g++) bad |= !(fabsf(meta[g]) * outer <= FLT_MAX);
         return !bad;

@@ -15,6 +15,9 @@ const char *levels_prepare(quantizer *q);
  * the gaps. */
 float levels_median_gap(const float *levels, int n);
 
+/* The largest magnitude among the levels. Not for LEVELS_OWN. */
+float levels_outermost(const quantizer *q);
+
 /* Do all levels decode to finite numbers under each of these rows? Not for LEVELS_OWN. */
 bool levels_are_finite(const quantizer *q, const float *meta, int64_t groups);
 

@@ -81,8 +81,7 @@ static bool round_column(const quantizer *q, int k, float *v, int64_t rows) {
         (m->store != QB_AS_SPEC || q->config.scale_dtype != SCALE_F32))
         return false;
     float outer = 1; /* the largest level: it must stay finite */
-    if (scale && q->kind != LEVELS_OWN)
-        outer = fmaxf(fabsf(q->info.levels[0]), fabsf(q->info.levels[q->info.n_levels - 1]));
+    if (scale && q->kind != LEVELS_OWN) outer = levels_outermost(q);
     if (q->info.n_meta == 1) return keep_numbers(v, rows, 1, outer, power, scale);
     return keep_numbers(v, rows, q->info.n_meta, outer, power, scale);
 }
