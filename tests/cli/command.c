@@ -129,3 +129,9 @@ store *open_store(const char *name, bool read_only) {
     diags_fini(&d);
     return s;
 }
+
+int count_errors(const char *err) {
+    int n = 0;
+    for (const char *s = err; (s = strstr(s, " error: ")) != NULL; s++) n++;
+    return n;
+}

@@ -26,6 +26,8 @@ char *expect_both(int code, const char *fmt, ...) __attribute__((format(printf, 
 void refused(int code, const char *says, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+int count_errors(const char *err); /* of what stands on stderr */
+
 json_t *json_line(const char *text, int k); /* line k of JSON lines */
 json_t *json_of(char *text);                /* line 0; frees the text */
 const char *text_of(const json_t *o, const char *key);

@@ -14,8 +14,6 @@
 
 enum { LINE_BYTES = 512, CPU_SECONDS = 2, HANGS = 60, MEMORY_KIB = 256 * 1024, ARGS_MAX = 24 };
 
-int hostile_files;
-
 void put_file(const char *name, strbuf *b) {
     char *path = in_dir(name);
     write_bytes(path, b->s != NULL ? b->s : "", b->len);
@@ -116,12 +114,6 @@ static char *look_at_folder(void) {
 
 /* ---- judging ---- */
 
-static int count_errors(const char *err) {
-    int n = 0;
-    for (const char *s = err; (s = strstr(s, " error: ")) != NULL; s++) n++;
-    return n;
-}
-
 static void judge_words(const char *row, const char *err, const char *name, const char *says) {
     const char *at = strstr(err, " error: "), *line = at;
     cr_assert(at != NULL && count_errors(err) == 1, "%s: exactly one error:\n%s", row, err);
@@ -168,7 +160,6 @@ int judge(const char *row, int exit, const char *name, const char *says, const c
 
 void refused_tensors(const char *row, const char *name, strbuf *b, const char *says) {
     put_file(name, b);
-    hostile_files++;
     judge(row, 4, name, says, ARGS("inspect", name));
     judge(row, 4, name, says, ARGS("quantize", name, "--scheme", "int", "-o", "o.safetensors"));
     judge(row, 4, name, says, ARGS("export", name, "-o", "o.gguf"));
@@ -176,14 +167,12 @@ void refused_tensors(const char *row, const char *name, strbuf *b, const char *s
 
 void refused_values(const char *row, const char *name, strbuf *b, const char *says) {
     put_file(name, b);
-    hostile_files++;
     judge(row, 0, name, "", ARGS("inspect", name));
     judge(row, 4, name, says, ARGS("quantize", name, "--scheme", "int", "-o", "o.safetensors"));
 }
 
 void accepted_tensors(const char *row, const char *name, strbuf *b) {
     put_file(name, b);
-    hostile_files++;
     judge(row, 0, name, "", ARGS("inspect", name));
 }
 
@@ -197,13 +186,11 @@ static void write_spec(const char *keys) {
 
 void refused_data(const char *row, const char *keys, const char *name, const char *says) {
     write_spec(keys);
-    hostile_files++;
     judge(row, 4, name, says, ARGS("plan", "s.yaml", "--db", "r.db"));
     judge(row, 4, name, says, ARGS("run", "s.yaml", "--db", "r.db"));
 }
 
 void accepted_data(const char *row, const char *keys) {
     write_spec(keys);
-    hostile_files++;
     judge(row, 0, "", "", ARGS("run", "s.yaml", "--db", "r.db"));
 }

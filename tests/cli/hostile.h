@@ -29,7 +29,4 @@ void accepted_tensors(const char *row, const char *name, strbuf *b);
 void refused_data(const char *row, const char *keys, const char *name, const char *says);
 void accepted_data(const char *row, const char *keys);
 
-/* How many hostile files were judged in this process. */
-extern int hostile_files;
-
 #endif

@@ -11,12 +11,6 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-static int count_errors(const char *text) {
-    int n = 0;
-    for (const char *s = text; (s = strstr(s, " error: ")) != NULL; s++) n++;
-    return n;
-}
-
 /* One error with this text, nothing on stdout, nothing written. */
 static void refuse(int code, const char *says, const char *words) {
     int before = count_files("*");

@@ -6,8 +6,6 @@
 enum { FLOATS = 16 };
 static const float values[FLOATS] = {1, 2, 3, 4};
 
-#define DICT(descr, shape) "{'descr': '" descr "', 'fortran_order': False, 'shape': " shape ", }\n"
-
 static void npy(const char *row, const char *header, size_t data, const char *says) {
     strbuf b = {0};
     npy_file(&b, header, values, data);
@@ -42,7 +40,7 @@ Test(hostile_npy, headers_that_are_not_the_dict, .init = setup, .fini = teardown
     npy("B07", "{", 0, "malformed header");
     npy("B07", "{'descr': '<f4", 0, "header");
     npy("B07", "{'descr: <f4, }", 0, "malformed header");
-    npy("B07", DICT("<f4", "(4,)") "x", 16, "text behind the dict");
+    npy("B07", NPY_DICT("<f4", "(4,)") "x", 16, "text behind the dict");
     strbuf deep = {0};
     strbuf_add(&deep, "{'descr': '<f4', 'fortran_order': False, 'shape': ");
     for (int i = 0; i < 5000; i++) strbuf_add(&deep, "(");
@@ -69,7 +67,7 @@ Test(hostile_npy, a_header_padded_with_nul_is_refused_as_numpy_does, .init = set
     strbuf b = {0};
     strbuf_addn(&b, "\x93NUMPY\1\0", 8);
     strbuf header = {0};
-    strbuf_add(&header, DICT("<f4", "(4,)"));
+    strbuf_add(&header, NPY_DICT("<f4", "(4,)"));
     strbuf_addn(&header, "\0\0\0\0", 4);
     put_le(&b, header.len, 2);
     strbuf_addn(&b, header.s, header.len);
@@ -79,7 +77,8 @@ Test(hostile_npy, a_header_padded_with_nul_is_refused_as_numpy_does, .init = set
 }
 
 Test(hostile_npy, types_that_are_not_read, .init = setup, .fini = teardown) {
-    npy("B09", DICT("|O", "(1,)"), 8, "object arrays need pickle, which is not supported: '|O'");
+    npy("B09", NPY_DICT("|O", "(1,)"), 8,
+        "object arrays need pickle, which is not supported: '|O'");
     npy("B10", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", 4,
         "structured types are not supported");
     npy("B10", "{'descr': ('<f4', (2,)), 'fortran_order': False, 'shape': (1,), }", 8,
@@ -105,9 +104,9 @@ Test(hostile_npy, types_and_orders_that_are_read, .init = setup, .fini = teardow
         accepted_tensors("B11 to B13", "t.npy", &b);
     }
     strbuf scalar = {0}, empty = {0};
-    npy_file(&scalar, DICT("<f4", "()"), values, 4);
+    npy_file(&scalar, NPY_DICT("<f4", "()"), values, 4);
     accepted_tensors("B18", "t.npy", &scalar);
-    npy_file(&empty, DICT("<f4", "(3, 0)"), values, 0);
+    npy_file(&empty, NPY_DICT("<f4", "(3, 0)"), values, 0);
     accepted_tensors("B18", "t.npy", &empty);
 }
 
@@ -121,20 +120,21 @@ Test(hostile_npy, shapes_that_lie, .init = setup, .fini = teardown) {
                  dims[i]);
         npy("B14", header, 16, i == 1 || i > 4 ? "" : "bad dimension");
     }
-    npy("B14", DICT("<f4", "[4]"), 16, "the shape is not a tuple");
-    npy("B14", DICT("<f4", "4"), 16, "the shape is not a tuple");
-    npy("B15", DICT("<f4", "(4194305, 4194305, 211106198978564)"), 16, "element count overflows");
-    npy("B16", DICT("<f8", "(1099511627776,)"), 0,
+    npy("B14", NPY_DICT("<f4", "[4]"), 16, "the shape is not a tuple");
+    npy("B14", NPY_DICT("<f4", "4"), 16, "the shape is not a tuple");
+    npy("B15", NPY_DICT("<f4", "(4194305, 4194305, 211106198978564)"), 16,
+        "element count overflows");
+    npy("B16", NPY_DICT("<f8", "(1099511627776,)"), 0,
         "the data needs 8796093022208 bytes, the file has 0");
-    npy("B16", DICT("<f8", "(2305843009213693951,)"), 8, "overflows");
+    npy("B16", NPY_DICT("<f8", "(2305843009213693951,)"), 8, "overflows");
     strbuf many = {0};
     strbuf_add(&many, "{'descr': '<f4', 'fortran_order': False, 'shape': (");
     for (int i = 0; i < 1000; i++) strbuf_add(&many, "1, ");
     strbuf_add(&many, "), }");
     npy("B17", many.s, 4, "more than 8 dimensions");
     strbuf_fini(&many);
-    npy("B19", DICT("<f4", "(4,)"), 15, "the data needs 16 bytes, the file has 15");
-    npy("B19", DICT("<f4", "(4,)"), 17, "the data needs 16 bytes, the file has 17");
+    npy("B19", NPY_DICT("<f4", "(4,)"), 15, "the data needs 16 bytes, the file has 15");
+    npy("B19", NPY_DICT("<f4", "(4,)"), 17, "the data needs 16 bytes, the file has 17");
 }
 
 Test(hostile_npy, values_that_are_no_numbers, .init = setup, .fini = teardown) {
@@ -142,12 +142,12 @@ Test(hostile_npy, values_that_are_no_numbers, .init = setup, .fini = teardown) {
     const char *says[] = {"element 1 is NaN", "element 1 is infinite"};
     for (int i = 0; i < 2; i++) {
         strbuf b = {0};
-        npy_file(&b, DICT("<f4", "(2,)"), odd[i], 8);
+        npy_file(&b, NPY_DICT("<f4", "(2,)"), odd[i], 8);
         refused_values("B22", "t.npy", &b, says[i]);
     }
     const double large[] = {1e300, 1};
     strbuf b = {0};
-    npy_file(&b, DICT("<f8", "(2,)"), large, 16);
+    npy_file(&b, NPY_DICT("<f8", "(2,)"), large, 16);
     refused_values("B22", "t.npy", &b, "element 0 is too large for float32");
 }
 
@@ -156,7 +156,7 @@ Test(hostile_npy, values_that_are_no_numbers, .init = setup, .fini = teardown) {
 static strbuf array_of(float v) {
     strbuf b = {0};
     const float x[] = {v, v};
-    npy_file(&b, DICT("<f4", "(2,)"), x, sizeof x);
+    npy_file(&b, NPY_DICT("<f4", "(2,)"), x, sizeof x);
     return b;
 }
 

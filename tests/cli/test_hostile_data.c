@@ -129,40 +129,38 @@ static void npy(const char *header, const char *name, const void *data, size_t n
     put_file(name, &b);
 }
 
-#define DICT(descr, shape) "{'descr': '" descr "', 'fortran_order': False, 'shape': " shape ", }\n"
-
 Test(hostile_arrays, samples_and_labels_that_are_none, .init = setup, .fini = teardown) {
     float x[64] = {0};
     const int32_t y[8] = {0, 1, 0, 1, 0, 1, 0, 1};
-    npy(DICT("<f4", "(8, 8)"), "x.npy", x, 256);
-    npy(DICT("<i4", "(8,)"), "y.npy", y, 32);
+    npy(NPY_DICT("<f4", "(8, 8)"), "x.npy", x, 256);
+    npy(NPY_DICT("<i4", "(8,)"), "y.npy", y, 32);
     accepted_data("B22", NPY);
     x[17 + 8 * 2] = NAN;
-    npy(DICT("<f4", "(8, 8)"), "x.npy", x, 256);
+    npy(NPY_DICT("<f4", "(8, 8)"), "x.npy", x, 256);
     refused_data("B22", NPY, "x.npy", "value 1 of sample 4 (both from 0) is NaN");
     x[33] = INFINITY;
-    npy(DICT("<f4", "(8, 8)"), "x.npy", x, 256);
+    npy(NPY_DICT("<f4", "(8, 8)"), "x.npy", x, 256);
     refused_data("B22", NPY, "x.npy", "value 1 of sample 4 (both from 0) is infinite");
     x[33] = 1e-40f; /* denormal */
-    npy(DICT("<f4", "(8, 8)"), "x.npy", x, 256);
+    npy(NPY_DICT("<f4", "(8, 8)"), "x.npy", x, 256);
     accepted_data("B22", NPY);
     const int32_t negative[8] = {0, 1, 0, -1}, large[8] = {0, 1, 0, 1000000};
     const float half[8] = {0, 1, 0.5f};
-    npy(DICT("<i4", "(8,)"), "y.npy", negative, 32);
+    npy(NPY_DICT("<i4", "(8,)"), "y.npy", negative, 32);
     refused_data("B23", NPY, "y.npy", "label -1 of sample 3 (from 0) is no integer in [0, 65535]");
-    npy(DICT("<i4", "(8,)"), "y.npy", large, 32);
+    npy(NPY_DICT("<i4", "(8,)"), "y.npy", large, 32);
     refused_data("B23", NPY, "y.npy", "label 1000000 of sample 3");
-    npy(DICT("<f4", "(8,)"), "y.npy", half, 32);
+    npy(NPY_DICT("<f4", "(8,)"), "y.npy", half, 32);
     refused_data("B23", NPY, "y.npy", "label 0.5 of sample 2");
-    npy(DICT("<i4", "(7,)"), "y.npy", y, 28);
+    npy(NPY_DICT("<i4", "(7,)"), "y.npy", y, 28);
     refused_data("B24", NPY, "x.npy", "has 8 samples, y.npy has 7 labels");
-    npy(DICT("<f4", "(0, 8)"), "x.npy", x, 0);
-    npy(DICT("<i4", "(0,)"), "y.npy", y, 0);
+    npy(NPY_DICT("<f4", "(0, 8)"), "x.npy", x, 0);
+    npy(NPY_DICT("<i4", "(0,)"), "y.npy", y, 0);
     refused_data("B18", NPY, "x.npy", "it has 0 samples");
-    npy(DICT("<f4", "(8, 0)"), "x.npy", x, 0);
-    npy(DICT("<i4", "(8,)"), "y.npy", y, 32);
+    npy(NPY_DICT("<f4", "(8, 0)"), "x.npy", x, 0);
+    npy(NPY_DICT("<i4", "(8,)"), "y.npy", y, 32);
     refused_data("B18", NPY, "x.npy", "it has samples without values");
-    npy(DICT("<f4", "(8,)"), "x.npy", x, 32);
+    npy(NPY_DICT("<f4", "(8,)"), "x.npy", x, 32);
     refused_data("B18", NPY, "x.npy", "samples have 2 or more dimensions");
 }
 
@@ -170,8 +168,8 @@ Test(hostile_arrays, archives_without_the_arrays, .init = setup, .fini = teardow
     const float x[16] = {0};
     const uint8_t y[4] = {0, 1, 0, 1};
     strbuf a = {0}, b = {0}, z = {0};
-    npy_file(&a, DICT("<f4", "(4, 4)"), x, 64);
-    npy_file(&b, DICT("|u1", "(4,)"), y, 4);
+    npy_file(&a, NPY_DICT("<f4", "(4, 4)"), x, 64);
+    npy_file(&b, NPY_DICT("|u1", "(4,)"), y, 4);
     zip_member m[] = {{.name = "x.npy", .data = a.s, .n = a.len, .method = 8},
                       {.name = "labels.npy", .data = b.s, .n = b.len}};
     zip_file(&z, m, 2);

@@ -42,12 +42,6 @@ static char *state_of(const char *folder) {
     return o.out;
 }
 
-static int count_errors(const char *text) {
-    int n = 0;
-    for (const char *s = text; (s = strstr(s, " error: ")) != NULL; s++) n++;
-    return n;
-}
-
 static void assert_readable(const char *file, const char *text) {
     cr_assert(str_find_bad_utf8(text, strlen(text)) < 0, "%s: not UTF-8", file);
     for (const char *s = text, *end; *s != '\0'; s = end + (*end != '\0')) {

@@ -44,12 +44,6 @@ void all_kept(const char *fmt, ...) {
 
 /* ---- commands ---- */
 
-static int error_lines(const char *text) {
-    int n = 0;
-    for (const char *at = text; (at = strstr(at, " error: ")) != NULL; at++) n++;
-    return n;
-}
-
 static bool has_long_line(const char *text) {
     for (size_t n; *text != '\0'; text += n + (text[n] == '\n')) {
         n = strcspn(text, "\n");
@@ -79,10 +73,10 @@ outcome judged(const char *what, unsigned codes, const char *fmt, ...) {
     n_judged++;
     if (o.exit > 10 || (codes & EXIT(o.exit)) == 0)
         broken("%s: exit %d: %s", what, o.exit, o.err);
-    else if (o.exit != 0 && error_lines(o.err) != 1 &&
-             !((codes & TWO) != 0 && error_lines(o.err) == 2))
-        broken("%s: exit %d with %d errors: %s", what, o.exit, error_lines(o.err), o.err);
-    else if (o.exit == 0 && error_lines(o.err) != 0)
+    else if (o.exit != 0 && count_errors(o.err) != 1 &&
+             !((codes & TWO) != 0 && count_errors(o.err) == 2))
+        broken("%s: exit %d with %d errors: %s", what, o.exit, count_errors(o.err), o.err);
+    else if (o.exit == 0 && count_errors(o.err) != 0)
         broken("%s: exit 0 with an error: %s", what, o.err);
     if (has_long_line(o.err)) broken("%s: a long line: %s", what, o.err);
     return o;
@@ -99,7 +93,6 @@ int count_calls(const char *settings, const char *command) {
     char *log = in_dir("calls.log"), *all = str_format("%s FAULT_LOG=%s", settings, log);
     char *with = with_faults(all);
     unlink(log);
-    free_outcome(&(outcome){0});
     outcome o = judged(command, EXIT(0), "%s %s", with, command);
     char *text = read_text(log);
     cr_assert(text != NULL, "no log of %s: %s", command, o.err);

@@ -31,6 +31,10 @@ void make_elf(dice *r, strbuf *out);
  * and ends. */
 void change_bytes(dice *r, strbuf *b);
 
+/* The header of an NPY file, a literal. */
+#define NPY_DICT(descr, shape)                                                                     \
+    "{'descr': '" descr "', 'fortran_order': False, 'shape': " shape ", }\n"
+
 /* A file of that format with this in it, right or wrong. */
 void npy_file(strbuf *out, const char *header, const void *data, size_t n);
 void safetensors_file(strbuf *out, const char *header, const void *data, size_t n);
