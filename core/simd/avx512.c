@@ -137,6 +137,11 @@ INLINE __m512d keep_inside_8(__m512d lo, __m512d x, __m512d hi, __m512d v) {
 INLINE f64x16 d_keep_inside(f64x16 lo, f64x16 x, f64x16 hi, f64x16 v) {
     return (f64x16){keep_inside_8(lo.a, x.a, hi.a, v.a), keep_inside_8(lo.b, x.b, hi.b, v.b)};
 }
+#define HAS_ADD_EXACT 1
+/* the product is exact: fused or not, the bits are the same */
+INLINE f64x16 d_add_exact(f64x16 sum, f64x16 x, f64x16 y) {
+    return (f64x16){_mm512_fmadd_pd(x.a, y.a, sum.a), _mm512_fmadd_pd(x.b, y.b, sum.b)};
+}
 INLINE double d_largest(f64x16 x) { return _mm512_reduce_max_pd(_mm512_max_pd(x.a, x.b)); }
 /* adds 1 where x is 0 */
 INLINE f64x16 d_count_zeros(f64x16 n, f64x16 x) {

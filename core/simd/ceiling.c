@@ -64,7 +64,7 @@ static void int8_plain(const void *src, void *dst, int64_t n) {
 /* The function is compiled for these instructions, this file is not. */
 #define FOR(instructions) __attribute__((target(instructions))) static void
 
-enum { NEAR = 0, AHEAD = 4096 }; /* bytes that are prefetched ahead */
+enum { NEAR = 0, AHEAD = 8192 }; /* bytes that are prefetched ahead, into L2 */
 
 #define VECTORS_USED(a, b, c, d) __asm__ volatile("" : : "x"(a), "x"(b), "x"(c), "x"(d))
 
@@ -76,7 +76,7 @@ enum { NEAR = 0, AHEAD = 4096 }; /* bytes that are prefetched ahead */
         V a = zero(), b = a, c = a, d = a;                                                         \
         for (int64_t i = 0; i < n; i += 256) {                                                     \
             for (int k = 0; k < 256 && ahead > 0; k += 64)                                         \
-                _mm_prefetch(p + i + ahead + k, _MM_HINT_T0);                                      \
+                _mm_prefetch(p + i + ahead + k, _MM_HINT_T1);                                      \
             for (int k = 0; k < 256; k += 4 * wide) {                                              \
                 a = or (a, load((const void *)(p + i + k)));                                       \
                 b = or (b, load((const void *)(p + i + k + wide)));                                \
@@ -130,7 +130,7 @@ FOR("avx2") read_256_four(const void *src, void *dst, int64_t n) {
         char *q = dst;                                                                             \
         for (int64_t i = 0; i < n; i += 256) {                                                     \
             for (int k = 0; k < 256 && ahead > 0; k += 64)                                         \
-                _mm_prefetch(p + i + ahead + k, _MM_HINT_T0);                                      \
+                _mm_prefetch(p + i + ahead + k, _MM_HINT_T1);                                      \
             for (int k = 0; k < 256; k += wide)                                                    \
                 store((void *)(q + i + k), load((const void *)(p + i + k)));                       \
         }                                                                                          \
@@ -167,10 +167,10 @@ COPY_LOOP(copy_512_past, "avx512f", 64, _mm512_load_si512, _mm512_stream_si512, 
         const float *x = src;                                                                      \
         V s0 = zero(), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;              \
         for (int64_t i = 0; i < n / 4; i += 8 * lanes) {                                           \
-            _mm_prefetch((const char *)(x + i) + AHEAD, _MM_HINT_T0);                              \
-            if (lanes == 8) _mm_prefetch((const char *)(x + i) + AHEAD + 64, _MM_HINT_T0);         \
-            if (lanes == 8) _mm_prefetch((const char *)(x + i) + AHEAD + 128, _MM_HINT_T0);        \
-            if (lanes == 8) _mm_prefetch((const char *)(x + i) + AHEAD + 192, _MM_HINT_T0);        \
+            _mm_prefetch((const char *)(x + i) + AHEAD, _MM_HINT_T1);                              \
+            if (lanes == 8) _mm_prefetch((const char *)(x + i) + AHEAD + 64, _MM_HINT_T1);         \
+            if (lanes == 8) _mm_prefetch((const char *)(x + i) + AHEAD + 128, _MM_HINT_T1);        \
+            if (lanes == 8) _mm_prefetch((const char *)(x + i) + AHEAD + 192, _MM_HINT_T1);        \
             s0 = add(s0, convert(load(x + i))), s1 = add(s1, convert(load(x + i + lanes)));        \
             s2 = add(s2, convert(load(x + i + 2 * lanes)));                                        \
             s3 = add(s3, convert(load(x + i + 3 * lanes)));                                        \

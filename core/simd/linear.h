@@ -7,6 +7,7 @@
 #define SIMD_LINEAR_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "simd/kernels.h"
@@ -17,6 +18,15 @@ enum { LINEAR_PANEL = 16, LINEAR_WHOLE = 40, LINEAR_LINE = 64 };
 
 static inline int64_t linear_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 static inline int64_t linear_least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Of p + ahead, which may lie behind the last row, from memory into L2: what waits for memory
+ * in L1 takes one of its few places. */
+static inline void linear_prefetch(const uint8_t *p, int64_t ahead) {
+    __builtin_prefetch((const void *)((uintptr_t)p + (uintptr_t)ahead), 0, 2);
+}
+static inline void linear_prefetch_bytes(const uint8_t *p, int64_t ahead, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; i += LINEAR_LINE) linear_prefetch(p, ahead + i);
+}
 
 /* Codes in a byte; 0 where that is no whole number. */
 static inline int32_t linear_planes(int32_t form) {

@@ -23,10 +23,6 @@
 /* gcc 12 copies the accumulators of the intrinsic. */
 #define DOT(acc, code, x) __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(code), "v"(x))
 
-/* What lies behind the last row is no fault. */
-#define PREFETCH(p, ahead)                                                                         \
-    _mm_prefetch((const char *)((uintptr_t)(p) + (uintptr_t)(ahead)), _MM_HINT_T0)
-
 INLINE __m512i add(__m512i x, __m512i y) { return _mm512_add_epi32(x, y); }
 INLINE __m512i three_times(__m512i x) { return _mm512_add_epi8(_mm512_add_epi8(x, x), x); }
 INLINE __m512i bytes_of(int v) { return _mm512_set1_epi8((char)v); }
@@ -59,7 +55,8 @@ static const kernels *unpackers(void) {
 
 /* ---- few rows of x ---- */
 
-enum { PLACES = 4, FEW = 4, STRIP = 64 };
+/* AHEAD: as many times the rows at work are prefetched rows ahead. */
+enum { PLACES = 4, FEW = 4, STRIP = 64, AHEAD = 3 };
 
 /* 64 bytes of `rows` rows of W against their planes of `tokens` rows of x, `stride` apart. */
 INLINE void planar_block(int32_t form, int rows, int tokens, const __m512i *w, const int8_t *x,
@@ -124,10 +121,11 @@ INLINE void clear(__m512i (*acc)[PLACES], int n) {
 /* 64 bytes of rows of W, row_bytes apart; what lies behind `bytes` is 0. */
 INLINE void block_load(const uint8_t *row, int64_t row_bytes, int64_t at, int64_t bytes, int rows,
                        __m512i *c) {
-    const int64_t ahead = rows * row_bytes > 2048 ? rows * row_bytes : 2048;
+    const int64_t rows_ahead = AHEAD * rows * row_bytes,
+                  ahead = rows_ahead > 2048 ? rows_ahead : 2048;
     for (int r = 0; r < rows; r++) {
         const uint8_t *from = row + r * row_bytes + at;
-        PREFETCH(from, ahead);
+        linear_prefetch(from, ahead);
         if (bytes - at >= 64)
             c[r] = load(from);
         else
@@ -158,7 +156,7 @@ static void unpack_tile(const linear_weights *w, int64_t r, int rows, int64_t fi
     const int64_t at = linear_row_bytes(w->form, first), bytes = linear_row_bytes(w->form, n);
     for (int i = 0; i < rows; i++) {
         const uint8_t *row = w->bytes + (r + i) * w->row_bytes + at;
-        for (int64_t k = 0; k < bytes; k += 64) PREFETCH(row, rows * w->row_bytes + k);
+        linear_prefetch_bytes(row, AHEAD * rows * w->row_bytes, bytes);
         linear_codes(w, r + i, first, n, tile + i * TILE_COLS);
     }
 }
