@@ -135,6 +135,14 @@ static status check_files(diags *d) {
     return OK;
 }
 
+/* By /proc the program finds its plugins, loads them from memory and starts itself. */
+static status check_proc(diags *d) {
+    if (access("/proc/self/exe", F_OK) == 0) return OK;
+    diag_error(d, ERR_RESOURCE, "/proc is not there: %s", strerror(errno));
+    diag_hint(d, "mount -t proc proc /proc");
+    return ERR_RESOURCE;
+}
+
 typedef struct words {
     int n;
     char **list;
@@ -145,6 +153,7 @@ static int whole_program(void *arg) {
     diags d;
     diags_init(&d);
     status st = check_files(&d);
+    if (!st) st = check_proc(&d);
     if (!st) st = run(w->n, w->list, &d);
     st = close_stdout(st, &d);
     diags_print(&d, stderr);

@@ -82,6 +82,11 @@ outcome judged(const char *what, unsigned codes, const char *fmt, ...) {
     return o;
 }
 
+const char *as_nobody(void) {
+    return geteuid() == 0 ? "setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "
+                          : "";
+}
+
 char *with_faults(const char *settings) {
     char real[PATH_MAX], *so = str_format("%s/tests/fixtures/preload/faults.so", build_dir());
     cr_assert(realpath(so, real) != NULL, "%s is not built", so);

@@ -31,6 +31,9 @@ char *with_faults(const char *settings);
 /* How many calls of these kinds a command makes: "FAULT_CALLS=files". It must end with 0. */
 int count_calls(const char *settings, const char *command);
 
+/* Words in front of a command that root's rights do not help. */
+const char *as_nobody(void);
+
 /* A training of 20 ms, and what it comes to. */
 #define TINY                                                                                       \
     "version: 1\nkind: qat\nname: tiny\nseed: 1\n"                                                 \

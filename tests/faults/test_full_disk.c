@@ -156,12 +156,6 @@ Test(full_disk, a_small_file_system_loses_nothing, .init = setup_tiny, .fini = t
 
 /* ---- permissions ---- */
 
-/* Words in front of a command that root's rights do not help. */
-static const char *as_nobody(void) {
-    return geteuid() == 0 ? "setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "
-                          : "";
-}
-
 Test(full_disk, what_may_not_be_written_is_named_and_read_all_the_same, .init = setup_writers,
      .fini = teardown_tiny) {
     const char *nobody = as_nobody(); /* I07 */

@@ -10,11 +10,6 @@
 #include "util/files.h"
 #include "util/str.h"
 
-static const char *as_nobody(void) {
-    return geteuid() == 0 ? "setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "
-                          : "";
-}
-
 /* The run with these words in front: done with the results that it has without, or refused. */
 static bool run_among(const char *words, unsigned codes) {
     fresh();
@@ -158,6 +153,21 @@ Test(places, the_verdicts_on_plugins_are_kept_in_absolute_folders_alone, .init =
     free_outcome(&o);
     free(expect(0, "test -f .cache/quantbench/plugins && rm -r .cache"));
     all_kept("the cache of verdicts where HOME and XDG_CACHE_HOME are odd");
+}
+
+Test(places, without_proc_are_said_and_without_shared_memory_are_done_without, .init = setup_tiny,
+     .fini = teardown_tiny) {
+    outcome o = run("unshare --mount true"); /* K25 */
+    bool may = o.exit == 0;
+    free_outcome(&o);
+    if (!may) cr_skip("no file systems of its own here");
+    o = judged("no /proc", EXIT(7), "unshare --mount sh -c 'umount -l /proc; " RUN_TINY "'");
+    if (strstr(o.err, "/proc is not there") == NULL) broken("no /proc: %s", o.err);
+    free_outcome(&o);
+    run_among("unshare --mount sh -c 'mount -t tmpfs -o size=4k none /dev/shm; cat /dev/zero "
+              ">/dev/shm/full 2>/dev/null; exec \"$@\"' -- ",
+              EXIT(0));
+    all_kept("no /proc, a full /dev/shm");
 }
 
 /* ---- locale, clock, umask ---- */
