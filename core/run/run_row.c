@@ -100,8 +100,8 @@ status run_row_sweep(const study *t, store *s, int64_t *sweep_row, diags *d) {
     *sweep_row = 0;
     if (t->sweep.axes == NULL) return OK;
     store_begin(s);
-    *sweep_row =
-        store_sweep(s, first->name, spec_kinds[first->kind], t->sweep.axes, first->compare.metric);
+    *sweep_row = store_sweep(s, first->name, spec_kinds[first->kind], t->sweep.axes,
+                             spec_compare_metrics[first->compare.metric]);
     for (int i = 0; i < t->n_points; i++)
         store_sweep_point(s, *sweep_row, i, t->points[i].p.config_key, t->points[i].label,
                           baseline_of(t, &t->points[i]));

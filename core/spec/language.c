@@ -341,7 +341,8 @@ const schema site_schema = {site_fields, COUNT(site_fields)};
 
 static const char *const samplers[] = {"grid", NULL};
 static const char *const failures[] = {"continue", "stop", NULL};
-static const char *const splits[] = {"test", "train", "model", NULL};
+const char *const spec_compare_metrics[] = {"accuracy", NULL};
+static const char *const compare_splits[] = {"test", NULL};
 
 #define AT(member) (offsetof(spec, sweep.member) - offsetof(spec, sweep))
 static const field sweep_fields[] = {
@@ -375,9 +376,9 @@ static const schema sweep_schema = {sweep_fields, COUNT(sweep_fields)};
 
 #define AT(member) (offsetof(spec, compare.member) - offsetof(spec, compare))
 static const field compare_fields[] = {
-    {FIELD(metric, FIELD_NAME), .dflt = "accuracy", .not_identity = true,
-     .doc = "what the points are compared by"},
-    {FIELD(split, FIELD_ENUM), .choices = splits, .dflt = "test", .not_identity = true,
+    {FIELD(metric, FIELD_ENUM), .choices = spec_compare_metrics, .dflt = "accuracy",
+     .not_identity = true, .doc = "what the points are compared by"},
+    {FIELD(split, FIELD_ENUM), .choices = compare_splits, .dflt = "test", .not_identity = true,
      .doc = "of which data"},
 };
 #undef AT

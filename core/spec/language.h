@@ -16,6 +16,7 @@ extern const char *const spec_kind_notes[];
 
 /* By spec_score; also the method in the store's table sensitivity. */
 extern const char *const spec_scores[];
+extern const char *const spec_compare_metrics[];
 
 /* One key, `data`: the keys of data.test; fills a `spec_split` (spec.h). */
 extern const schema eval_schema;

@@ -166,8 +166,8 @@ typedef struct spec {
         int on_failure;                                            /* spec_on_failure */
     } sweep;
     struct {
-        const char *metric;
-        int split; /* of splits in language.c */
+        int metric; /* of spec_compare_metrics */
+        int split;  /* of compare_splits in language.c */
     } compare;
     struct {
         double baseline_accuracy; /* 0: not asked for */
