@@ -1,6 +1,7 @@
 #include "plan/match.h"
 
 #include <regex.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/str.h"
@@ -16,8 +17,66 @@ static const char *type_of(const yaml_node *n) {
     return n->text + 5 + strspn(n->text + 5, " ");
 }
 
+/* The C library's compiler copies what is counted and recurses into parentheses: both are
+ * bounded before it sees the text. */
+enum { REGEX_DEPTH = 32, REGEX_ATOMS = 2048 };
+
+/* The set that begins at p, '[': its last byte. */
+static const char *regex_set_end(const char *p) {
+    const char *first = p + (p[1] == '^' ? 2 : 1), *end = first;
+    while (*end != '\0' && (*end != ']' || end == first)) {
+        const char *kind = *end == '[' && end[1] != '\0' ? strchr(".:=", end[1]) : NULL;
+        if (kind != NULL) /* [:alpha:] */
+            for (end += 2; *end != '\0' && (*end != *kind || end[1] != ']');) end++;
+        if (*end != '\0') end += kind != NULL ? 2 : 1;
+    }
+    return *end != '\0' ? end : end - 1;
+}
+
+/* The counter at *p ("*", "{2,5}"): copies that are made of what stands before it, 0 if there is
+ * no counter. *p: its last byte. */
+static int64_t regex_copies(const char **p) {
+    char *end;
+    if (**p == '*' || **p == '?') return 1;
+    if (**p == '+') return 2;
+    if (**p != '{') return 0;
+    int64_t least = strtol(*p + 1, &end, 10), most = *end == ',' ? strtol(end + 1, &end, 10) : 0;
+    if (*end != '}') return 0;
+    *p = end;
+    most = most > least ? most : least;
+    return most < 1 ? 1 : most <= REGEX_ATOMS ? most : REGEX_ATOMS + 1;
+}
+
+/* Why the text would cost too much, or NULL. atoms[i]: inside of i parentheses, written out. */
+static const char *regex_costs(const char *p) {
+    int64_t atoms[REGEX_DEPTH + 1] = {0}, last = 0, copies;
+    for (int depth = 0; *p != '\0'; p++) {
+        if (*p == '(') {
+            if (depth == REGEX_DEPTH) return "more than 32 parentheses inside of one another";
+            atoms[++depth] = last = 0;
+        } else if (*p == ')' && depth > 0) {
+            last = atoms[depth--] + 1, atoms[depth] += last;
+        } else if ((copies = regex_copies(&p)) > 0) {
+            atoms[depth] += last * (copies - 1), last *= copies;
+        } else {
+            if (*p == '[') p = regex_set_end(p);
+            if (*p == '\\' && p[1] != '\0') p++;
+            last = 1, atoms[depth]++;
+        }
+        if (atoms[depth] > REGEX_ATOMS) return "written out it has more than 2048 characters";
+    }
+    return NULL;
+}
+
 static int match_regex(const yaml_node *n, const layer_desc *layers, int n_layers, diags *d,
                        bool *hit) {
+    const char *costs = regex_costs(n->text + 3);
+    if (costs != NULL) {
+        diag_error_at(d, ERR_SPEC, &n->at, "the regular expression '%.40s' is too large: %s",
+                      n->text + 3, costs);
+        diag_hint(d, "shorten it, or list the layers");
+        return 0;
+    }
     regex_t re;
     int code = regcomp(&re, n->text + 3, REG_EXTENDED | REG_NOSUB), hits = 0;
     if (code != 0) {

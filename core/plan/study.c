@@ -1,5 +1,6 @@
 #include "plan/study.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "spec/language.h"
 #include "spec/tree.h"
 #include "util/mem.h"
+#include "util/str.h"
 
 /* Types and plans a tree as the next point; its index. */
 static status add_point(study *t, const yaml_node *root, const registry *r, diags *d, int *index) {
@@ -126,9 +128,32 @@ static status check_verify(const study *t, diags *d) {
     return ERR_SPEC;
 }
 
+static int count_seeds(const study *t) {
+    return t->sweep.n_seeds > 0 ? t->sweep.n_seeds : (int)t->points[0].s.repeats;
+}
+
+static status check_runs(const study *t, diags *d) {
+    int64_t seeds = count_seeds(t), runs = seeds * t->n_points;
+    const yaml_node *n = tree_get(t->base.root, "repeats");
+    if (n == NULL) n = tree_get(t->base.root, "sweep.axes");
+    if (n != NULL && runs > STUDY_MAX_RUNS) {
+        diag_error_at(d, ERR_SPEC, &n->at,
+                      "the sweep has %" PRId64 " runs (%d points, %" PRId64 " seeds), more than %d",
+                      runs, t->n_points, seeds, STUDY_MAX_RUNS);
+        diag_hint(d, "fewer seeds or shorter axes, or make several specs of it");
+        return ERR_SPEC;
+    }
+    uint64_t first = t->points[0].s.seed;
+    if (t->sweep.n_seeds > 0 || first <= UINT64_MAX - (uint64_t)(seeds - 1)) return OK;
+    diag_error_at(d, ERR_SPEC, &tree_get(t->base.root, "seed")->at,
+                  "%" PRId64 " seeds from %" PRIu64 " on pass 2^64 - 1", seeds, first);
+    diag_hint(d, "a smaller seed");
+    return ERR_SPEC;
+}
+
 static void add_runs(study *t, int numeric_version) {
     const spec *s = &t->points[0].s;
-    int seeds = t->sweep.n_seeds > 0 ? t->sweep.n_seeds : (int)s->repeats;
+    int seeds = count_seeds(t);
     t->runs = mem_calloc((size_t)seeds * (size_t)t->n_points, sizeof *t->runs);
     for (int k = 0; k < seeds; k++)
         for (int i = 0; i < t->n_points; i++) {
@@ -190,6 +215,7 @@ static status build(study *t, const registry *r, int numeric_version, diags *d) 
     check_replaced(t, r, d);
     if (bad) return bad;
     bad = check_verify(t, d);
+    if (!bad) bad = check_runs(t, d);
     if (bad) return bad;
     label_baselines(t);
     sort_points(t);
@@ -197,12 +223,27 @@ static status build(study *t, const registry *r, int numeric_version, diags *d) 
     return OK;
 }
 
+/* Errors in a file that the spec extends name the spec too. */
+static void name_both_files(diags *d, int from, const char *path) {
+    for (int i = from; i < d->n; i++) {
+        diag *g = &d->list[i];
+        if (g->at.file == NULL || strcmp(g->at.file, path) == 0 ||
+            strcmp(g->at.file, "--set") == 0 || strstr(g->message, path) != NULL)
+            continue;
+        char *both = str_format("%s (%s extends it)", g->message, path);
+        free(g->message);
+        g->message = both;
+    }
+}
+
 status study_open(study *t, const char *path, const char *const *settings, int n_settings,
                   const registry *r, int numeric_version, diags *d) {
     *t = (study){0};
+    int from = d->n;
     status bad = spec_read(&t->base, path, settings, n_settings, d);
     if (t->base.root == NULL) return bad;
     status built = build(t, r, numeric_version, d);
+    name_both_files(d, from, path);
     status said = diags_status(d);
     return said ? said : bad ? bad : built;
 }

@@ -10,6 +10,8 @@
 #include "plan/plan.h"
 #include "spec/sweep.h"
 
+enum { STUDY_MAX_RUNS = 100000 };
+
 typedef struct study_point {
     spec s;
     plan p;

@@ -160,19 +160,23 @@ void field_suggest(const schema_context *c, const field *f, const yaml_node *n) 
 
 /* ---- scalars ---- */
 
+/* Beyond these no training goes, and no product of them leaves the integers. */
+#define MOST_EPOCHS 1e6
+#define MOST_STEPS 9e15
+
 static bool parse_point(const char *text, schedule_point *p) {
     int64_t steps;
     size_t n = strlen(text);
     if (n > 2 && strcmp(text + n - 2, "ep") == 0) {
         char *number = mem_strndup(text, n - 2);
-        bool fine = str_to_real(number, &p->value) && p->value > 0;
+        bool fine = str_to_real(number, &p->value) && p->value > 0 && p->value <= MOST_EPOCHS;
         free(number);
         p->unit = POINT_EPOCHS;
         return fine;
     }
     if (str_to_int(text, &steps)) {
         p->unit = POINT_STEPS, p->value = (double)steps;
-        return steps >= 0;
+        return steps >= 0 && p->value <= MOST_STEPS;
     }
     p->unit = POINT_FRACTION;
     return str_to_real(text, &p->value) && p->value >= 0 && p->value <= 1;

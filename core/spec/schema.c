@@ -1,5 +1,6 @@
 #include "spec/schema.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,12 +17,17 @@ const char *schema_find_file(const schema_context *c, const yaml_node *n) {
     char *there =
         data != NULL && *data != '\0' && n->text[0] != '/' ? path_join(data, n->text) : NULL;
     const char *found = NULL;
-    if (file_exists(beside)) {
+    bool is = file_exists(beside);
+    int why = errno;
+    if (is) {
         found = arena_strdup(c->a, beside);
     } else if (there != NULL && file_exists(there)) {
         found = arena_strdup(c->a, there);
     } else {
-        diag_error_at(c->d, ERR_INPUT, &n->at, "no such file: '%s'", n->text);
+        if (why == ENOENT || why == ENOTDIR)
+            diag_error_at(c->d, ERR_INPUT, &n->at, "no such file: '%s'", n->text);
+        else
+            diag_error_at(c->d, ERR_INPUT, &n->at, "'%.200s': %s", n->text, strerror(why));
         if (n->text[0] == '/')
             diag_hint(c->d, "looked for %s", beside);
         else if (there != NULL)

@@ -259,7 +259,10 @@ status settings_apply(const schema_context *c, yaml_node *root, const char *cons
     for (int i = 0; i < n; i++) {
         setting one = {0};
         status bad = yaml_parse_setting(c->a, settings[i], c->d, &one.path, &one.value);
-        if (!bad && root != NULL) {
+        if (!bad && strcmp(one.path, "extends") == 0) { /* files are read before settings */
+            bad = diag_error_at(c->d, ERR_SPEC, &one.value->at, "extends cannot be set");
+            diag_hint(c->d, "write it into the spec");
+        } else if (!bad && root != NULL) {
             one.at = one.value->at;
             bad = apply_setting(c, root, &one);
         }

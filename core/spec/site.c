@@ -99,6 +99,13 @@ static const plugin *find_plugin(const schema_context *c, const registry *r, qb_
         diag_hint(c->d, "`quantbench plugins list` has them");
         return NULL;
     }
+    if (strchr(name->text, '/') != NULL) {
+        diag_error_at(c->d, ERR_SPEC, &name->at, "%s: '%s' is no name of a%s %s", where, name->text,
+                      kind == QB_STE ? "n" : "", kind_word(kind));
+        diag_hint(c->d, "files are found by QUANTBENCH_PLUGIN_PATH, plugins by name: `quantbench "
+                        "plugins list`");
+        return NULL;
+    }
     const plugin *p = registry_find(r, kind, name->text);
     if (p != NULL) return p;
     const char *failure = registry_failure(r, name->text);

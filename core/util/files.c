@@ -26,7 +26,9 @@ int file_open(const char *path, int flags) {
 static status open_regular(const char *path, status st, diags *d, int *fd, int64_t *size) {
     struct stat s;
     *fd = file_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (*fd < 0) return diag_error(d, st, "%s: %s", path, strerror(errno));
+    if (*fd < 0) /* ENXIO: a socket */
+        return diag_error(d, st, "%s: %s", path,
+                          errno == ENXIO ? "not a regular file" : strerror(errno));
     if (fstat(*fd, &s) == 0 && S_ISREG(s.st_mode)) {
         *size = s.st_size;
         return OK;

@@ -224,6 +224,69 @@ Test(spec_errors, of_bombs_come_at_once, .init = setup_alone, .fini = teardown_m
     assert_refused("two.yaml", 3, "two.yaml: 2147483648 bytes, more than the limit of 1048576");
 }
 
+#define UNQUANTIZED                                                                                \
+    "version: 1\nkind: qat\nname: t\nmodel: {type: mlp, hidden: [8]}\n"                            \
+    "data: {train: {format: glyphs, n: 64}, test: {format: glyphs, n: 32}, batch: 32}\n"
+
+Test(spec_errors, of_patterns_that_cost_too_much_come_before_they_are_compiled, .init = setup_alone,
+     .fini = teardown_measured) {
+    static const struct {
+        const char *pattern, *says; /* says NULL: it is fine */
+    } patterns[] = {{"((((a{1,99}){1,99}){1,99}){1,99})", "more than 2048 characters"},
+                    {"(.{0,255}){0,255}", "more than 2048 characters"},
+                    {"a*{99}{99}{99}", "more than 2048 characters"},
+                    {"((((((((((((f+)+)+)+)+)+)+)+)+)+)+)+", "more than 2048 characters"},
+                    {"f[](]c{1,2000}[[:digit:](]{1,9}|fc1", NULL},
+                    {"f\\(*c(1|2)", NULL},
+                    {".{0,2000}", NULL},
+                    {"f{", "bad regular expression"}};
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        char *text = str_format("%squant: {weights: int, skip: ['re:%s']}\ntrain: {steps: 1}\n",
+                                UNQUANTIZED, patterns[i].pattern);
+        write_file("s.yaml", text);
+        if (patterns[i].says != NULL)
+            assert_text_refused(text, 3, patterns[i].says);
+        else
+            free(expect(0, "$Q check s.yaml"));
+        free(text);
+    }
+    char *deep = repeated(20000, UNQUANTIZED "quant: {weights: int, skip: ['re:", "(", NULL),
+         *text = str_format("%s']}\n", deep);
+    assert_text_refused(text, 3, "more than 32 parentheses inside of one another");
+    free(deep);
+    free(text);
+}
+
+Test(spec_errors, of_more_runs_or_longer_than_there_are_numbers_come_at_once, .init = setup_alone,
+     .fini = teardown_measured) {
+    static const struct {
+        const char *lines, *says;
+    } tries[] = {
+        {"train: {steps: 1}\nrepeats: 100000\nsweep: {axes: {data.batch: [8, 16]}}\n", /* A44 */
+         "error: the sweep has 200000 runs (2 points, 100000 seeds), more than 100000"},
+        {"train: {steps: 1}\nrepeats: 3\nseed: 18446744073709551614\n",
+         "error: 3 seeds from 18446744073709551614 on pass 2^64 - 1"},
+        {"train: {steps: 1, eval_every: 99999999999999999999ep}\n", "train.eval_every must be"},
+        {"train: {steps: 1}\nschedule: {lr: {warmup: 9223372036854775807ep}}\n",
+         "schedule.lr.warmup must be"}};
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+        char *text = str_format("%squant: {weights: int}\n%s", UNQUANTIZED, tries[i].lines);
+        assert_text_refused(text, 3, tries[i].says);
+        free(text);
+    }
+}
+
+Test(spec_errors, of_names_of_plugins_that_are_paths_open_nothing, .init = setup_alone,
+     .fini = teardown_measured) {
+    static const char *const sites[] = {"weights: ../../x", "weights: int, ste: /tmp/x.so",
+                                        "weights: int, packer: ./bits.so"}; /* H36 */
+    for (int i = 0; i < 3; i++) {
+        char *text = str_format("%squant: {%s}\ntrain: {steps: 1}\n", UNQUANTIZED, sites[i]);
+        assert_text_refused(text, 3, "is no name of a");
+        free(text);
+    }
+}
+
 Test(spec_errors, of_what_is_no_file_name_it, .init = setup_alone, .fini = teardown_measured) {
     char *path = path_join(dir, "socket"); /* A55 */
     struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -231,12 +294,21 @@ Test(spec_errors, of_what_is_no_file_name_it, .init = setup_alone, .fini = teard
     snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
     cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0);
     free(expect(0, "mkfifo fifo && mkdir folder && ln -s s.yaml s.yaml"));
-    assert_refused("socket", 3, "socket: ");
+    assert_refused("socket", 3, "socket: not a regular file");
     assert_refused("fifo", 3, "fifo: not a regular file");
     assert_refused("folder", 3, "folder: not a regular file");
     assert_refused("/dev/zero", 3, "/dev/zero: not a regular file");
     assert_refused("missing.yaml", 3, "missing.yaml: No such file or directory"); /* A56 */
     assert_refused("s.yaml", 3, "s.yaml: Too many levels of symbolic links");
+    char *
+        long_path = repeated(300, "", "x", NULL),
+       *text = str_format(
+           "version: 1\nkind: ptq\ndata: {test: glyphs}\nquant: {weights: int}\nmodel: {type: mlp, hidden: [8], weights: %s}\n",
+           long_path);
+    write_file("long.yaml", text);
+    assert_refused("long.yaml", 4, ": File name too long");
+    free(long_path);
+    free(text);
     free(expect(0, "echo 'version: 1' > secret.yaml && chmod 000 secret.yaml"));
     const char *drop = geteuid() != 0 ? "" : /* root reads everything */
                            "setpriv --bounding-set -dac_override,-dac_read_search --inh-caps "
@@ -284,6 +356,15 @@ Test(spec_errors, of_files_that_are_no_data_say_nothing_of_what_is_in_them, .ini
     outcome o = run("$Q check s.yaml");
     cr_assert(strstr(o.err, "root:") == NULL && strstr(o.err, "very") == NULL, "%s", o.err);
     free_outcome(&o);
+}
+
+Test(spec_errors, in_a_file_that_is_extended_name_both_files, .init = setup_alone,
+     .fini = teardown_measured) {
+    write_file("base.yaml", SMALL "loss: mse\n");
+    assert_text_refused(
+        "extends: base.yaml\n", 3,
+        "base.yaml:9:7: error: loss must be one of cross_entropy, got 'mse' (s.yaml "
+        "extends it)");
 }
 
 Test(spec_errors, of_files_that_extend_one_another_end, .init = setup_alone,
@@ -369,6 +450,10 @@ Test(spec_errors, of_set_and_of_the_file_come_together, .init = setup, .fini = t
 }
 
 Test(spec_errors, of_set_point_into_the_setting, .init = setup, .fini = teardown) {
+    outcome base = run("$Q check s.yaml --set extends=other.yaml");
+    cr_assert(base.exit == 3 && strstr(base.err, "--set:1:9: error: extends cannot be set") != NULL,
+              "%d %s", base.exit, base.err);
+    free_outcome(&base);
     write_file("s.yaml", SMALL);
     outcome o = run("$Q check s.yaml --set quant.activations.scheme=itn");
     cr_assert(o.exit == 3 && strstr(o.err, "--set:1:26: error: unknown scheme 'itn'\n    1 | "
