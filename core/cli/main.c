@@ -32,12 +32,11 @@ static void out_of_memory(size_t bytes) {
 
 /* Libraries that find no memory or no thread (libgomp) end the process themselves, with exit
  * code 1, which is the code of our own mistakes. */
-static bool main_ended;
 static pid_t main_process; /* a child ends as it likes */
 static void ended_by_a_library(void) {
     static const char text[] =
         "quantbench: error: a library found no memory or no thread to go on\n";
-    if (main_ended || getpid() != main_process) return;
+    if (getpid() != main_process) return;
     while (blame_in_plugin()) pause(); /* two threads in exit(): the other one says so */
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0) errno = 0;
     _exit(ERR_RESOURCE);
@@ -175,6 +174,6 @@ int main(int argc, char **argv) {
     environment_set_command(argc, argv);
     int st = stack_call(whole_program, &(words){argc, argv});
     if (st < 0) out_of_memory(0);
-    main_ended = true;
-    return st;
+    fflush(NULL);
+    _exit(st); /* exit() would run what plugins left to be run at the end */
 }

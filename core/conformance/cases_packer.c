@@ -7,7 +7,7 @@
 #include "util/mem.h"
 #include "util/rng.h"
 
-enum { PACKED_MAX = 1 << 20 };
+enum { PACKED_MAX = 8 << 20 };
 
 /* ---- one call of each function ---- */
 
@@ -104,6 +104,8 @@ static void roundtrips(subject *s, bool few) {
         for (int kind = 0; kind < CODE_KINDS && !s->k->failed; kind++)
             if (data_sizes[i] <= most)
                 roundtrip(s, kind, data_sizes[i], (guard_edge)((i + kind) % 2));
+    for (int kind = 0; kind < CODE_KINDS && !few && most == GROUP_MAX && !s->k->failed; kind += 4)
+        roundtrip(s, kind, GROUP_MAX, GUARD_END);
 }
 
 static void check_roundtrip(checker *k) { for_each_setting(k, roundtrips); }

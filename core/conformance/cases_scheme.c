@@ -114,6 +114,11 @@ static void for_each_data(subject *s, bool few,
                 each(s, kind, groups, n, edge);
             }
         }
+    for (int i = 0; i < data_n_groups && !few && !s->k->failed; i++) {
+        int64_t groups = data_groups[i][0], n = data_groups[i][1];
+        describe(s->k, 0, groups, n);
+        each(s, 0, groups, n, GUARD_END);
+    }
 }
 
 static void metadata_case(subject *s, int kind, int64_t groups, int64_t n, guard_edge edge) {
@@ -176,6 +181,20 @@ static void check_codes_in_range(subject *s, int64_t n) {
                          s->q.info.n_levels);
 }
 
+/* What is in no file can be no part of what codes mean. */
+static void without_unstored(subject *s, int64_t groups, int64_t n, guard_edge edge) {
+    checker *k = s->k;
+    const qb_scheme_info *info = &s->q.info;
+    int64_t changed = 0;
+    float *y = mem_floats(groups * n);
+    memcpy(y, k->y.r, k->y.n);
+    for (int64_t i = 0; i < groups * info->n_meta; i++)
+        if (info->meta[i % info->n_meta].store == QB_NOT_STORED) meta_of(k)[i] = -7.5f, changed++;
+    if (changed > 0 && decode(s, groups, n, edge) && memcmp(y, k->y.r, k->y.n) != 0)
+        checker_fail(k, "the values depend on metadata that is QB_NOT_STORED");
+    free(y);
+}
+
 static void codes_case(subject *s, int kind, int64_t groups, int64_t n, guard_edge edge) {
     checker *k = s->k;
     size_t all = (size_t)(groups * n);
@@ -195,6 +214,7 @@ static void codes_case(subject *s, int kind, int64_t groups, int64_t n, guard_ed
         if (!fine || k->failed) return;
     }
     if (decode(s, groups, n, edge)) check_values(s, groups * n, "the decoded codes");
+    if (!k->failed && s->q.kind == LEVELS_OWN) without_unstored(s, groups, n, edge);
     if (!k->failed && s->q.info.n_levels <= s->group) check_levels_ascend(s, edge);
 }
 

@@ -8,6 +8,8 @@
 #include "conformance/cases.h"
 #include "conformance/watch.h"
 #include "host/elf.h"
+#include "host/probe.h"
+#include "host/surroundings.h"
 #include "util/clock.h"
 #include "util/hash.h"
 #include "util/mem.h"
@@ -58,10 +60,10 @@ static const plugin *load(checker *k, plugin_image *m) {
     diags_init(&d);
     k->slot = "loading";
     k->c->page->at = LOADING;
-    watch_begin();
+    surroundings_note();
     child_doing(k->c, "loading");
     status bad = plugin_load_image(&copy, &d, &p);
-    const char *changed = watch_changed(true);
+    const char *changed = surroundings_changed(true);
     if (bad) {
         const char *text = d.list[0].message; /* "PATH: what is wrong" */
         size_t n = strlen(m->path);
@@ -79,13 +81,13 @@ static void open_guards(checker *k) {
     const size_t floats = 4 * GROUP_MAX, bytes = GROUP_MAX + 1;
     guard_open(&k->self, "its instance", k->p->entry.instance_size);
     guard_open(&k->x, "x", floats);
-    guard_open(&k->meta, "meta", (size_t)256 * 5 * sizeof(float));
+    guard_open(&k->meta, "meta", (size_t)256 * GROUPS_MAX * sizeof(float));
     guard_open(&k->code, "code", bytes);
     guard_open(&k->back, "code", bytes);
     guard_open(&k->y, "y", floats);
     guard_open(&k->dy, "dy", floats);
     guard_open(&k->dx, k->p->entry.kind == QB_STE ? "dx" : "y", floats);
-    guard_open(&k->src, "the packed bytes", (size_t)2 << 20);
+    guard_open(&k->src, "the packed bytes", (size_t)8 << 20);
     guard_open(&k->stat, "stat", 256 * sizeof(double));
     guard_open(&k->state, "state", 64);
 }
@@ -110,7 +112,7 @@ static void run_check(checker *k, const check_entry *e, const check_options *o) 
     k->setting_text[0] = k->c->page->with[0] = '\0';
     tell_check(k, MESSAGE_CHECK, e->name);
     e->run(k);
-    const char *changed = watch_changed(true);
+    const char *changed = surroundings_changed(true);
     if (changed != NULL) checker_fail(k, "something changed %s during this check", changed);
     tell_check(k, k->failed ? MESSAGE_CHECK : MESSAGE_PASSED, k->failed ? "" : e->name);
 }
@@ -195,6 +197,20 @@ static void blame_end(check_report *r, const child_end *end, const child_job *jo
     r->failed++;
 }
 
+/* What it does while it is unloaded, when it could be loaded. */
+static void try_unloading(check_report *r, const plugin_image *m) {
+    char *trouble;
+    for (int i = 0; i < r->n; i++)
+        if (strcmp(r->findings[i].check, "load") == 0) return;
+    probe_images(m, 1, &trouble);
+    if (trouble == NULL) return;
+    check_finding *f = add_finding(r, "load");
+    f->slot = mem_strdup("unloading");
+    f->with = mem_strdup("");
+    f->message = trouble;
+    r->failed++;
+}
+
 static int count_checks(const check_report *r) {
     int n = 0;
     for (qb_kind kind = QB_SCHEME; kind <= QB_STE; kind++)
@@ -253,6 +269,7 @@ status conformance_check(const char *path, const check_options *o, diags *d, che
         bad = OK;
     } else {
         bad = run_all(&(work_order){.image = &m, .o = o, .from = LOADING, .r = r}, d);
+        if (!bad && (o->only == NULL || strcmp(o->only, "load") == 0)) try_unloading(r, &m);
         image_close(&m);
     }
     diags_fini(&own);

@@ -1,11 +1,13 @@
 #include "conformance/checker.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conformance/conformance.h"
 #include "conformance/watch.h"
+#include "host/surroundings.h"
 #include "util/mem.h"
 #include "util/parallel.h"
 #include "util/rng.h"
@@ -112,7 +114,7 @@ bool call_end(checker *k, guard *const *outputs) {
                           called);
     if (printed != NULL) checker_warn(k, "it prints, in the middle of what the program prints");
     bool all = watch_touched() || k->calls < ALWAYS || k->calls % SOMETIMES == 0;
-    const char *changed = watch_changed(all);
+    const char *changed = surroundings_changed(all);
     k->calls++;
     if (changed != NULL) checker_fail_once(k, changed, "it changes %s", changed);
     for (; *outputs != NULL; outputs++) check_margins(k, *outputs);
@@ -176,14 +178,39 @@ static void place_self(subject *s, guard_edge edge, bool own) {
     s->w = s->k->self.w, s->r = s->k->self.r;
 }
 
+/* What init() fills in, with canaries behind. */
+typedef union info_room {
+    qb_scheme_info scheme;
+    qb_packer_info packer;
+    qb_ste_info ste;
+    uint8_t bytes[256 + SCRATCH_CANARIES];
+} info_room;
+
 static qb_status call_init(subject *s, const qb_site *site) {
     const plugin *p = s->k->p;
-    switch (p->entry.kind) {
-    case QB_SCHEME: return p->scheme.init(s->w, &s->host, site, &s->q.info);
-    case QB_PACKER:
-        return p->packer.init(s->w, &s->host, s->set.n_levels, s->set.zero_code, &s->packer);
-    default: return p->ste.init(s->w, &s->host, site, &s->ste);
-    }
+    qb_kind kind = p->entry.kind;
+    info_room room;
+    qb_host host;
+    void *info = kind == QB_SCHEME   ? (void *)&s->q.info
+                 : kind == QB_PACKER ? (void *)&s->packer
+                                     : (void *)&s->ste;
+    size_t n = kind == QB_SCHEME   ? sizeof room.scheme
+               : kind == QB_PACKER ? sizeof room.packer
+                                   : sizeof room.ste;
+    memset(&room, SCRATCH_CANARY, sizeof room);
+    memcpy(&room, info, n);
+    memcpy(&host, &s->host, sizeof host);
+    qb_status st = kind == QB_SCHEME   ? p->scheme.init(s->w, &s->host, site, &room.scheme)
+                   : kind == QB_PACKER ? p->packer.init(s->w, &s->host, s->set.n_levels,
+                                                        s->set.zero_code, &room.packer)
+                                       : p->ste.init(s->w, &s->host, site, &room.ste);
+    memcpy(info, &room, n);
+    for (size_t i = n; i < sizeof room; i++)
+        if (room.bytes[i] != SCRATCH_CANARY)
+            checker_fail_once(s->k, "info", "it wrote behind its info, which has %zu bytes", n);
+    if (memcmp(&host, &s->host, sizeof host) != 0)
+        checker_fail_once(s->k, "host", "it changes the functions of its host");
+    return st;
 }
 
 static void preset(subject *s) {
@@ -218,7 +245,8 @@ static const char *check_info(subject *s) {
     }
     if (p->entry.kind == QB_PACKER) {
         int32_t a = s->packer.align;
-        bool fine = s->packer.unit >= 1 && s->packer.chunk >= 0 && a >= 1 && a <= 4096 &&
+        bool fine = s->packer.unit >= 1 && s->packer.chunk >= 0 &&
+                    s->packer.chunk <= (int64_t)1 << 32 && a >= 1 && a <= 4096 &&
                     (a & (a - 1)) == 0;
         return fine ? NULL : "unit, chunk or align is out of range";
     }
@@ -385,10 +413,12 @@ bool setting_make(checker *k, int i, setting *set) {
 const char *const data_names[DATA_KINDS] = {"normal",         "all zero",  "constant",
                                             "one outlier",    "subnormal", "ties",
                                             "wide exponents", "negative",  "one sign",
-                                            "minus zeros"};
+                                            "minus zeros",    "huge",      "smallest floats"};
 const char *const code_names[CODE_KINDS] = {"random", "all the lowest", "all the highest", "runs",
                                             "mostly zero"};
-const int64_t data_sizes[] = {7, 1, 33, 128, 2, 3, 16, 31, 1000, 4097, GROUP_MAX};
+const int64_t data_sizes[] = {7, 1, 33, 128, 2, 3, 16, 31, 1000, 4097, 20011};
+const int64_t data_groups[][2] = {{3, 7}, {9, 33}, {GROUPS_MAX, 16}, {1, GROUP_MAX}};
+const int data_n_groups = sizeof data_groups / sizeof *data_groups;
 const int data_n_sizes = sizeof data_sizes / sizeof *data_sizes, data_n_small = 4;
 
 uint64_t data_key(uint64_t seed, uint64_t a, uint64_t b) { return rng_key(seed, RNG_TENSOR, a, b); }
@@ -414,6 +444,8 @@ void data_fill(int kind, uint64_t seed, float *x, int64_t groups, int64_t n) {
         case 7: x[i] = -fabsf(v) - 0.5f; break;
         case 8: x[i] = fabsf(v); break;
         case 9: x[i] = i % 3 ? -0.0f : v; break;
+        case 10: x[i] = v * 0x1p124f; break; /* up to 7e37, so that a range of two is a float */
+        case 11: x[i] = copysignf(i % 2 ? FLT_TRUE_MIN : FLT_MIN, v); break;
         default: x[i] = v; break;
         }
     }

@@ -82,7 +82,7 @@ typedef struct subject {
     int64_t group; /* the most elements of a group */
 } subject;
 
-enum { GROUP_MAX = 20011 };
+enum { GROUP_MAX = (1 << 20) + 1, GROUPS_MAX = 17 };
 
 /* Creates an instance in guarded memory (`own` NULL) or in memory of its own (else) and
  * calls init(). False: it was refused, with or without the right to; what is wrong is
@@ -100,16 +100,20 @@ bool setting_is_default(int i);
 
 /* ---- data ---- */
 
-enum { DATA_KINDS = 10 };
+enum { DATA_KINDS = 12 };
 extern const char *const data_names[DATA_KINDS];
 void data_fill(int kind, uint64_t seed, float *x, int64_t groups, int64_t n);
 enum { CODE_KINDS = 5 };
 extern const char *const code_names[CODE_KINDS];
 void data_codes(int kind, uint64_t seed, uint8_t *code, int64_t n, int32_t n_levels,
                 int32_t zero_code);
-/* Sizes of groups; n_sizes of them, the first n_small of them for many settings. */
+/* Sizes of groups; n_sizes of them, the first n_small of them for many settings. One of GROUP_MAX
+ * comes once. */
 extern const int64_t data_sizes[];
 extern const int data_n_sizes, data_n_small;
+/* How many groups of which size, once each. */
+extern const int64_t data_groups[][2];
+extern const int data_n_groups;
 uint64_t data_key(uint64_t seed, uint64_t a, uint64_t b);
 
 #endif

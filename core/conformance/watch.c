@@ -1,10 +1,5 @@
 #include "conformance/watch.h"
 
-#include <elf.h>
-#include <fcntl.h>
-#include <fenv.h>
-#include <limits.h>
-#include <link.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,12 +12,7 @@
 #include <unistd.h>
 
 #include "conformance/guard.h"
-
-#if defined(__x86_64__)
-enum { JUMP_SLOT = R_X86_64_JUMP_SLOT, GLOB_DAT = R_X86_64_GLOB_DAT };
-#elif defined(__aarch64__)
-enum { JUMP_SLOT = R_AARCH64_JUMP_SLOT, GLOB_DAT = R_AARCH64_GLOB_DAT };
-#endif
+#include "host/imports.h"
 
 /* ---- the functions that are seen ---- */
 
@@ -134,10 +124,7 @@ static int seen_sigaction(int number, const struct sigaction *a, struct sigactio
 /* At once: destructors would write to the static variables, and be blamed. */
 static void seen_exit(int code) { _exit(code); }
 
-static const struct {
-    const char *name;
-    void (*to)(void);
-} seen[] = {
+static const import seen[] = {
 #define SEEN(f)                                                                                    \
     { #f, (void (*)(void))seen_##f }
     SEEN(malloc),
@@ -184,7 +171,7 @@ bool watch_touched(void) {
     return was;
 }
 
-/* ---- changing the plugin's table ---- */
+/* ---- the plugin's static variables ---- */
 
 static struct {
     uint8_t *start;
@@ -192,168 +179,19 @@ static struct {
 } data_of[8];
 static int n_data;
 
-/* Entries of the dynamic section are addresses already where the loader could write it. */
-static const void *at_base(uintptr_t base, uint64_t v) {
-    return (const void *)(v >= base ? v : base + v);
-}
-
-static void change(uintptr_t base, const Elf64_Rela *rela, size_t bytes, const Elf64_Sym *symbols,
-                   const char *strings) {
-    size_t p = (size_t)sysconf(_SC_PAGESIZE);
-    for (size_t i = 0; i < bytes / sizeof *rela; i++) {
-        uint32_t type = (uint32_t)ELF64_R_TYPE(rela[i].r_info);
-        if (type != JUMP_SLOT && type != GLOB_DAT) continue;
-        const char *name = strings + symbols[ELF64_R_SYM(rela[i].r_info)].st_name;
-        for (size_t k = 0; k < sizeof seen / sizeof *seen; k++) {
-            if (strcmp(name, seen[k].name) != 0) continue;
-            uint8_t *slot = (uint8_t *)(base + rela[i].r_offset); /* may be read-only by now */
-            uint8_t *first = slot - (uintptr_t)slot % p;
-            if (mprotect(first, (size_t)(slot - first) + sizeof(void *), PROT_READ | PROT_WRITE) ==
-                0)
-                memcpy(slot, &seen[k].to, sizeof(void *));
-        }
-    }
-}
-
-static void change_table(uintptr_t base, const Elf64_Dyn *d) {
-    const Elf64_Rela *jump = NULL, *rela = NULL;
-    const Elf64_Sym *symbols = NULL;
-    const char *strings = NULL;
-    size_t jump_bytes = 0, rela_bytes = 0;
-    for (; d->d_tag != DT_NULL; d++) {
-        const void *p = at_base(base, d->d_un.d_ptr);
-        if (d->d_tag == DT_JMPREL) jump = p;
-        if (d->d_tag == DT_RELA) rela = p;
-        if (d->d_tag == DT_SYMTAB) symbols = p;
-        if (d->d_tag == DT_STRTAB) strings = p;
-        if (d->d_tag == DT_PLTRELSZ) jump_bytes = d->d_un.d_val;
-        if (d->d_tag == DT_RELASZ) rela_bytes = d->d_un.d_val;
-    }
-    if (symbols == NULL || strings == NULL) return;
-    if (jump != NULL) change(base, jump, jump_bytes, symbols, strings);
-    if (rela != NULL) change(base, rela, rela_bytes, symbols, strings);
-}
-
-static void note_data(uintptr_t base, const Elf64_Phdr *h) {
-    uintptr_t p = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = (base + h->p_vaddr) & ~(p - 1);
-    uintptr_t to = (base + h->p_vaddr + h->p_memsz + p - 1) & ~(p - 1);
+static void note_data(uint8_t *from, size_t bytes) {
     if (n_data == sizeof data_of / sizeof *data_of) return;
-    data_of[n_data].start = (uint8_t *)from;
-    data_of[n_data++].bytes = to - from;
-    guard_static((uint8_t *)from, to - from);
-}
-
-static int visit(struct dl_phdr_info *o, size_t size, void *inside) {
-    (void)size;
-    const Elf64_Dyn *dynamic = NULL;
-    bool ours = false;
-    for (int i = 0; i < o->dlpi_phnum; i++) {
-        const Elf64_Phdr *h = &o->dlpi_phdr[i];
-        uintptr_t from = o->dlpi_addr + h->p_vaddr;
-        ours |= h->p_type == PT_LOAD && (uintptr_t)inside >= from &&
-                (uintptr_t)inside < from + h->p_memsz;
-        if (h->p_type == PT_DYNAMIC) dynamic = (const Elf64_Dyn *)from;
-    }
-    if (!ours) return 0;
-    if (dynamic != NULL) change_table(o->dlpi_addr, dynamic);
-    for (int i = 0; i < o->dlpi_phnum; i++)
-        if (o->dlpi_phdr[i].p_type == PT_LOAD && (o->dlpi_phdr[i].p_flags & PF_W))
-            note_data(o->dlpi_addr, &o->dlpi_phdr[i]);
-    return 1;
+    data_of[n_data].start = from;
+    data_of[n_data++].bytes = bytes;
+    guard_static(from, bytes);
 }
 
 void watch_plugin(const void *inside) {
-    union {
-        const void *in;
-        void *out;
-    } u = {inside};
-    dl_iterate_phdr(visit, u.out);
+    imports_replace(inside, seen, (int)(sizeof seen / sizeof *seen));
+    imports_data(inside, note_data);
 }
 
 void watch_protect(bool on) {
     for (int i = 0; i < n_data; i++)
         mprotect(data_of[i].start, data_of[i].bytes, on ? PROT_READ : PROT_READ | PROT_WRITE);
-}
-
-/* ---- the state of the process ---- */
-
-enum { SIGNALS = 32 };
-
-static struct {
-    fenv_t fenv;
-    int rounding;
-    unsigned control;
-    char locale[128], folder[PATH_MAX];
-    mode_t mask;
-    struct sigaction handlers[SIGNALS];
-} before;
-
-/* What is no exception flag: those are raised by any arithmetic. */
-static unsigned control_word(void) {
-#if defined(__x86_64__)
-    unsigned v;
-    __asm__ volatile("stmxcsr %0" : "=m"(v));
-    return v & ~0x3fu;
-#else
-    uint64_t v;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(v));
-    return (unsigned)v;
-#endif
-}
-
-static struct sigaction handler_of(int s) {
-    struct sigaction a;
-    return sigaction(s, NULL, &a) == 0 ? a : (struct sigaction){0};
-}
-
-static mode_t mask_now(void) {
-    mode_t m = umask(022);
-    umask(m);
-    return m;
-}
-
-void watch_begin(void) {
-    const char *now = setlocale(LC_ALL, NULL);
-    fegetenv(&before.fenv);
-    before.rounding = fegetround();
-    before.control = control_word();
-    snprintf(before.locale, sizeof before.locale, "%s", now != NULL ? now : "C");
-    if (getcwd(before.folder, sizeof before.folder) == NULL) before.folder[0] = '\0';
-    before.mask = mask_now();
-    for (int s = 1; s < SIGNALS; s++) before.handlers[s] = handler_of(s);
-}
-
-static const char *changed_slow(void) {
-    char folder[PATH_MAX];
-    const char *now = setlocale(LC_ALL, NULL);
-    if (now != NULL && strcmp(now, before.locale) != 0) {
-        setlocale(LC_ALL, before.locale);
-        return "the locale";
-    }
-    if (before.folder[0] != '\0' && getcwd(folder, sizeof folder) != NULL &&
-        strcmp(folder, before.folder) != 0)
-        return chdir(before.folder) == 0 ? "the working folder" : "the working folder for good";
-    if (mask_now() != before.mask) {
-        umask(before.mask);
-        return "the umask";
-    }
-    for (int s = 1; s < SIGNALS; s++)
-        if (handler_of(s).sa_handler != before.handlers[s].sa_handler) {
-            sigaction(s, &before.handlers[s], NULL);
-            return "the handler of a signal";
-        }
-    return NULL;
-}
-
-const char *watch_changed(bool all) {
-    if (fegetround() != before.rounding) {
-        fesetenv(&before.fenv);
-        return "the rounding mode of floating-point numbers";
-    }
-    if (control_word() != before.control) {
-        fesetenv(&before.fenv);
-        return "the floating-point environment (subnormal numbers or traps)";
-    }
-    return all ? changed_slow() : NULL;
 }

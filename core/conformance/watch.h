@@ -1,10 +1,9 @@
 /*
  * conformance/watch.h - what a plugin may not do behind the host's back: allocate, print,
- * change the floating-point environment, the locale, the folder, the umask, signal
- * handlers, its own static variables.
+ * change its surroundings (host/surroundings.h) or its own static variables.
  *
  * Calls of the C library are seen by changing the addresses that the loader wrote into the
- * plugin's table (x86-64 and aarch64); what cannot be seen like that is compared.
+ * plugin's table (host/imports.h).
  */
 #ifndef CONFORMANCE_WATCH_H
 #define CONFORMANCE_WATCH_H
@@ -23,10 +22,5 @@ bool watch_touched(void);
 
 /* Nothing may write to the static variables of the plugin until it is false again. */
 void watch_protect(bool on);
-
-/* What changed since watch_begin(), in words ("the rounding mode"); NULL: nothing. It is
- * set back. `all`: also what is slow to ask for. */
-void watch_begin(void);
-const char *watch_changed(bool all);
 
 #endif

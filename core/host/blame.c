@@ -28,7 +28,14 @@ static bool watching; /* by blame_watch() */
 static call *_Atomic calls;
 static _Thread_local call *mine;
 
+/* A signal that says that the stack is used up needs another one; for the life of the thread. */
+static void stack_for_signals(void) {
+    enum { BYTES = 65536 };
+    sigaltstack(&(stack_t){.ss_sp = mem_aligned(BYTES), .ss_size = BYTES}, NULL);
+}
+
 static void add_thread(void) {
+    if (watching) stack_for_signals();
     mine = mem_calloc(1, sizeof *mine);
     mine->next = atomic_load(&calls);
     while (!atomic_compare_exchange_weak(&calls, &mine->next, mine)) {
@@ -116,6 +123,15 @@ static void on_signal(int number) {
     raise(number); /* our own: ends the process as it would have without us */
 }
 
+void blame_stop(const char *called) {
+    const instance *in = running();
+    if (in != NULL)
+        say_who(in, GET(mine, slot), "called ", called);
+    else
+        say("quantbench: error: a thread of a plugin called "), say(called), say("\n");
+    _exit(ERR_PLUGIN);
+}
+
 static void on_exit_of_plugin(void) {
     const instance *in = running();
     if (in == NULL) return;
@@ -165,10 +181,8 @@ static void watchdog_start(void) {
 }
 
 void blame_watch(void) {
-    static char stack[65536];
     static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK};
-    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) sigaction(fatal[i], &a, NULL);
     atexit(on_exit_of_plugin);
     watching = true;

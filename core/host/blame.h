@@ -24,6 +24,9 @@ status blame_check(diags *d);
 enum { BLAME_SECONDS = 300 };
 void blame_watch(void);
 
+/* Ends the process at once: the plugin that runs on this thread called this function. */
+_Noreturn void blame_stop(const char *called);
+
 /* Does a plugin's code run on this thread? */
 bool blame_in_plugin(void);
 

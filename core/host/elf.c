@@ -59,13 +59,24 @@ static char *check_dynamic(const char *bytes, const Elf64_Phdr *p) {
     return NULL;
 }
 
+/* More than any plugin is: the loader is not asked to find so much room. */
+#define MOST_MEMORY ((uint64_t)1 << 29)
+
 static char *check_segments(const char *bytes, const Elf64_Ehdr *h, size_t n) {
     bool dynamic = false;
+    uint64_t end = 0; /* of the segments that are loaded, which ascend */
     for (int i = 0; i < h->e_phnum; i++) {
         Elf64_Phdr p;
         memcpy(&p, bytes + h->e_phoff + (size_t)i * sizeof p, sizeof p);
         if (!inside(p.p_offset, 1, p.p_filesz, n))
             return str_format("truncated: a segment is cut off");
+        if (p.p_type == PT_LOAD) {
+            if (p.p_vaddr < end || p.p_memsz < p.p_filesz)
+                return str_format("damaged: its segments are not in order");
+            if (p.p_vaddr > MOST_MEMORY || p.p_memsz > MOST_MEMORY - p.p_vaddr)
+                return str_format("it wants more than %d MiB of memory", (int)(MOST_MEMORY >> 20));
+            end = p.p_vaddr + p.p_memsz;
+        }
         if (p.p_type != PT_DYNAMIC) continue;
         dynamic = true;
         char *why = check_dynamic(bytes, &p);

@@ -145,10 +145,13 @@ static qb_status packer_init(void *self, const qb_host *host, int32_t n_levels, 
     return st;
 }
 
+/* A promise that no packer needs is noted, and taken for the most that one may make. */
 static int64_t packer_bound(const void *self, int64_t n) {
-    int64_t most = begin(self, "bound()")->packer.bound(self, n);
+    int64_t bytes = begin(self, "bound()")->packer.bound(self, n), most = 64 * n + 65536;
+    if (bytes < 0 || bytes > most)
+        blame_note("said %" PRId64 " bytes for %" PRId64 " codes", bytes, n);
     end();
-    return most;
+    return bytes < 0 || bytes > most ? most : bytes;
 }
 
 static int64_t packer_pack(const void *self, const uint8_t *code, int64_t n, uint8_t *dst) {

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "util/str.h"
+
 const char *const params_reserved[] = {
     "scheme", "type",     "granularity", "group_size", "block",   "axis",  "ragged", "scale_dtype",
     "round",  "observer", "clip",        "normalize",  "dynamic", "learn", "match",
@@ -52,6 +54,8 @@ static const char *check_default(const qb_param *p) {
 static const char *check(const plugin *owner, const qb_param *p) {
     bool number = p->type == QB_INT || p->type == QB_REAL;
     if (p->doc == NULL || *p->doc == '\0') return "it has no doc";
+    if (!params_is_text(p->doc) || !params_is_text(p->unit))
+        return "its doc or unit is not UTF-8 without control characters";
     if (field_bytes(p->type) == 0) return "unknown type";
     if (p->field_size != field_bytes(p->type)) return "its field has the wrong size";
     if ((uint64_t)p->offset + p->field_size > owner->entry.instance_size ||
@@ -62,6 +66,8 @@ static const char *check(const plugin *owner, const qb_param *p) {
                             strchr("])", p->ends[1]) == NULL))
         return "its ends are not one of [] [) (] ()";
     if (p->type == QB_ENUM && n_choices(p) < 1) return "it has no choices";
+    for (int i = 0; p->type == QB_ENUM && i < n_choices(p); i++)
+        if (!params_is_name(p->choices[i])) return "a choice is not [a-z][a-z0-9_]*";
     if ((p->flags & QB_LIVE) && p->type != QB_REAL) return "only a REAL can be live";
     if ((p->flags & QB_LIVE) && is_auto_default(p)) return "a live parameter has no auto";
     if (p->type == QB_BOOL && is_auto_default(p))
@@ -69,12 +75,27 @@ static const char *check(const plugin *owner, const qb_param *p) {
     return check_default(p);
 }
 
+bool params_is_name(const char *s) {
+    return s != NULL && *s >= 'a' && *s <= 'z' &&
+           strnlen(s, PLUGIN_MAX_NAME + 1) <= PLUGIN_MAX_NAME &&
+           strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(s);
+}
+
+/* UTF-8 for people: no control characters but ends of lines and tabs. */
+bool params_is_text(const char *s) {
+    if (s == NULL) return true;
+    for (const char *c = s; *c != '\0'; c++)
+        if (((unsigned char)*c < 0x20 && *c != '\n' && *c != '\t') || *c == 0x7f ||
+            ((unsigned char)*c == 0xc2 && (unsigned char)c[1] < 0xa0))
+            return false;
+    return str_find_bad_utf8(s, strlen(s)) < 0;
+}
+
 char *params_check_declaration(const plugin *p, int i) {
     const qb_param *q = &p->params[i];
     const char *name = q->name;
-    if (name == NULL || *name < 'a' || *name > 'z' ||
-        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name))
-        return str_format("parameter %d: its name is not [a-z][a-z0-9_]*", i);
+    if (!params_is_name(name))
+        return str_format("parameter %d: its name is not [a-z][a-z0-9_]* of at most 32 letters", i);
     for (int k = 0; k < params_n_reserved; k++)
         if (strcmp(name, params_reserved[k]) == 0)
             return str_format("parameter '%s': the spec keeps this name for itself", name);

@@ -33,6 +33,11 @@ extern const int params_n_reserved;
 /* What is wrong with parameter i of the plugin, or NULL; free(). */
 char *params_check_declaration(const plugin *p, int i);
 
+/* [a-z][a-z0-9_]* of at most PLUGIN_MAX_NAME letters. */
+bool params_is_name(const char *s);
+/* What is shown to people: NULL, or UTF-8 without control characters but ends of lines and tabs. */
+bool params_is_text(const char *s);
+
 /* The choice of a plugin with all defaults. */
 plugin_choice params_defaults(const plugin *p);
 

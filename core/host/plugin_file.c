@@ -17,11 +17,6 @@ const char *plugin_kind_name(qb_kind kind) {
     return kind >= QB_SCHEME && kind <= QB_STE ? name[kind] : NULL;
 }
 
-static bool is_name(const char *s) {
-    if (s == NULL || *s < 'a' || *s > 'z' || strlen(s) > PLUGIN_MAX_NAME) return false;
-    return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(s);
-}
-
 /* MAJOR.MINOR.PATCH */
 static bool is_version(const char *s) {
     if (s == NULL || strlen(s) > 32) return false;
@@ -43,10 +38,14 @@ static char *check_entry(const qb_plugin *e) {
     if (plugin_kind_name(e->kind) == NULL) return str_format("unknown kind of plugin %d", e->kind);
     if (e->size < offsetof(qb_plugin, example))
         return str_format("its entry has only %u bytes", e->size);
-    if (!is_name(e->name))
+    if (!params_is_name(e->name))
         return str_format("its name is not [a-z][a-z0-9_]* of at most 32 letters");
     if (!is_version(e->version)) return str_format("its version is not MAJOR.MINOR.PATCH");
     if (e->summary == NULL || *e->summary == '\0') return str_format("it has no summary");
+    if (!params_is_text(e->summary) || strchr(e->summary, '\n') != NULL)
+        return str_format("its summary is not one line of UTF-8 without control characters");
+    if (!params_is_text(e->cite) || !params_is_text(e->example) || !params_is_text(e->doc))
+        return str_format("its cite, example or doc is not UTF-8 without control characters");
     if (e->table == NULL) return str_format("it has no function table");
     if (e->instance_size == 0 || e->instance_size > LARGEST_INSTANCE)
         return str_format("its instance has %u bytes", e->instance_size);
@@ -120,6 +119,7 @@ static char *open_and_read(plugin_image *m, plugin *p) {
     void *handle = image_load(m, &why);
     if (guarded_reset_fenv() && handle != NULL)
         return str_format("a constructor changes the floating-point environment");
+    p->handle = handle;
     return handle == NULL ? why : read_entry(handle, p);
     /* the code stays loaded: a refused plugin is not called again */
 }
@@ -160,6 +160,11 @@ status plugin_load(const char *path, diags *d, plugin **out) {
 void plugin_free(plugin *p) {
     free(p->path);
     free(p);
+}
+
+void plugin_unload(plugin *p) {
+    dlclose(p->handle);
+    plugin_free(p);
 }
 
 size_t plugin_touch(const plugin *p) {

@@ -31,6 +31,7 @@ typedef struct plugin {
     plugin_table guarded; /* the same with guards about them: host/guarded.h */
     char *path;
     char sha256[HASH_HEX];
+    void *handle; /* of dlopen() */
 } plugin;
 
 /* "scheme", "packer", "ste"; NULL for another number. */
@@ -42,6 +43,8 @@ status plugin_load(const char *path, diags *d, plugin **p);
 /* The same of a file that is open; takes it. */
 status plugin_load_image(plugin_image *m, diags *d, plugin **p);
 void plugin_free(plugin *p);
+/* Removes its code too, which runs its destructors: in a child. */
+void plugin_unload(plugin *p);
 
 /* Reads all that the tables of a plugin point at: in a child (host/probe.h), where a
  * pointer into nowhere harms nobody. How many letters that is. */

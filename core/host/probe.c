@@ -1,8 +1,11 @@
 #include "host/probe.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "host/plugin_file.h"
+#include "host/surroundings.h"
 #include "util/child.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -12,29 +15,67 @@ enum { SECONDS = 5, ALL_SECONDS = 60 };
 typedef struct batch {
     const plugin_image *images;
     int first, end;
+    char **trouble;
 } batch;
 
+/* A message: image `at` did this to its surroundings. */
+typedef struct finding {
+    int at;
+    char text[120];
+} finding;
+
+static void tell_changes(child *c, int at, const char *which) {
+    const char *changed = surroundings_changed(true);
+    if (changed == NULL) return;
+    finding f = {.at = at};
+    snprintf(f.text, sizeof f.text, "a %s changes %s", which, changed);
+    child_send(c, 0, &f, sizeof f);
+}
+
+static void receive(void *to, int type, const char *data, size_t n) {
+    const batch *b = to;
+    finding f;
+    (void)type;
+    if (n != sizeof f) return;
+    memcpy(&f, data, sizeof f);
+    f.text[sizeof f.text - 1] = '\0';
+    if (f.at < b->first || f.at >= b->end || b->trouble[f.at] != NULL) return;
+    b->trouble[f.at] = mem_strdup(f.text);
+}
+
 /* In the child. The copy of the image keeps the parent's from being taken. */
+static void load_one(child *c, const plugin_image *image, int at) {
+    plugin_image m = *image;
+    plugin *p;
+    diags d;
+    c->page->at = at;
+    child_doing(c, "loading");
+    m.path = mem_strdup(m.path);
+    diags_init(&d);
+    surroundings_note();
+    status bad = plugin_load_image(&m, &d, &p);
+    tell_changes(c, at, "constructor");
+    if (!bad) {
+        plugin_touch(p);
+        child_doing(c, "unloading");
+        plugin_unload(p);
+        tell_changes(c, at, "destructor");
+    }
+    diags_fini(&d);
+}
+
 static void load_all(child *c, void *arg) {
     const batch *b = arg;
-    for (int i = b->first; i < b->end; i++) {
-        if (b->images[i].fd < 0) continue;
-        plugin_image m = b->images[i];
-        plugin *p;
-        diags d;
-        c->page->at = i;
-        child_doing(c, "loading");
-        m.path = mem_strdup(m.path);
-        diags_init(&d);
-        if (plugin_load_image(&m, &d, &p) == OK) plugin_touch(p);
-        diags_fini(&d);
-    }
+    for (int i = b->first; i < b->end; i++)
+        if (b->images[i].fd >= 0) load_one(c, &b->images[i], i);
 }
 
 /* Loads [first, end) in one child; true if all went well, else *at is where it ended. */
 static bool load_batch(batch b, int *at, bool *hung, char **why) {
     child_job job = {.body = load_all,
                      .arg = &b,
+                     .receive = receive,
+                     .to = &b,
                      .each = SECONDS,
                      .all = ALL_SECONDS,
                      .memory = (int64_t)1 << 30};
@@ -51,6 +92,11 @@ static bool load_batch(batch b, int *at, bool *hung, char **why) {
     return fine;
 }
 
+static void replace(char **text, char *by) {
+    free(*text);
+    *text = by;
+}
+
 /* Who hangs is who is being loaded. Who crashes may suffer from another that was loaded
  * before: then each has to do it alone. */
 void probe_images(const plugin_image *images, int n, char *trouble[]) {
@@ -59,14 +105,15 @@ void probe_images(const plugin_image *images, int n, char *trouble[]) {
     char *why;
     for (int i = 0; i < n; i++) trouble[i] = NULL;
     while (first < n && hung) {
-        if (load_batch((batch){images, first, n}, &at, &hung, &why)) return;
+        if (load_batch((batch){images, first, n, trouble}, &at, &hung, &why)) return;
         if (hung)
-            trouble[at] = why, first = at + 1;
+            replace(&trouble[at], why), first = at + 1;
         else
             free(why);
     }
-    for (int i = first; i < n; i++)
-        if (images[i].fd >= 0 && !load_batch((batch){images, i, i + 1}, &at, &hung, &trouble[i]) &&
-            trouble[i] == NULL)
-            trouble[i] = mem_strdup("could not be tried");
+    for (int i = first; i < n; i++) {
+        if (images[i].fd < 0) continue;
+        if (!load_batch((batch){images, i, i + 1, trouble}, &at, &hung, &why))
+            replace(&trouble[i], why);
+    }
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/forbidden.h"
 #include "host/probe.h"
 #include "host/trust.h"
 #include "host/verdicts.h"
@@ -116,7 +117,9 @@ static void try_new(const candidates *c, verdicts *v) {
 static void load(registry *r, plugin_image *m, const char *trouble, bool again) {
     plugin *p;
     if (trouble == NULL || *trouble == '\0') {
-        if (plugin_load_image(m, &r->failures, &p) == OK) add_plugin(r, p);
+        if (plugin_load_image(m, &r->failures, &p) != OK) return;
+        forbidden_replace(p);
+        add_plugin(r, p);
         return;
     }
     bool untried = strncmp(trouble, UNTRIED, strlen(UNTRIED)) == 0;

@@ -6,6 +6,7 @@
 #include "host/instance.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "host/forms.h"
 #include "simd/kernels.h"
@@ -300,9 +301,14 @@ static qb_kernels table_of(const kernels *k) {
     };
 }
 
+/* In memory that no plugin can change: the others call by it too. */
 const qb_kernels *services_kernels(void) {
-    static qb_kernels table;
+    static qb_kernels *table;
     static const kernels *filled_from;
-    if (filled_from != simd_kernels()) table = table_of(filled_from = simd_kernels());
-    return &table;
+    if (filled_from == simd_kernels()) return table;
+    table = mmap(NULL, sizeof *table, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (table == MAP_FAILED) mem_exhausted(sizeof *table);
+    *table = table_of(filled_from = simd_kernels());
+    mprotect(table, sizeof *table, PROT_READ);
+    return table;
 }

@@ -10,7 +10,7 @@
 
 /* Files that are no more are never asked for again: the oldest go. */
 enum { KEPT = 500, SIZE_MAX_CACHE = 1 << 20 };
-static const char HEAD[] = "quantbench plugins 1\n";
+static const char HEAD[] = "quantbench plugins 2\n";
 
 static char *cache_path(void) {
     const char *dir = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");

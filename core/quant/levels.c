@@ -3,6 +3,8 @@
 #include <float.h>
 #include <stdlib.h>
 
+#include "host/params.h"
+
 _Static_assert((int)ROUND_EVEN == QB_NEAREST && (int)ROUND_AWAY == QB_TIES_AWAY &&
                    (int)ROUND_UP == QB_TIES_UP && (int)ROUND_DOWN == QB_TIES_DOWN &&
                    (int)ROUND_FLOOR == QB_FLOOR && (int)ROUND_CEIL == QB_CEIL &&
@@ -116,8 +118,9 @@ static const char *find_roles(quantizer *q) {
     for (int r = QB_SCALE; r <= QB_THRESHOLD; r++) *at[r] = -1;
     for (int i = 0; i < q->info.n_meta; i++) {
         const qb_meta *m = &q->info.meta[i];
-        if (m->name == NULL || m->role < QB_OTHER || m->role > QB_THRESHOLD ||
-            m->store < QB_AS_SPEC || m->store > QB_NOT_STORED)
+        if (!params_is_name(m->name)) return "the name of its metadata is not [a-z][a-z0-9_]*";
+        if (m->role < QB_OTHER || m->role > QB_THRESHOLD || m->store < QB_AS_SPEC ||
+            m->store > QB_NOT_STORED)
             return "its metadata has an unknown role or stored form";
         if (m->learn) return "it has learned metadata, which this version cannot train";
         if (m->role == QB_OTHER) continue;

@@ -23,6 +23,9 @@ status packing_choose(const registry *r, int32_t n_levels, plugin_choice *packer
     return OK;
 }
 
+/* Codes of a chunk: of more no packer makes one. */
+#define MOST_CHUNK ((int64_t)1 << 32)
+
 status packing_open(packing *p, const plugin_choice *c, int32_t n_levels, int32_t zero_code,
                     const place *at, diags *d) {
     *p = (packing){.table = &c->plugin->guarded.packer,
@@ -31,7 +34,8 @@ status packing_open(packing *p, const plugin_choice *c, int32_t n_levels, int32_
     status bad = instance_open_packer(&p->in, c, n_levels, zero_code, &p->info, ERR_SPEC, at, d);
     if (bad) return bad;
     int32_t a = p->info.align;
-    if (p->info.unit >= 1 && p->info.chunk >= 0 && a >= 1 && a <= 4096 && (a & (a - 1)) == 0)
+    if (p->info.unit >= 1 && p->info.chunk >= 0 && p->info.chunk <= MOST_CHUNK && a >= 1 &&
+        a <= 4096 && (a & (a - 1)) == 0)
         return OK;
     bad = diag_error(d, ERR_PLUGIN, "%s: packer '%s': unit, chunk or align is out of range",
                      c->plugin->path, c->plugin->entry.name);
@@ -69,7 +73,6 @@ int64_t packing_bound(const packing *p, int64_t rows, int64_t cols) {
 
 /* Chunks are worked some at a time: their codes stay in the cache between the two sides. */
 enum { BATCH_CODES = 4096 };
-#define MOST_BYTES ((int64_t)1 << 40) /* of a chunk: no packer needs more */
 
 typedef struct chunks {
     const packing *p;
@@ -132,8 +135,6 @@ static bool chunks_open(chunks *c, const packing *p, int64_t rows, int64_t cols)
     c->batches = (c->count + c->batch - 1) / c->batch;
     c->bound = p->table->bound(p->in.self, chunk);
     c->last_bound = n > 0 && n % chunk > 0 ? p->table->bound(p->in.self, n % chunk) : c->bound;
-    if (c->bound < 0 || c->bound > MOST_BYTES || c->last_bound < 0 || c->last_bound > MOST_BYTES)
-        return false; /* packing_bound() was as absurd */
     c->alone = c->batches < threads;
     c->memory = mem_try_aligned((size_t)((c->alone ? 1 : threads) * room_bytes(c)));
     return c->memory != NULL;

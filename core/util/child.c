@@ -43,7 +43,13 @@ enum { FRAME_HEAD = offsetof(frame, data) };
 
 /* ---- in the child ---- */
 
+/* A process that a plugin made with fork() is no child of ours: it ends here. */
+static void only_one(const child *c) {
+    if (getpid() != c->pid) _exit(0);
+}
+
 void child_doing(child *c, const char *what) {
+    only_one(c);
     snprintf(c->page->doing, sizeof c->page->doing, "%s", what);
     atomic_fetch_add(&c->page->ticks, 1);
 }
@@ -51,6 +57,7 @@ void child_doing(child *c, const char *what) {
 /* A packet is sent whole or not at all. */
 void child_send(child *c, int type, const void *data, size_t n) {
     frame f = {.nonce = c->nonce, .type = type};
+    only_one(c);
     f.n = (uint32_t)(n < sizeof f.data ? n : sizeof f.data);
     if (f.n > 0) memcpy(f.data, data, f.n);
     while (send(c->fd, &f, FRAME_HEAD + f.n, MSG_NOSIGNAL) < 0 && errno == EINTR) continue;
@@ -70,6 +77,7 @@ void child_before_limits(void (*hook)(void)) { before_limits = hook; }
 static _Noreturn void be_child(const child_job *job, child *c, int out) {
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* it ends with us */
     setsid();
+    c->pid = getpid();
     int nothing = open("/dev/null", O_RDONLY);
     dup2(nothing, 0);
     dup2(out, 1);

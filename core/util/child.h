@@ -29,7 +29,7 @@ typedef struct child_page { /* shared: the child writes, the parent reads */
 
 typedef struct child {
     child_page *page;
-    int fd;
+    int fd, pid;
     uint64_t nonce;
 } child;
 
