@@ -157,15 +157,25 @@ static status open_temp(file_out *f, diags *d) {
     return OK;
 }
 
+/* A FIFO without a reader must not hang; written into, it waits for its reader. */
+static status open_as_it_is(file_out *f, diags *d) {
+    f->fd = file_open(f->target, O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK);
+    if (f->fd >= 0 && fcntl(f->fd, F_SETFL, O_APPEND) == 0) return OK;
+    struct stat s;
+    bool fifo = errno == ENXIO && stat(f->target, &s) == 0 && S_ISFIFO(s.st_mode);
+    status bad =
+        fifo ? diag_error(d, ERR_RESOURCE, "%s: cannot open it: nobody reads this FIFO", f->path)
+             : write_failed(f, "open it", d);
+    if (f->fd >= 0) close(f->fd);
+    return bad;
+}
+
 status file_out_open(file_out *f, const char *path, diags *d) {
     bool as_it_is;
     *f = (file_out){.path = mem_strdup(path), .fd = -1};
     status bad = find_target(f, &as_it_is, d);
     if (!bad && !as_it_is) bad = open_temp(f, d);
-    if (!bad && as_it_is) {
-        f->fd = file_open(f->target, O_WRONLY | O_APPEND | O_CLOEXEC);
-        if (f->fd < 0) bad = write_failed(f, "open it", d);
-    }
+    if (!bad && as_it_is) bad = open_as_it_is(f, d);
     if (bad) forget(f);
     return bad;
 }

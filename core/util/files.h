@@ -25,7 +25,7 @@ status file_head(const char *path, int64_t limit, size_t n, status st, diags *d,
 /* A file that is written piece by piece and is there whole or not at all: temporary
  * file in the same folder, fsync, rename, fsync of the folder. Symbolic links are
  * followed and stay. What exists and is no regular file (/dev/stdout, /dev/null, a
- * FIFO) is written into as it is. Errors are ERR_RESOURCE. */
+ * FIFO that somebody reads) is written into as it is. Errors are ERR_RESOURCE. */
 typedef struct file_out {
     char *path;   /* as the user named it                 */
     char *target; /* what it leads to                     */

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/files.h"
+#include "util/mem.h"
 #include "util/str.h"
 
 static char *dir;
@@ -106,6 +108,39 @@ Test(files, a_fifo_is_written_into, .init = setup, .fini = teardown) {
     cr_assert(type_of("fifo") == S_IFIFO);
     close(fd);
     expect_files(1);
+    free(path);
+}
+
+Test(files, a_fifo_that_nobody_reads_is_an_error_at_once, .init = setup, .fini = teardown,
+     .timeout = 20) {
+    char *path = path_join(dir, "fifo");
+    cr_assert(mkfifo(path, 0600) == 0);
+    char *message = put("fifo", "text");
+    cr_assert(message != NULL && strstr(message, "nobody reads this FIFO") != NULL);
+    cr_assert(type_of("fifo") == S_IFIFO);
+    free(message);
+    expect_files(1);
+    free(path);
+}
+
+/* More than a pipe holds, so that it has to wait. */
+Test(files, a_fifo_waits_for_a_slow_reader, .init = setup, .fini = teardown, .timeout = 60) {
+    enum { BYTES = 300000 };
+    char *path = path_join(dir, "fifo"), *text = mem_calloc(BYTES + 1, 1);
+    memset(text, 'x', BYTES);
+    cr_assert(mkfifo(path, 0600) == 0);
+    int fd = open(path, O_RDONLY | O_NONBLOCK);
+    pid_t child = fork();
+    if (child == 0) _exit(put("fifo", text) == NULL ? 0 : 1);
+    int ended, got = 0;
+    for (char block[4096]; got < BYTES;) {
+        ssize_t n = read(fd, block, sizeof block);
+        if (n > 0) got += (int)n;
+        usleep(100);
+    }
+    cr_assert(waitpid(child, &ended, 0) == child && ended == 0);
+    close(fd);
+    free(text);
     free(path);
 }
 
