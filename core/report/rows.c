@@ -32,11 +32,14 @@ static const char *name_of(const row_printer *r, int c) {
 
 /* ---- CSV ---- */
 
-/* A text keeps its line ends and tabs; what else could drive a terminal is escaped. */
+/* A text keeps its line ends and tabs; what else could drive a terminal is escaped. Spreadsheets
+ * would calculate what begins as a formula does: before it stands a ' (OWASP, "CSV injection"). */
 static void put_csv(const char *text, FILE *out) {
-    bool quoted = *text == '\0' || strpbrk(text, ",\"\r\n") != NULL || *text == ' ' ||
+    bool formula = *text != '\0' && strchr("=+-@\t\r", *text) != NULL;
+    bool quoted = *text == '\0' || formula || strpbrk(text, ",\"\r\n") != NULL || *text == ' ' ||
                   text[strlen(text) - 1] == ' ';
     if (quoted) fputc('"', out);
+    if (formula) fputc('\'', out);
     while (*text != '\0') {
         size_t plain = strcspn(text, "\"\r\n\t");
         char *part = mem_strndup(text, plain), *safe = str_escape(part);

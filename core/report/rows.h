@@ -6,7 +6,8 @@
  * finite is "-", control characters are escaped. CSV and JSON are for programs:
  * stable names, all digits; NULL is an empty field in CSV (empty text is "") and
  * null in JSON. CSV keeps line ends and tabs of a text, in quotes, and escapes other
- * control characters.
+ * control characters; a text that begins with = + - @ tab or CR, which a spreadsheet
+ * would take for a formula, gets a ' before it and quotes. Numbers stay numbers.
  */
 #ifndef REPORT_ROWS_H
 #define REPORT_ROWS_H

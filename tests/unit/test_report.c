@@ -57,6 +57,32 @@ Test(rows, csv_quotes_by_rfc_4180_and_tells_null_from_empty) {
                      "\"a|b, \"\"c\"\"\n\\x1b[31m\",,-3,\"\"\r\n");
 }
 
+/* D13 */
+Test(rows, csv_keeps_spreadsheets_from_calculating_a_text_and_leaves_numbers_alone) {
+    static const char *const texts[] = {"=1+1", "+1",    "-1",  "@sum(1)", "\t=1",
+                                        "\r=1", "=a\"b", "a=1", "'=1"};
+    const row_column three[] = {{"=head", "h", 0, false},
+                                {"n", "n", 0, false},
+                                {"x", "x", 0, false}};
+    char *text = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n);
+    row_printer r;
+    rows_open(&r, ROWS_CSV, three, 3, out);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        rows_text(&r, texts[i]);
+        rows_int(&r, -3);
+        rows_real(&r, -0.5);
+    }
+    rows_close(&r);
+    fclose(out);
+    cr_assert_str_eq(text, "\"'=head\",n,x\r\n\"'=1+1\",-3,-0.5\r\n\"'+1\",-3,-0.5\r\n"
+                           "\"'-1\",-3,-0.5\r\n\"'@sum(1)\",-3,-0.5\r\n\"'\t=1\",-3,-0.5\r\n"
+                           "\"'\r=1\",-3,-0.5\r\n\"'=a\"\"b\",-3,-0.5\r\na=1,-3,-0.5\r\n"
+                           "'=1,-3,-0.5\r\n");
+    free(text);
+}
+
 Test(rows, json_has_one_object_a_line_with_all_digits_and_null) {
     char *text = printed(ROWS_JSON);
     json_t *a = json_loadb(text, strcspn(text, "\n"), 0, NULL),
