@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "cli/answer.h"
 #include "cli/cli.h"
 #include "report/compare.h"
 #include "store/query.h"
@@ -13,9 +14,12 @@ static status run(const cli_args *a) {
     bad = cli_db_path(a, false, &path);
     if (!bad) bad = store_open(path, true, a->d, &s);
     if (!bad) store_guard(s, 60, NULL);
+    answer out;
+    answer_open(&out);
     if (!bad)
-        bad = compare_print(s, a->words, a->n_words, cli_value(a, "--experiment"), format, stdout,
+        bad = compare_print(s, a->words, a->n_words, cli_value(a, "--experiment"), format, out.out,
                             a->d);
+    bad = answer_close(&out, bad, a->d);
     store_close(s);
     free(path);
     return bad;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "cli/answer.h"
 #include "cli/cli.h"
 #include "report/runs.h"
 
@@ -10,7 +11,10 @@ static status run(const cli_args *a) {
     status bad = cli_db_path(a, false, &path);
     if (!bad) bad = store_open(path, true, a->d, &s);
     if (!bad) bad = store_find_run(s, a->words[0], a->d, &id);
-    if (!bad) bad = report_info(s, id, cli_has(a, "--json"), stdout, a->d);
+    answer out;
+    answer_open(&out);
+    if (!bad) bad = report_info(s, id, cli_has(a, "--json"), out.out, a->d);
+    bad = answer_close(&out, bad, a->d);
     store_close(s);
     free(path);
     return bad;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "cli/answer.h"
 #include "cli/cli.h"
 #include "report/runs.h"
 
@@ -16,7 +17,10 @@ static status run(const cli_args *a) {
     bad = cli_db_path(a, false, &path);
     if (!bad) bad = store_open(path, true, a->d, &s);
     if (!bad && f.experiment != NULL) bad = store_find_experiment(s, f.experiment, a->d);
-    if (!bad) bad = report_list(s, &f, format, stdout, a->d);
+    answer out;
+    answer_open(&out);
+    if (!bad) bad = report_list(s, &f, format, out.out, a->d);
+    bad = answer_close(&out, bad, a->d);
     store_close(s);
     free(path);
     return bad;

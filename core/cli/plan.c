@@ -255,6 +255,7 @@ static status look_up(const cli_args *a, const study *s, known *k) {
             bad = runner_done(s, db, k->done, a->d);
             for (int i = 0; i < s->n_points && !bad; i++)
                 k->seconds[i] = estimate_seconds(db, &s->points[i].p);
+            if (!bad) bad = store_status(db, a->d);
             store_close(db);
         }
     }

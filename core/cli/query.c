@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "cli/answer.h"
 #include "cli/cli.h"
 #include "report/query.h"
 #include "store/query.h"
@@ -57,10 +58,13 @@ static status read_all(const cli_args *a, const named_query *q, rows_format form
     bad = cli_db_path(a, false, &path);
     if (!bad) bad = store_open(path, true, a->d, &s);
     if (!bad) store_guard(s, (double)seconds, "--timeout SECONDS");
+    answer out;
+    answer_open(&out);
     if (!bad && q == NULL)
-        bad = query_sql(s, cli_value(a, "--sql"), format, stdout, a->d);
+        bad = query_sql(s, cli_value(a, "--sql"), format, out.out, a->d);
     else if (!bad)
-        bad = query_named(s, q, a->words + 1, a->n_words - 1, &o, format, stdout, a->d);
+        bad = query_named(s, q, a->words + 1, a->n_words - 1, &o, format, out.out, a->d);
+    bad = answer_close(&out, bad, a->d);
     store_close(s);
     free(path);
     return bad;
@@ -95,7 +99,9 @@ const verb verb_query = {
             "--sql reads only, on tables and views of core/store/schema.sql. Beside SQLite's own "
             "functions\n"
             "there are median(x), percentile(x, p) with p in [0, 100] (linear between values), "
-            "stddev_samp(x).\n",
+            "stddev_samp(x).\n"
+            "csv has a ' before a text that begins with = + - @ tab or CR, else spreadsheets would "
+            "calculate it.\n",
     .options = {{"--db", "FILE", "the results database"},
                 {"--list", NULL, "the named queries, their words and options"},
                 {"--sql", "TEXT", "one SELECT"},

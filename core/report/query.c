@@ -94,7 +94,7 @@ static status print_rows(store *s, store_rows *r, rows_format f, FILE *out, diag
     rows_close(&t);
     free_columns(columns, n);
     if (!too_many) return store_status(s, d);
-    diag_error(d, ERR_RESOURCE, "the table ends here: it has more than %d cells", TABLE_MAX_CELLS);
+    diag_error(d, ERR_RESOURCE, "the table has more than %d cells", TABLE_MAX_CELLS);
     diag_hint(d, "--format csv and json have no limit");
     return ERR_RESOURCE;
 }

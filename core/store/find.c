@@ -30,6 +30,7 @@ static status no_run(store *s, const char *selector, diags *d) {
 status store_find_run(store *s, const char *selector, diags *d, int64_t *run) {
     store_rows *r;
     int64_t back = 1;
+    if (*selector == '\0') return no_run(s, selector, d); /* not the beginning of every uid */
     bool counted = selector[0] == '@' && (strcmp(selector, "@last") == 0 ||
                                           (str_to_int(selector + 1, &back) && back >= 1));
     if (counted) {

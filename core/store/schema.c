@@ -59,8 +59,7 @@ static status damaged(const store *s, const char *what, const char *name, const 
     return ERR_STORE;
 }
 
-/* `statement`: "CREATE TABLE name(..." or "CREATE VIEW name AS ...", n bytes. Tables are as they
- * were made; a view that differs may be one of the user's: it cannot change a number. */
+/* `statement`: "CREATE TABLE name(..." or "CREATE VIEW name AS ...", n bytes: as it was made. */
 static status check_object(store *s, const char *statement, size_t n, bool table, diags *d) {
     const char *begin = statement + strlen(table ? "CREATE TABLE " : "CREATE VIEW ");
     char *name = mem_strndup(begin, strcspn(begin, "( ")), *sql, type[16];
@@ -70,8 +69,8 @@ static status check_object(store *s, const char *statement, size_t n, bool table
     status bad = store_status(s, d);
     if (!bad && strcmp(type, what) != 0)
         bad = damaged(s, what, name, *type == '\0' ? "is missing" : "is something else", d);
-    else if (!bad && table && (sql == NULL || strcmp(sql, wanted) != 0))
-        bad = damaged(s, what, name, "has other columns", d);
+    else if (!bad && (sql == NULL || strcmp(sql, wanted) != 0))
+        bad = damaged(s, what, name, table ? "has other columns" : "asks for something else", d);
     free(name);
     free(wanted);
     free(sql);
@@ -93,11 +92,20 @@ status schema_check(store *s, bool writes, diags *d) {
     for (const char *at = all; !bad && (at = strstr(at, "CREATE ")) != NULL; at++) {
         bool table = strncmp(at, "CREATE TABLE ", 13) == 0;
         if (!table && strncmp(at, "CREATE VIEW ", 12) != 0) continue;
-        const char *end = table ? strstr(at, ";\n") : at;
-        bad = check_object(s, at, (size_t)(end - at), table, d);
+        bad = check_object(s, at, (size_t)(strstr(at, ";\n") - at), table, d);
     }
     free(all);
     return bad;
+}
+
+/* The first line that says what is wrong: those above it name the database, all in stars. */
+static const char *first_finding(const char *found) {
+    for (const char *at = found; at != NULL; at = strchr(at, '\n')) {
+        at += *at == '\n';
+        if (*at != '\0' && strncmp(at, "***", 3) != 0) return at;
+        if (*at == '\0') break;
+    }
+    return found;
 }
 
 status schema_quick_check(store *s, diags *d) {
@@ -105,8 +113,9 @@ status schema_quick_check(store *s, diags *d) {
     status bad = OK;
     const char *found = store_next(r) ? store_text(r, 0) : "ok";
     if (found != NULL && strcmp(found, "ok") != 0) {
+        const char *line = first_finding(found);
         bad = diag_error(d, ERR_STORE, "%s: the database is damaged: %.*s", s->path,
-                         (int)strcspn(found, "\n"), found);
+                         (int)strcspn(line, "\n"), line);
         diag_hint(d, "nothing was written; `sqlite3 FILE .recover` saves what can be read");
     }
     store_rows_end(r);

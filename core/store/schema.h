@@ -8,9 +8,9 @@
 
 char *schema_text(void); /* free() */
 
-/* Every table of the schema is there with its columns, every view is there; and, where it is
- * to be written, no trigger changes what is. What else is in it is its owner's. ERR_STORE with
- * the name. */
+/* Every table and every view of the schema is there as it was made; and, where it is to be
+ * written, no trigger changes what is. What else is in it is its owner's. ERR_STORE with the
+ * name. */
 status schema_check(store *s, bool writes, diags *d);
 
 /* Reads all pages, once for each process that writes (280,000 points: 40 ms): SQLite writes into

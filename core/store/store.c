@@ -240,6 +240,23 @@ static bool has_beside(const char *path, const char *suffix) {
 
 static bool has_wal(const char *path) { return has_beside(path, "-wal"); }
 
+/* What SQLite would wait for, as a FIFO, or take for an empty file: one of a byte. */
+static status check_file(const char *path, diags *d) {
+    enum { HEADER_BYTES = 100 };
+    struct stat now;
+    if (stat(path, &now) != 0) return diag_error(d, ERR_STORE, "%s: %s", path, strerror(errno));
+    bool regular = S_ISREG(now.st_mode);
+    if (regular && (now.st_size == 0 || now.st_size >= HEADER_BYTES)) return OK;
+    if (S_ISDIR(now.st_mode))
+        diag_error(d, ERR_STORE, "%s: is a directory", path);
+    else if (!regular)
+        diag_error(d, ERR_STORE, "%s: not a regular file", path);
+    else
+        diag_error(d, ERR_STORE, "%s: not a results database: it is too short", path);
+    diag_hint(d, "name another file with --db");
+    return ERR_STORE;
+}
+
 /* Looks at a file without changing it or leaving -wal and -shm beside it. Where a
  * -wal is there already, only a connection that reads it sees what is in the file. */
 static status inspect(const char *path, diags *d) {
@@ -362,7 +379,8 @@ status store_open(const char *path, bool read_only, diags *d, store **out) {
     *out = NULL;
     bool exists = file_exists(path), empty = false;
     if (!exists && read_only) return nothing_in_it(path, d);
-    status bad = exists ? inspect(path, d) : OK;
+    status bad = exists ? check_file(path, d) : OK;
+    if (!bad && exists) bad = inspect(path, d);
     if (bad) return bad;
     if (exists && read_only) roll_back(path);
     store *s = mem_calloc(1, sizeof *s);

@@ -70,6 +70,8 @@ Test(database, that_is_foreign_newer_or_changed_is_named_and_stays_as_it_is, .in
         {"I13", "PRAGMA foreign_keys = OFF; DROP TABLE artifact", "table 'artifact' is missing"},
         {"I13", "ALTER TABLE metric ADD COLUMN extra TEXT", "table 'metric' has other columns"},
         {"I13", "DROP VIEW v_run; CREATE TABLE v_run(run)", "view 'v_run' is something else"},
+        {"I12", "DROP VIEW v_run; CREATE VIEW v_run AS SELECT load_extension('x') AS a",
+         "view 'v_run' asks for something else"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         spoil(rows[i].sql);
@@ -77,6 +79,8 @@ Test(database, that_is_foreign_newer_or_changed_is_named_and_stays_as_it_is, .in
     }
     write_file("r.db", "\x89PNG\r\n\x1a\n and so on, which is no database at all, however long");
     each_refuses("I02", EXIT(6), "not a results database");
+    write_file("r.db", "x");
+    each_refuses("I02, one byte", EXIT(6), "not a results database: it is too short");
     spoil("CREATE TABLE mine(x); CREATE VIEW v_mine AS SELECT 1; CREATE INDEX i ON metric(n)");
     each_refuses("I13, own tables", EXIT(0), "");
     all_kept("rows I02 to I05 and I13, each with every command that opens a database");
@@ -94,12 +98,34 @@ Test(database, cannot_make_us_run_what_its_schema_says, .init = setup_done, .fin
           "AS bits_per_weight, 1 AS seconds, 1 AS started, 1 AS replica, 1 AS error, 1 AS kind, "
           "1 AS sweep, 1 AS swept, 1 AS config_key, 1 AS cache_key, 1 AS baseline_key");
     for (int i = 0; i < READERS; i++) {
-        o = judged(readers[i], EXIT(0) | EXIT(2) | EXIT(6), "%s", readers[i]);
+        o = judged(readers[i], EXIT(6), "%s", readers[i]);
+        if (strstr(o.err, "view 'v_run' asks for something else") == NULL) broken("%s", o.err);
         free_outcome(&o);
     }
+    free(expect(0, "cp fine.db r.db"));
     o = judged("extensions", EXIT(6), "$Q query --db r.db --sql \"SELECT load_extension('x')\"");
     free_outcome(&o);
     all_kept("rows I12: a trigger, a view that loads a library");
+}
+
+Test(database, that_is_no_regular_file_is_refused_at_once, .init = setup_done,
+     .fini = teardown_tiny) {
+    static const struct {
+        const char *how, *says;
+    } rows[] = {{"mkfifo r.db", "r.db: not a regular file"},
+                {"ln -s /dev/zero r.db", "r.db: not a regular file"},
+                {"ln -s /dev/full r.db", "r.db: not a regular file"},
+                {"mkdir r.db", "r.db: is a directory"}}; /* I01, I02 */
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        free(expect(0, "rm -rf r.db*; %s", rows[i].how));
+        for (int k = 0; k < USERS; k++) {
+            outcome o = judged(rows[i].how, EXIT(6), "%s", users[k]);
+            if (strstr(o.err, rows[i].says) == NULL) broken("%s: %s", users[k], o.err);
+            free_outcome(&o);
+        }
+        free(expect(0, "rm -rf r.db; test ! -e r.db-wal"));
+    }
+    all_kept("a FIFO, devices and a folder as the database of every command");
 }
 
 /* ---- damage ---- */
@@ -133,10 +159,43 @@ Test(database, that_is_damaged_is_not_written, .init = setup_done, .fini = teard
         if (strstr(o.err, "damaged") == NULL && strstr(o.err, "malformed") == NULL &&
             strstr(o.err, "not a results database") == NULL)
             broken("%s: %s", what, o.err);
+        if (strstr(o.err, "***") != NULL) broken("%s: a heading is no reason: %s", what, o.err);
         if (!same_files("r.db", "before.db")) broken("%s: written into", what);
         free_outcome(&o);
     }
     all_kept("pages of a database overwritten");
+}
+
+/* Any of its pages may be the one that is asked for last. */
+Test(database, that_is_damaged_is_answered_whole_or_not_at_all, .init = setup_done,
+     .fini = teardown_tiny, .timeout = 600) {
+    static const char *const verbs[] = {
+        "ls",
+        "ls --json",
+        "ls --format csv",
+        "info @last",
+        "info @last --json",
+        "compare tiny",
+        "query failed",
+        "query --format csv --sql 'SELECT * FROM run_param, layer'"};
+    enum { VERBS = sizeof verbs / sizeof *verbs };
+    long size = size_of("fine.db"); /* I10, U4 */
+    int answers[VERBS] = {0}, errors[VERBS] = {0};
+    for (long page = 2; page < size / 4096; page += sized(3, 1)) {
+        free(expect(0, "rm -f r.db-*; cp fine.db r.db"));
+        overwrite(page * 4096, 64, 0xff);
+        for (int i = 0; i < VERBS; i++) {
+            outcome o = judged(verbs[i], EXIT(0) | EXIT(6), "$Q %s --db r.db -q", verbs[i]);
+            if (o.exit != 0 && *o.out != '\0')
+                broken("page %ld: half an answer of %s: %s", page, verbs[i], o.out);
+            answers[i] += o.exit == 0, errors[i] += o.exit != 0;
+            free_outcome(&o);
+        }
+    }
+    for (int i = 0; i < VERBS; i++)
+        if (answers[i] == 0) broken("%s never answers", verbs[i]);
+    if (errors[3] < 3 || errors[4] < 3) broken("info meets none of the damaged pages");
+    all_kept("row I10: what %d verbs answer from a damaged database", VERBS);
 }
 
 Test(database, with_any_byte_flipped_neither_crashes_nor_hangs, .init = setup_done,

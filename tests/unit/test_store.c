@@ -253,6 +253,8 @@ Test(store, runs_are_found_by_uid_beginning_place_and_name) {
     cr_assert(store_find_run(f.s, "@2", &f.d, &found) == OK && found == a);
     cr_assert(store_find_run(f.s, "lone", &f.d, &found) == OK && found == b);
     cr_assert(store_find_run(f.s, "nothing", &f.d, &found) == ERR_STORE);
+    cr_assert(store_find_run(f.s, "", &f.d, &found) == ERR_STORE); /* L08 */
+    cr_assert(strstr(f.d.list[1].message, "no run ''") != NULL && f.d.list[1].hint != NULL);
     close_all(&f);
 }
 
@@ -288,6 +290,8 @@ Test(store, a_foreign_newer_or_broken_database_is_refused_unchanged) {
     refused(path, "schema 9, this program knows up to 1");
     write_text(path, "this is a text file and no database, however long it may be");
     refused(path, "not a results database");
+    write_text(path, "x"); /* which SQLite takes for an empty file */
+    refused(path, "not a results database: it is too short");
     unlink(path);
     sqlite3_open(path, &db);
     sqlite3_exec(db, "PRAGMA application_id = 7", NULL, NULL, NULL); /* empty, but theirs */
