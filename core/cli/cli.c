@@ -3,11 +3,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "run/environment.h"
 #include "util/files.h"
 #include "util/mem.h"
+#include "util/outputs.h"
 #include "util/str.h"
 #include "util/suggest.h"
 
@@ -227,14 +227,12 @@ static status user_db(bool create, diags *d, char **path) {
     return bad;
 }
 
-status cli_check_output(const cli_args *a, const char *option) {
-    const char *out = cli_value(a, option);
-    struct stat from, to;
-    if (out == NULL || stat(a->words[0], &from) != 0 || stat(out, &to) != 0) return OK;
-    if (from.st_dev != to.st_dev || from.st_ino != to.st_ino || !S_ISREG(to.st_mode)) return OK;
-    diag_error(a->d, ERR_USAGE, "%s: input and output are the same file", out);
-    diag_hint(a->d, "name another file with %s", option);
-    return ERR_USAGE;
+status cli_check_outputs(const cli_args *a, const char *input, const char *const *options) {
+    output list[CLI_MAX_OPTIONS];
+    int n = 0;
+    for (; options[n] != NULL; n++) list[n] = (output){cli_value(a, options[n]), options[n]};
+    status bad = outputs_spare(list, n, input, a->d);
+    return bad ? bad : outputs_differ(list, n, a->d);
 }
 
 /* SQLite has names of its own for what is no file. */

@@ -65,8 +65,9 @@ status cli_int(const cli_args *a, const char *name, int64_t lo, int64_t hi, int6
 /* One of the names (NULL-terminated); ERR_USAGE with a suggestion. */
 status cli_one_of(const cli_args *a, const char *option, const char *const *names);
 
-/* ERR_USAGE where the file that an option names is the first word. */
-status cli_check_output(const cli_args *a, const char *option);
+/* ERR_USAGE where a file that one of the options (NULL-terminated) names to write is `input`, or
+ * that of another one. */
+status cli_check_outputs(const cli_args *a, const char *input, const char *const *options);
 
 /* --format, or JSON for --json; a table if there is neither. */
 status cli_format(const cli_args *a, rows_format *f);

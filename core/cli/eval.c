@@ -47,8 +47,9 @@ static status run(const cli_args *a) {
         diag_hint(a->d, "for example --data '{format: glyphs, n: 5000}'");
         return ERR_USAGE;
     }
-    if (cli_check_output(a, "--predictions") || cli_check_output(a, "--logits")) return ERR_USAGE;
-    status bad = check_hash(a, j.expect_logits);
+    static const char *const outputs[] = {"--predictions", "--logits", NULL};
+    status bad = cli_check_outputs(a, j.model, outputs);
+    if (!bad) bad = check_hash(a, j.expect_logits);
     if (bad) return bad;
     eval_result result = {0};
     registry r;

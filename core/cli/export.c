@@ -75,7 +75,7 @@ static status run(const cli_args *a) {
     }
     status bad = read_format(a, j.out, &j.format);
     if (!bad) bad = cli_one_of(a, "--type", type_names);
-    if (!bad) bad = cli_check_output(a, "--output");
+    if (!bad) bad = cli_check_outputs(a, j.path, (const char *[]){"--output", NULL});
     if (bad) return bad;
     if (type != NULL) j.type = &types[find(type_names, type)];
     bool json = cli_has(a, "--json");

@@ -26,6 +26,7 @@ static status run(const cli_args *a) {
     plot_files files = {cli_value(a, "--output"), cli_has(a, "--term"), cli_has(a, "--keep")};
     status bad = find_kind(a, &k);
     if (!bad) bad = cli_db_path(a, false, &path);
+    if (!bad) bad = plot_check(path, k, &files, a->d);
     if (!bad) bad = store_open(path, true, a->d, &s);
     if (!bad) bad = selection_find(s, a->n_words > 1 ? a->words[1] : NULL, a->d, &sel);
     if (!bad) bad = plot_write(s, &sel, k, &files, stdout, a->d);

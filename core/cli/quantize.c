@@ -96,10 +96,9 @@ static status run(const cli_args *a) {
                       .packed_path = cli_value(a, "--output")};
     bool json = cli_has(a, "--json");
     int64_t parity;
-    static const char *const outputs[] = {"--output", "--codes", "--meta", "--dequant"};
-    for (int i = 0; i < 4; i++)
-        if (cli_check_output(a, outputs[i])) return ERR_USAGE;
-    status bad = cli_int(a, "--parity", 0, INTEGRITY_MAX_PARITY, INTEGRITY_PARITY, &parity);
+    static const char *const outputs[] = {"--output", "--codes", "--meta", "--dequant", NULL};
+    status bad = cli_check_outputs(a, j.path, outputs);
+    if (!bad) bad = cli_int(a, "--parity", 0, INTEGRITY_MAX_PARITY, INTEGRITY_PARITY, &parity);
     if (bad) return bad;
     if (cli_has(a, "--parity") && j.packed_path == NULL)
         return diag_error(a->d, ERR_USAGE, "--parity is of the packed file: it goes with -o");

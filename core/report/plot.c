@@ -8,6 +8,7 @@
 #include "report/gnuplot.h"
 #include "util/files.h"
 #include "util/mem.h"
+#include "util/outputs.h"
 
 const plot_kind plot_kinds[] = {
     {"pareto", "Accuracy against bits", "accuracy against effective bits a weight, with its front",
@@ -49,35 +50,51 @@ static canvas canvas_for(const plot_files *files, FILE *out) {
     return c;
 }
 
-static status picture_path(store *s, const plot_kind *k, const plot_files *files, diags *d,
-                           char **path) {
-    *path = NULL;
-    if (files->out != NULL && !path_has_suffix(files->out, ".svg") &&
-        !path_has_suffix(files->out, ".png")) {
-        diag_error(d, ERR_USAGE, "'%s' ends neither in .svg nor in .png", files->out);
-        return ERR_USAGE;
-    }
-    if (files->out != NULL) {
-        *path = mem_strdup(files->out);
-        return OK;
-    }
-    char *home = path_dir(store_path(s)), *dir = path_join(home, "plots");
-    status bad = dir_make(dir, d);
-    *path = str_format("%s/%s.svg", dir, k->name);
+/* KIND.tsv and KIND.gp: names that are ours, so that the script can name its data. */
+typedef struct plot_paths {
+    char *picture, *tsv, *gp;
+} plot_paths;
+
+static plot_paths paths_of(const char *db, const plot_kind *k, const plot_files *files) {
+    char *home = path_dir(db),
+         *dir = files->out != NULL ? path_dir(files->out) : path_join(home, "plots");
+    plot_paths p = {.picture = files->out != NULL ? mem_strdup(files->out)
+                                                  : str_format("%s/%s.svg", dir, k->name),
+                    .tsv = str_format("%s/%s.tsv", dir, k->name),
+                    .gp = str_format("%s/%s.gp", dir, k->name)};
     free(home);
+    free(dir);
+    return p;
+}
+
+static void paths_free(plot_paths *p) {
+    free(p->picture);
+    free(p->tsv);
+    free(p->gp);
+}
+
+status plot_check(const char *db, const plot_kind *k, const plot_files *files, diags *d) {
+    if (files->out != NULL && !path_has_suffix(files->out, ".svg") &&
+        !path_has_suffix(files->out, ".png"))
+        return diag_error(d, ERR_USAGE, "'%s' ends neither in .svg nor in .png", files->out);
+    plot_paths p = paths_of(db, k, files);
+    output list[] = {{p.picture, "--output"}, {p.tsv, "--output"}, {p.gp, "--output"}};
+    status bad = outputs_spare(list, 3, db, d);
+    if (!bad) bad = outputs_differ(list, 3, d);
+    paths_free(&p);
+    return bad;
+}
+
+static status make_folder(const plot_paths *p, diags *d) {
+    char *dir = path_dir(p->picture);
+    status bad = dir_make(dir, d);
     free(dir);
     return bad;
 }
 
-/* KIND.tsv and KIND.gp: names that are ours, so that the script can name its data. */
-static status write_sources(const figure *f, const char *picture, diags *d, char **tsv) {
-    char *dir = path_dir(picture), *gp = str_format("%s/%s.gp", dir, f->kind);
-    *tsv = str_format("%s/%s.tsv", dir, f->kind);
-    status bad = file_write(*tsv, f->tsv.s, f->tsv.len, d);
-    if (!bad) bad = file_write(gp, f->gp.s, f->gp.len, d);
-    free(dir);
-    free(gp);
-    return bad;
+static status write_sources(const figure *f, const plot_paths *p, diags *d) {
+    status bad = file_write(p->tsv, f->tsv.s, f->tsv.len, d);
+    return bad ? bad : file_write(p->gp, f->gp.s, f->gp.len, d);
 }
 
 /* Without form feeds, blanks at the end of lines, and empty lines at the ends. */
@@ -99,38 +116,38 @@ static void print_terminal(const char *text, FILE *out) {
 }
 
 /* Data and script where they are wanted, or where they are all that there is. */
-static status finish(const figure *f, const plot_files *files, const char *path, const char *data,
-                     size_t n, FILE *out, diags *d) {
-    char *tsv = NULL;
+static status finish(const figure *f, const plot_files *files, const plot_paths *p,
+                     const char *data, size_t n, FILE *out, diags *d) {
+    bool sources = files->keep || data == NULL;
     status bad = OK;
     if (data != NULL && files->terminal) {
         print_terminal(data, out);
     } else if (data != NULL) {
-        bad = file_write(path, data, n, d);
-        if (!bad) fprintf(out, "%s\n", path);
+        bad = file_write(p->picture, data, n, d);
+        if (!bad) fprintf(out, "%s\n", p->picture);
     }
-    if (!bad && (files->keep || data == NULL)) bad = write_sources(f, path, d, &tsv);
-    if (!bad && tsv != NULL) fprintf(out, "%s\n", tsv);
-    free(tsv);
+    if (!bad && sources) bad = write_sources(f, p, d);
+    if (!bad && sources) fprintf(out, "%s\n", p->tsv);
     return bad;
 }
 
 status plot_write(store *s, const selection *sel, const plot_kind *k, const plot_files *files,
                   FILE *out, diags *d) {
-    char *path = NULL, *data = NULL;
+    char *data = NULL;
     size_t n = 0;
     figure f = {0};
     canvas c = canvas_for(files, out);
+    plot_paths p = paths_of(store_path(s), k, files);
     status bad = k->make(s, sel, &c, d, &f);
-    if (!bad && (!files->terminal || files->keep || !gnuplot_is_there()))
-        bad = picture_path(s, k, files, d, &path);
+    if (!bad && files->out == NULL && (!files->terminal || files->keep || !gnuplot_is_there()))
+        bad = make_folder(&p, d);
     if (!bad) {
         bad = gnuplot_draw(&f, d, &data, &n);
-        status written = finish(&f, files, path, data, n, out, d);
+        status written = finish(&f, files, &p, data, n, out, d);
         if (!bad) bad = written;
     }
     free(data);
-    free(path);
+    paths_free(&p);
     figure_free(&f);
     return bad;
 }

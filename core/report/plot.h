@@ -33,8 +33,11 @@ typedef struct plot_files {
     bool keep;       /* KIND.gp and KIND.tsv stay beside the picture */
 } plot_files;
 
-/* Draws and writes; prints where, or the picture itself. Without gnuplot the data and
- * the script are written and the error says how to get it. */
+/* ERR_USAGE where the picture has neither suffix, or where the files would be the database `db`. */
+status plot_check(const char *db, const plot_kind *k, const plot_files *files, diags *d);
+
+/* Draws and writes what plot_check() found fine; prints where, or the picture itself. Without
+ * gnuplot the data and the script are written and the error says how to get it. */
 status plot_write(store *s, const selection *sel, const plot_kind *k, const plot_files *files,
                   FILE *out, diags *d);
 

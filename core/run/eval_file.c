@@ -8,6 +8,20 @@
 #include "run/pack_model.h"
 #include "run/runner.h"
 #include "util/clock.h"
+#include "util/outputs.h"
+
+/* ---- what is written is nothing that is read ---- */
+
+static status check_outputs(const eval_job *j, const char *input, diags *d) {
+    const output list[] = {{j->predictions_path, "--predictions"}, {j->logits_path, "--logits"}};
+    return outputs_spare(list, 2, input, d);
+}
+
+static status check_named(const eval_job *j, const found_file *files, diags *d) {
+    status bad = OK;
+    for (; files != NULL && !bad; files = files->next) bad = check_outputs(j, files->path, d);
+    return bad;
+}
 
 /* ---- the data ---- */
 
@@ -20,9 +34,13 @@ static status read_split(const eval_job *j, const registry *r, arena *a, spec *s
         status bad = spec_read(s, j->data, j->settings, j->n_settings, d);
         if (!bad) bad = spec_check(s, r, d);
         *out = s->data.test;
-        return bad;
+        return bad ? bad : check_named(j, s->files, d);
     }
-    if (j->n_settings == 0) return spec_read_split(a, j->data, out, d);
+    if (j->n_settings == 0) {
+        const found_file *files;
+        status bad = spec_read_split(a, j->data, out, &files, d);
+        return bad ? bad : check_named(j, files, d);
+    }
     diag_error(d, ERR_USAGE, "--set goes with a spec; here --data has the keys itself");
     diag_hint(d, "write it into --data '{...}'");
     return ERR_USAGE;
@@ -137,6 +155,8 @@ static status eval_weights(const eval_job *j, const registry *r, eval_result *ou
                          j->data, t.n_points);
         diag_hint(d, "--set chooses it: --set quant.weights=int");
     }
+    if (!bad) bad = check_named(j, t.base.files, d);
+    if (!bad) bad = check_named(j, t.points[0].s.files, d);
     if (!bad) bad = open_and_eval(j, &t.points[0].p, out, d);
     study_close(&t);
     return bad;
@@ -146,7 +166,8 @@ status eval_file(const eval_job *j, const registry *r, eval_result *out, diags *
     double start = clock_seconds();
     tensor_file f;
     *out = (eval_result){0};
-    status bad = tensor_file_open(&f, j->model, d);
+    status bad = is_keys(j->data) ? OK : check_outputs(j, j->data, d);
+    if (!bad) bad = tensor_file_open(&f, j->model, d);
     if (bad) return bad;
     if (packed_is(&f)) {
         bad = eval_packed(j, &f, r, out, d);

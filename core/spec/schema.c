@@ -36,6 +36,11 @@ const char *schema_find_file(const schema_context *c, const yaml_node *n) {
             diag_hint(c->d, "looked for %s; set QUANTBENCH_DATA to the folder of your data",
                       beside);
     }
+    if (found != NULL && c->found != NULL) {
+        found_file *f = arena_alloc(c->a, sizeof *f);
+        *f = (found_file){found, *c->found};
+        *c->found = f;
+    }
     free(dir);
     free(beside);
     free(there);

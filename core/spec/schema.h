@@ -72,12 +72,19 @@ struct schema {
     int n;
 };
 
+/* A file that a spec names; in the arena. */
+typedef struct found_file {
+    const char *path;
+    const struct found_file *next;
+} found_file;
+
 typedef struct schema_context {
     arena *a;
     diags *d;
-    const char *file;  /* paths are looked up beside it, then in $QUANTBENCH_DATA */
-    const schema *top; /* the whole language, to say where a misplaced key belongs */
-    unsigned kind;     /* of the experiment, one bit; 0: unknown, every key is fine */
+    const char *file;         /* paths are looked up beside it, then in $QUANTBENCH_DATA */
+    const schema *top;        /* the whole language, to say where a misplaced key belongs */
+    unsigned kind;            /* of the experiment, one bit; 0: unknown, every key is fine */
+    const found_file **found; /* gets each file that is found; NULL: nobody asks */
     const char *const *kinds, *const *kind_notes; /* by bit: name, what sets the kind apart */
 } schema_context;
 

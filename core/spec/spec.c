@@ -139,6 +139,7 @@ schema_context spec_context(spec *s, diags *d) {
                             .file = s->file,
                             .top = &spec_schema,
                             .kind = s->kind_bit,
+                            .found = &s->files,
                             .kinds = spec_kinds,
                             .kind_notes = spec_kind_notes};
 }
@@ -246,13 +247,15 @@ status spec_read_text(spec *s, const char *name, const char *text, diags *d) {
     return bad;
 }
 
-status spec_read_split(arena *a, const char *text, spec_split *out, diags *d) {
+status spec_read_split(arena *a, const char *text, spec_split *out, const found_file **files,
+                       diags *d) {
     yaml_node *value, *key = &(yaml_node){.kind = YAML_SCALAR, .text = "data"};
     *out = (spec_split){0};
+    *files = NULL;
     status bad = yaml_parse(a, "--data", text, strlen(text), d, &value);
     if (bad) return bad;
     yaml_node map = {.kind = YAML_MAP, .n = 1, .keys = &key, .items = &value};
-    schema_context c = {.a = a, .d = d, .file = "--data", .top = &eval_schema};
+    schema_context c = {.a = a, .d = d, .file = "--data", .top = &eval_schema, .found = files};
     schema_parse(&c, &eval_schema, &map, "", out);
     return diags_status(d);
 }

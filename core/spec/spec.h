@@ -133,6 +133,7 @@ typedef struct spec {
     const char *file;
     const char *source; /* the text */
     const yaml_node *root;
+    const found_file *files;  /* that it names: what it extends, data, weights; the last first */
     const registry *registry; /* borrowed */
     int64_t version;
     int kind;          /* spec_kind */
@@ -203,9 +204,10 @@ void spec_close(spec *s);
 /* For the functions of sweep.h and settings.h. */
 schema_context spec_context(spec *s, diags *d);
 
-/* The keys of data.test alone, as a YAML map: "{format: glyphs, n: 100}". Strings are
- * in the arena. */
-status spec_read_split(arena *a, const char *text, spec_split *out, diags *d);
+/* The keys of data.test alone, as a YAML map: "{format: glyphs, n: 100}", and the files that
+ * they name. Strings are in the arena. */
+status spec_read_split(arena *a, const char *text, spec_split *out, const found_file **files,
+                       diags *d);
 
 /* After spec_check() failed: are `data` and `model` right, so that the errors which
  * need the layers can be found as well? */

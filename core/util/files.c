@@ -117,29 +117,37 @@ static bool is_open_file(const char *path) {
     return is;
 }
 
-/* Follows symbolic links, also to a file that does not exist yet. Sets target, and
- * *as_it_is if it must be written into. */
-static status find_target(file_out *f, bool *as_it_is, diags *d) {
+/* Follows symbolic links, also to a file that does not exist yet; free(). Sets *as_it_is if it
+ * must be written into. NULL: the links have no end. */
+static char *follow_links(const char *path, bool *as_it_is) {
+    enum { LINKS_MAX = 40 }; /* as many as Linux follows */
     struct stat s;
-    *as_it_is = stat(f->path, &s) == 0 && !S_ISREG(s.st_mode);
-    f->target = mem_strdup(f->path);
+    *as_it_is = stat(path, &s) == 0 && !S_ISREG(s.st_mode);
+    char *target = mem_strdup(path);
     for (int links = 0; !*as_it_is; links++) {
         char to[PATH_MAX];
-        ssize_t n = readlink(f->target, to, sizeof to - 1);
-        if (n < 0) return OK;
-        *as_it_is = is_open_file(f->target);
-        if (*as_it_is) return OK;
-        if (links == 40) { /* as many as Linux follows */
-            errno = ELOOP;
-            return write_failed(f, "create it", d);
+        ssize_t n = readlink(target, to, sizeof to - 1);
+        if (n < 0) break;
+        *as_it_is = is_open_file(target);
+        if (*as_it_is) break;
+        if (links == LINKS_MAX) {
+            free(target);
+            return NULL;
         }
         to[n] = '\0';
-        char *dir = path_dir(f->target), *next = path_join(dir, to);
+        char *dir = path_dir(target), *next = path_join(dir, to);
         free(dir);
-        free(f->target);
-        f->target = next;
+        free(target);
+        target = next;
     }
-    return OK;
+    return target;
+}
+
+static status find_target(file_out *f, bool *as_it_is, diags *d) {
+    f->target = follow_links(f->path, as_it_is);
+    if (f->target != NULL) return OK;
+    errno = ELOOP;
+    return write_failed(f, "create it", d);
 }
 
 static status open_temp(file_out *f, diags *d) {
@@ -237,6 +245,31 @@ status file_write(const char *path, const void *data, size_t n, diags *d) {
 bool file_exists(const char *path) {
     struct stat s;
     return stat(path, &s) == 0;
+}
+
+/* The one name of a file that is not there yet; NULL: it can have none. free() */
+static char *name_to_be(const char *path) {
+    bool as_it_is;
+    char *target = follow_links(path, &as_it_is), *name = NULL;
+    if (target == NULL) return NULL;
+    char *dir = path_dir(target), *real = path_real(dir);
+    if (real != NULL) name = path_join(real, path_base(target));
+    free(real);
+    free(dir);
+    free(target);
+    return name;
+}
+
+bool file_same(const char *a, const char *b) {
+    struct stat s, t;
+    bool has_a = stat(a, &s) == 0, has_b = stat(b, &t) == 0;
+    if (has_a && has_b) return S_ISREG(s.st_mode) && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+    if (has_a || has_b) return false;
+    char *first = name_to_be(a), *second = name_to_be(b);
+    bool same = first != NULL && second != NULL && strcmp(first, second) == 0;
+    free(first);
+    free(second);
+    return same;
 }
 
 bool dir_exists(const char *path) {

@@ -41,6 +41,8 @@ void file_out_abort(file_out *f);
 status file_write(const char *path, const void *data, size_t n, diags *d);
 
 bool file_exists(const char *path);
+/* Do both lead to one regular file, or, where there is none yet, would they make the same one? */
+bool file_same(const char *a, const char *b);
 bool dir_exists(const char *path);
 /* Creates the folder and its parents. */
 status dir_make(const char *path, diags *d);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "io/npy.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -122,18 +123,89 @@ Test(command_line, any_path_is_taken_as_it_is, .init = setup, .fini = teardown) 
     refuse(3, "File name too long", "check $(printf '%05000d' 0)");
 }
 
+/* A spec, the one that it extends, data of 4 x 784 values, a run of it as w and m. */
+static void make_model(void) {
+    write_file("base.yaml", SMALL);
+    write_file("s.yaml", "extends: base.yaml\ntrain: {epochs: 1}\n");
+    free(expect(0, "$Q run s.yaml -q --db r.db && cp runs/*/weights.safetensors w.safetensors && "
+                   "cp runs/*/model.packed.safetensors m.safetensors && cp r.db r.svg && "
+                   "ln w.safetensors link.safetensors && ln -s new.npy dangling"));
+    const int64_t shape[] = {4, 784};
+    static const float x[4 * 784];
+    static const int32_t y[4];
+    char *images = in_dir("x.npy"), *labels = in_dir("y.npy");
+    diags d;
+    diags_init(&d);
+    cr_assert(npy_write(images, DTYPE_F32, shape, 2, x, &d) == OK &&
+              npy_write(labels, DTYPE_I32, shape, 1, y, &d) == OK);
+    diags_fini(&d);
+    free(images);
+    free(labels);
+}
+
 Test(command_line, a_file_is_not_written_over_itself, .init = setup, .fini = teardown) {
-    write_file("s.yaml", SMALL); /* J08 */
-    free(expect(0,
-                "$Q run s.yaml -q --db r.db --set train.epochs=1 && cp runs/*/weights.safetensors "
-                "w.safetensors && ln w.safetensors link.safetensors"));
-    refuse(2, "input and output are the same file", "export w.safetensors -o ./w.safetensors");
-    refuse(2, "input and output are the same file", "export w.safetensors -o link.safetensors");
-    refuse(2, "input and output are the same file",
-           "quantize w.safetensors --scheme int -o w.safetensors");
-    refuse(2, "input and output are the same file",
-           "quantize w.safetensors --scheme int --codes w.safetensors");
-    free(expect(0, "cmp w.safetensors runs/*/weights.safetensors"));
+    static const char *const words[] = {
+        "export w.safetensors -o ./w.safetensors",
+        "export w.safetensors -o link.safetensors",
+        "quantize w.safetensors --scheme int -o w.safetensors",
+        "quantize w.safetensors --scheme int --codes w.safetensors",
+        "eval m.safetensors --data s.yaml --predictions m.safetensors",
+        "eval m.safetensors --data s.yaml --predictions s.yaml",
+        "eval m.safetensors --data s.yaml --logits base.yaml",
+        "eval w.safetensors --data s.yaml --predictions s.yaml",
+        "eval w.safetensors --data s.yaml --logits base.yaml",
+        "eval m.safetensors --data '{format: npy, images: x.npy, labels: y.npy}' --logits x.npy",
+        "eval m.safetensors --data '{format: npy, images: x.npy, labels: y.npy}' --predictions "
+        "y.npy",
+        "eval w.safetensors --data s.yaml --set 'data.test={format: npy, images: x.npy, labels: "
+        "y.npy}' --logits x.npy",
+        "report --db r.db -o r.db",
+        "report --db r.db -o ./r.db",
+        "report --db report.html",
+        "plot pareto --db r.svg -o r.svg",
+        "plot pareto --db pareto.tsv -o x.svg --keep",
+    };
+    make_model(); /* J08 */
+    free(expect(0, "cp r.db report.html; cp r.db pareto.tsv; sha256sum *.* >sums"));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        refuse(2, "input and output are the same file: ", words[i]);
+    free(expect(0, "sha256sum -c --quiet sums"));
+    free(expect(0, "$Q eval m.safetensors --data '{format: npy, images: x.npy, labels: y.npy}' "
+                   "--logits l.npy --predictions p.npy"));
+}
+
+Test(command_line, two_outputs_are_two_files, .init = setup, .fini = teardown) {
+    static const char *const words[] = {
+        "eval m.safetensors --data s.yaml --predictions p.npy --logits p.npy",
+        "eval m.safetensors --data s.yaml --predictions new.npy --logits dangling",
+        "quantize x.npy --scheme int --codes c.npy --dequant ./c.npy",
+        "quantize x.npy --scheme int --codes y.npy --meta y.npy",
+        "quantize x.npy --scheme int -o o.safetensors --codes o.safetensors",
+    };
+    make_model(); /* J08 */
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        refuse(2, "two outputs are the same file: ", words[i]);
+    free(expect(0, "$Q quantize x.npy --scheme int --codes /dev/null --dequant /dev/null"));
+}
+
+Test(command_line, an_output_that_is_a_fifo_hangs_nobody, .init = setup, .fini = teardown,
+     .timeout = 120) {
+    static const char *const words[] = {
+        "export x.npy -o f.npz",
+        "export x.npy -o f.csv",
+        "export x.npy -o f.gguf",
+        "quantize x.npy --scheme int --codes f.npy",
+        "eval m.safetensors --data s.yaml --predictions f.npy",
+    };
+    make_model();
+    free(expect(0, "mkfifo f.npz f.csv f.gguf f.npy f.safetensors f.html"));
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        refuse(7, "nobody reads this FIFO", words[i]);
+    refused(7, "nobody reads this FIFO", "$Q report --db r.db -o f.html");
+    refused(7, "nobody reads this FIFO", "$Q quantize x.npy --scheme int -o f.safetensors");
+    free(expect(0, "cat f.csv >read.csv & $Q export x.npy -o f.csv; wait; $Q export x.npy -o "
+                   "x.csv; cmp x.csv read.csv"));
+    free(expect(0, "$Q export x.npy --format csv -o /dev/stdout -q | head -4 | cmp - x.csv"));
 }
 
 Test(command_line, the_database_is_a_plain_file, .init = setup, .fini = teardown) {

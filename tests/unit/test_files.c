@@ -172,6 +172,35 @@ Test(files, the_link_of_an_open_file_is_written_into, .init = setup, .fini = tea
     free(path);
 }
 
+Test(files, of_several_names_are_the_same_also_before_they_are_there, .init = setup,
+     .fini = teardown) {
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } rows[] = {
+        {"a", "sub/../a", true},     {"a", "hard", true},       {"a", "link", true},
+        {"a", "b", false},           {"a", "later", false},     {"later", "./later", true},
+        {"later", "dangling", true}, {"later", "other", false}, {"no/later", "no/later", false},
+        {"round", "round", false},   {"sub", "sub", false},     {"null", "null", false}};
+    char *sub = path_join(dir, "sub"), *a = path_join(dir, "a"), *hard = path_join(dir, "hard");
+    cr_assert(mkdir(sub, 0700) == 0 && put("a", "text") == NULL && put("b", "text") == NULL);
+    cr_assert(link(a, hard) == 0);
+    link_to("a", "link");
+    link_to("sub/../later", "dangling");
+    link_to("round", "round");
+    link_to("/dev/null", "null");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *x = path_join(dir, rows[i].a), *y = path_join(dir, rows[i].b);
+        cr_assert(file_same(x, y) == rows[i].same, "%s and %s", rows[i].a, rows[i].b);
+        cr_assert(file_same(y, x) == rows[i].same, "%s and %s", rows[i].b, rows[i].a);
+        free(x);
+        free(y);
+    }
+    free(sub);
+    free(hard);
+    free(a);
+}
+
 Test(files, a_folder_is_no_file_to_write, .init = setup, .fini = teardown) {
     char *sub = path_join(dir, "sub");
     cr_assert(mkdir(sub, 0700) == 0);
