@@ -165,8 +165,26 @@ static status open_temp(file_out *f, diags *d) {
     return OK;
 }
 
-/* A FIFO without a reader must not hang; written into, it waits for its reader. */
+/* The descriptor of our own that a link of /proc/self/fd is; -1: it is none. */
+static int own_descriptor(const char *path) {
+    char *dir = path_dir(path), *real = path_real(dir), *own = path_real("/proc/self/fd");
+    int64_t fd = -1;
+    if (real == NULL || own == NULL || strcmp(real, own) != 0 || !str_to_int(path_base(path), &fd))
+        fd = -1;
+    free(dir);
+    free(real);
+    free(own);
+    return fd <= INT_MAX ? (int)fd : -1;
+}
+
+/* A FIFO without a reader must not hang; written into, it waits for its reader. What is open is
+ * not opened again: a second place in a file would be written over from the first. */
 static status open_as_it_is(file_out *f, diags *d) {
+    int own = own_descriptor(f->target);
+    if (own >= 0) {
+        f->fd = fcntl(own, F_DUPFD_CLOEXEC, 3);
+        return f->fd >= 0 ? OK : write_failed(f, "open it", d);
+    }
     f->fd = file_open(f->target, O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK);
     if (f->fd >= 0 && fcntl(f->fd, F_SETFL, O_APPEND) == 0) return OK;
     struct stat s;

@@ -206,6 +206,8 @@ Test(command_line, an_output_that_is_a_fifo_hangs_nobody, .init = setup, .fini =
     free(expect(0, "cat f.csv >read.csv & $Q export x.npy -o f.csv; wait; $Q export x.npy -o "
                    "x.csv; cmp x.csv read.csv"));
     free(expect(0, "$Q export x.npy --format csv -o /dev/stdout -q | head -4 | cmp - x.csv"));
+    free(expect(0, "$Q export x.npy --format csv -o /dev/stdout >both.csv; head -4 both.csv | cmp "
+                   "- x.csv && tail -1 both.csv | grep -q '^x '")); /* the table is behind it */
 }
 
 Test(command_line, the_database_is_a_plain_file, .init = setup, .fini = teardown) {
