@@ -7,6 +7,7 @@
 static const char *verdict(const verify_result *r) {
     if (r->fine) return "fine";
     if (r->repaired) return "repaired";
+    if (r->whole) return "parity damaged";
     return r->g.total == 0 && r->n_blocks == 0 ? "unchecked"
            : r->g.total == 0 || r->beyond > 0  ? "beyond repair"
                                                : "damaged";
@@ -81,11 +82,13 @@ const verb verb_verify = {
     .min_words = 1,
     .max_words = 1,
     .summary = "find damage of a packed file, and repair it",
-    .text = "Compares every byte with the checks that the file has. Exit 4 if one is not as it was "
-            "written; each damaged\n"
-            "block is named, with its offset and the tensors (or the header) in it. As many blocks "
-            "of a stripe as it has\n"
-            "of parity can be restored: output.save.parity of a spec, --parity of quantize.\n",
+    .text = "Compares every byte with the checks that the file has. Exit 4 if one of the header or "
+            "the data is not as it was\n"
+            "written, or if that cannot be known; a warning if only parity or checks are damaged. "
+            "Each damaged block is\n"
+            "named, with its offset and the tensors (or the header) in it. As many blocks of a "
+            "stripe as it has of parity\n"
+            "can be restored: output.save.parity of a spec, --parity of quantize.\n",
     .options = {{"--repair", NULL,
                  "restore the file bit for bit, or leave it as it is where that cannot be done"},
                 {"--json", NULL, "one JSON object"}},

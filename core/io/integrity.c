@@ -245,6 +245,13 @@ bool integrity_fine(const integrity_report *r) {
     return r->found && r->n == 0 && r->present == r->g.total;
 }
 
+bool integrity_payload_fine(const integrity_report *r) {
+    if (!r->found || r->present != r->g.total || r->beyond > 0) return false;
+    for (int64_t i = 0; i < r->n; i++)
+        if (r->list[i].kind == BLOCK_PAYLOAD) return false;
+    return true;
+}
+
 /* ---- repairing ---- */
 
 /* The lost blocks of one stripe. */

@@ -64,6 +64,9 @@ typedef struct integrity_report {
 void integrity_check(const uint8_t *bytes, int64_t n, integrity_report *r);
 void integrity_report_fini(integrity_report *r);
 bool integrity_fine(const integrity_report *r); /* found, and nothing is damaged */
+/* Is the payload proven to be as it was written, whatever the area lost? Only while the records
+ * that are left give the whole table, and no byte is missing or too many. */
+bool integrity_payload_fine(const integrity_report *r);
 
 /* The file as it was written, r->g.total bytes, free(); NULL if that cannot be had. */
 uint8_t *integrity_restore(const uint8_t *bytes, const integrity_report *r);

@@ -60,9 +60,23 @@ static status refuse_damaged(const tensor_file *f, const char *what, diags *d) {
     return ERR_INPUT;
 }
 
+/* What the area itself lost is no reason to refuse data that the rest of it proves. */
+static void warn_of_parity(const tensor_file *f, const integrity_report *r, diags *d) {
+    diag_warning_at(d, NULL,
+                    "%s: parity damaged: %" PRId64
+                    " of the blocks behind the data %s not what was written; header and data are "
+                    "whole",
+                    f->path, r->n, r->n == 1 ? "is" : "are");
+    diag_hint(d, "`quantbench verify --repair %s` mends it", f->path);
+}
+
 static status check_report(const tensor_file *f, const integrity_report *r, diags *d) {
     char what[96];
     if (!r->found || integrity_fine(r)) return OK;
+    if (integrity_payload_fine(r)) {
+        warn_of_parity(f, r, d);
+        return OK;
+    }
     if (r->present != r->g.total)
         snprintf(what, sizeof what, "it has %" PRId64 " bytes, it was written with %" PRId64,
                  r->present, r->g.total);

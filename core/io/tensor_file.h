@@ -4,7 +4,8 @@
  * A file is read whole; `data` of a tensor points into it. Nothing a file
  * declares is believed before the bytes for it are known to be there. All errors
  * are ERR_INPUT and name file and tensor. A safetensors file with checks
- * (io/integrity.h) is compared with them first, and refused if it is damaged.
+ * (io/integrity.h) is compared with them first, and refused if it is damaged; where only
+ * parity or checks are, and the rest is proven whole, that is a warning.
  */
 #ifndef IO_TENSOR_FILE_H
 #define IO_TENSOR_FILE_H

@@ -140,6 +140,13 @@ static status beyond_repair(const work *w) {
 static status damaged(const work *w) {
     const integrity_report *r = &w->report;
     if (w->image == NULL) return beyond_repair(w);
+    if (w->out->whole) {
+        diag_warning_at(w->d, NULL,
+                        "%s: parity damaged: %" PRId64 " block%s; header and data are whole",
+                        w->path, r->n, r->n == 1 ? "" : "s");
+        diag_hint(w->d, "`quantbench verify --repair %s` restores it", w->path);
+        return OK;
+    }
     if (r->present == r->g.total)
         diag_error(w->d, ERR_INPUT, "%s: %" PRId64 " damaged block%s", w->path, r->n,
                    r->n == 1 ? "" : "s");
@@ -179,6 +186,7 @@ static status verify(work *w, bool repair) {
     w->out->g = r->g;
     w->out->beyond = r->beyond;
     w->out->fine = integrity_fine(r);
+    w->out->whole = integrity_payload_fine(r);
     if (w->out->fine) return OK;
     w->image = integrity_restore(w->bytes, r);
     w->view = w->image;

@@ -22,12 +22,14 @@ typedef struct verify_result {
     integrity g;     /* zeros: no checks were found */
     int64_t present; /* bytes that there are; g.total is what there should be */
     bool fine, repaired;
+    bool whole; /* header and data are; what is damaged is parity or checks */
     verify_block *blocks;
     int n_blocks;
     int64_t beyond; /* stripes beyond repair; the records count as one */
 } verify_result;
 
-/* Compares the file with its checks. Not as it was written, or without checks: ERR_INPUT.
+/* Compares the file with its checks. Not as it was written, or without checks: ERR_INPUT; a
+ * warning where only parity or checks are damaged.
  * repair: restores it, atomically and with its mode; where that cannot be done, not a
  * byte is changed. verify_result_fini() always. */
 status verify_file(const char *path, bool repair, verify_result *out, diags *d);

@@ -1,6 +1,6 @@
 /*
  * `quantbench verify`: damage of a packed file is named, repaired bit for bit or left
- * alone, and nothing reads a damaged file.
+ * alone, and nothing reads a file whose header or data is damaged.
  */
 #include "cli/command.h"
 
@@ -75,12 +75,14 @@ static int64_t offset_of(const char *tensor) {
 
 /* ---- damage of one place ---- */
 
-/* One flipped bit is named with its tensor and offset, and repaired. */
+/* One flipped bit is named with its tensor and offset, and repaired; of parity and records it is
+ * a warning. */
 static void one_place(int64_t at, const char *kind, const char *tensor) {
+    bool data = strcmp(kind, "data") == 0;
     flip(at);
-    json_t *o = verify(4, "");
+    json_t *o = verify(data ? 4 : 0, "");
     const json_t *list = json_object_get(o, "damaged"), *b = json_array_get(list, 0);
-    cr_assert_str_eq(text_of(o, "status"), "damaged");
+    cr_assert_str_eq(text_of(o, "status"), data ? "damaged" : "parity damaged");
     cr_assert(json_array_size(list) == 1 && real_of(b, "first_byte") == (double)at &&
                   real_of(b, "last_byte") == (double)at,
               "byte %lld", (long long)at);
@@ -116,14 +118,13 @@ Test(verify, names_and_repairs_one_bit_wherever_it_is, .init = setup, .fini = te
 
 /* ---- reading ---- */
 
-Test(verify, nothing_reads_a_damaged_file, .init = setup, .fini = teardown) {
+Test(verify, nothing_reads_a_file_of_damaged_data, .init = setup, .fini = teardown) {
     static const char *const readers[] = {"$Q eval m.safetensors --data '{format: glyphs, n: 10}'",
                                           "$Q inspect m.safetensors",
                                           "$Q quantize m.safetensors --scheme int"};
     make_model("");
-    const int64_t places[] = {3, 100, offset_of("fc1.weight.codes") + 77,
-                              offset_of("__integrity__") + 10};
-    for (int k = 0; k < 4; k++) {
+    const int64_t places[] = {3, 100, offset_of("fc1.weight.codes") + 77};
+    for (int k = 0; k < 3; k++) {
         flip(places[k]);
         for (int i = 0; i < 3; i++) {
             outcome o = run("%s", readers[i]);
@@ -135,6 +136,46 @@ Test(verify, nothing_reads_a_damaged_file, .init = setup, .fini = teardown) {
         flip(places[k]);
     }
     free(expect(0, "%s", readers[0]));
+}
+
+/* Row G05. */
+Test(verify, readers_go_on_with_one_warning_where_only_parity_or_checks_are_damaged, .init = setup,
+     .fini = teardown) {
+    static const char *const readers[] = {
+        "$Q eval m.safetensors --data '{format: glyphs, n: 10}' | grep -v seconds",
+        "$Q inspect m.safetensors", "$Q export m.safetensors -o e.npz && cat e.npz"};
+    make_model("");
+    const int64_t area = offset_of("__integrity__"), places[] = {area + 10, area + 2000};
+    for (int i = 0; i < 3; i++) {
+        char *whole = expect(0, "%s", readers[i]);
+        for (int k = 0; k < 2; k++) {
+            flip(places[k]);
+            outcome o = run("%s", readers[i]);
+            char *warning = strstr(o.err, " warning: m.safetensors: parity damaged: ");
+            cr_assert(o.exit == 0 && warning != NULL && strstr(warning + 1, " warning: ") == NULL &&
+                          strstr(o.err, "`quantbench verify --repair m.safetensors`"),
+                      "%s: exit %d\n%s", readers[i], o.exit, o.err);
+            cr_assert_str_eq(o.out, whole);
+            free_outcome(&o);
+            flip(places[k]);
+        }
+        free(whole);
+    }
+    flip(places[1]);
+    char *both = expect_both(0, "$Q verify m.safetensors");
+    cr_assert(strstr(both, "m.safetensors: parity damaged; ") && strstr(both, " warning: "));
+    free(both);
+    flip(offset_of("fc1.weight.scale")); /* with the data's: damage like any other */
+    refused(4, "2 damaged blocks", "$Q verify m.safetensors");
+    refused(4, "the file is damaged: 2 of its blocks", "$Q inspect m.safetensors");
+}
+
+/* The only record is lost, and the table of CRCs with it. */
+Test(verify, data_that_nothing_proves_whole_is_refused, .init = setup, .fini = teardown) {
+    make_model("--set output.save.parity=0");
+    flip(offset_of("__integrity__") + 1);
+    refused(4, "its checks, from byte ", "$Q verify m.safetensors");
+    refused(4, "its checks are lost", "$Q inspect m.safetensors");
 }
 
 /* ---- limits ---- */

@@ -145,7 +145,8 @@ Test(integrity, equal_payloads_have_equal_areas_whatever_was_there_before) {
 
 /* ---- damage ---- */
 
-/* A changed byte lies in the one block that is named. */
+/* A changed byte lies in the one block that is named; only behind the payload, and only where
+ * there is parity, the payload is proven whole nevertheless. */
 static void assert_named(const uint8_t *file, int64_t n, int64_t at, int parity) {
     integrity_report r;
     integrity_check(file, n, &r);
@@ -154,8 +155,10 @@ static void assert_named(const uint8_t *file, int64_t n, int64_t at, int parity)
         cr_assert(r.n == 1 && r.list[0].offset <= at && at < r.list[0].offset + r.list[0].bytes,
                   "byte %lld", (long long)at);
         cr_assert(r.beyond == (parity == 0));
+        cr_assert(integrity_payload_fine(&r) == (parity > 0 && at >= r.g.payload));
     } else {
         cr_assert(parity == 0, "byte %lld: nothing is found", (long long)at);
+        cr_assert(!integrity_payload_fine(&r));
     }
     integrity_report_fini(&r);
 }
@@ -282,6 +285,7 @@ Test(integrity, lost_records_are_beyond_repair_only_where_they_were_all_needed) 
         integrity_check(x, g.total, &r);
         cr_assert(r.found && r.n == lost && r.beyond == (lost == 2) &&
                   (r.beyond == 0 || r.worst == -1));
+        cr_assert(integrity_payload_fine(&r) == (lost == 1));
         integrity_report_fini(&r);
         cr_assert(restores(x, g.total, file, g.total) == (lost == 1));
     }
