@@ -1,13 +1,14 @@
 #include "io/npy.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/cursor.h"
 #include "util/files.h"
 #include "util/mem.h"
 
-enum { HEADER_MOST = 1 << 20 };
+enum { HEADER_MOST = 1 << 20, START = 10, START_LONG = 12 }; /* magic, version, length */
 
 /* ---- reading: the header is a Python dict of three entries ---- */
 
@@ -145,9 +146,14 @@ static const char *parse_header(header *h, tensor_entry *t) {
     return h->have_shape ? NULL : "the header has no 'shape'";
 }
 
+/* Names of tensors are UTF-8, those of files need not be. */
 static char *name_of_file(const char *path) {
     const char *base = path_base(path);
-    return mem_strndup(base, strlen(base) - strlen(".npy"));
+    char *name = mem_strndup(base, strlen(base) - strlen(".npy"));
+    if (str_find_bad_utf8(name, strlen(name)) < 0) return name;
+    char *escaped = str_escape(name);
+    free(name);
+    return escaped;
 }
 
 status npy_parse_array(tensor_file *f, char *name, const char *where, const char *bytes, size_t n,
@@ -163,6 +169,11 @@ status npy_parse_array(tensor_file *f, char *name, const char *where, const char
         return diag_error(d, ERR_INPUT, "%s: NPY version %d.%d, known are 1.0, 2.0 and 3.0", where,
                           major, minor);
     uint32_t length = major == 1 ? cursor_u16le(&c) : cursor_u32le(&c);
+    if (c.failed)
+        return diag_error(d, ERR_INPUT,
+                          "%s: truncated NPY header: it has %zu bytes, magic, version and length "
+                          "are %d",
+                          where, n, major > 1 ? START_LONG : START);
     size_t left = cursor_left(&c);
     const uint8_t *text = cursor_take(&c, length);
     if (text == NULL)

@@ -18,8 +18,13 @@ status npy_write(const char *path, dtype type, const int64_t *shape, int n_dims,
 /* What stands before the data of an array in the file; append to b. */
 void npy_add_header(strbuf *b, dtype type, const int64_t *shape, int n_dims);
 
+/* What reader and writer of .npz share. */
+enum { NPZ_MAX_MEMBERS = 4096, NPZ_MAX_NAME = 1024 };
+/* What is wrong with the name of a member, NULL if nothing is. */
+const char *npz_check_name(const char *member);
+
 /* Writes the tensors as members NAME.npy, not compressed, in the given order; equal content
- * gives equal bytes. Names are unique. */
+ * gives equal bytes. Names are unique. ERR_INPUT: more or other names than are read. */
 status npz_write(const char *path, const named_tensor *tensors, int n, diags *d);
 
 #endif

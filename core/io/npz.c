@@ -16,7 +16,7 @@
 #include "util/str.h"
 
 /* What an archive claims is checked against what is there before any memory is taken. */
-enum { MEMBERS_LIMIT = 4096, NAME_LIMIT = 1024, ALIGNMENT = 64 };
+enum { ALIGNMENT = 64 };
 static const uint64_t CONTENT_LIMIT = (uint64_t)64 << 30;
 
 static status refuse(const tensor_file *f, const char *member, const char *why, diags *d) {
@@ -34,17 +34,22 @@ static bool is_plain_name(const char *name) {
     return true;
 }
 
+const char *npz_check_name(const char *member) {
+    if (strlen(member) > NPZ_MAX_NAME) return "its name is longer than 1024 bytes";
+    if (!is_plain_name(member)) return "its name leads out of the archive";
+    return path_has_suffix(member, ".npy") ? NULL : "it is no .npy file";
+}
+
 /* What is wrong with a member, NULL if nothing is. */
 static const char *check_member(const zip_stat_t *s) {
     const zip_uint64_t needed = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
                                 ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
     if ((s->valid & needed) != needed) return "its entry is not complete";
-    if (strlen(s->name) > NAME_LIMIT) return "its name is longer than 1024 bytes";
-    if (!is_plain_name(s->name)) return "its name leads out of the archive";
-    if (!path_has_suffix(s->name, ".npy")) return "it is no .npy file";
-    if (s->encryption_method != ZIP_EM_NONE) return "it is encrypted";
+    const char *why = npz_check_name(s->name);
+    if (why != NULL) return why;
+    if (s->encryption_method != ZIP_EM_NONE) return "it is encrypted, which is not supported";
     if (s->comp_method != ZIP_CM_STORE && s->comp_method != ZIP_CM_DEFLATE)
-        return "it is neither stored nor deflated: no other compression method is read";
+        return "its compression method is not supported";
     bool fits = s->comp_method == ZIP_CM_STORE
                     ? s->size == s->comp_size
                     : s->size <= INT64_MAX && s->comp_size <= INT64_MAX &&
@@ -52,10 +57,14 @@ static const char *check_member(const zip_stat_t *s) {
     return fits ? NULL : "its size is more than its data can hold, or a bomb's";
 }
 
-/* What libzip found wrong, in words of which none is "error". */
+/* What libzip found wrong, in words of which none is "error" or speaks of files that it looked
+ * for in vain: the archive is in memory. */
 static const char *zip_says(zip_error_t *e) {
     switch (zip_error_code_zip(e)) {
     case ZIP_ER_EXISTS: return "two members have the same name";
+    case ZIP_ER_NOENT:
+    case ZIP_ER_INVAL:
+    case ZIP_ER_EOF: return "inconsistent sizes: members or directory are not where it says";
     case ZIP_ER_ZLIB: return "its compressed data is damaged";
     case ZIP_ER_CRC: return "its data does not have the CRC that the archive says";
     case ZIP_ER_READ:
@@ -141,34 +150,99 @@ static status read_members(tensor_file *f, zip_t *z, zip_int64_t n, char *to, di
     return bad ? bad : check_names(f, d);
 }
 
-/* A NUL in a name would end it for libzip. The directory as the end of the file says where it is
- * (APPNOTE 4.3.12 and 4.3.16); archives with 64-bit sizes say it elsewhere. */
-static bool names_have_nul(const tensor_file *f) {
-    const char *bytes = f->bytes, *end = bytes + f->n_bytes - 22;
-    while (end >= bytes && memcmp(end, "PK\5\6", 4) != 0) end--;
-    if (end < bytes) return false;
-    cursor c = cursor_of(end + 10, 10);
-    unsigned n = cursor_u16le(&c);
-    cursor_u32le(&c);
-    cursor all = cursor_of(bytes, (size_t)f->n_bytes);
-    cursor_take(&all, cursor_u32le(&c));
-    for (unsigned i = 0; i < n; i++) {
-        cursor_take(&all, 28);
-        uint16_t name = cursor_u16le(&all), extra = cursor_u16le(&all), note = cursor_u16le(&all);
-        cursor_take(&all, 12);
-        const uint8_t *text = cursor_take(&all, name);
-        if (text != NULL && memchr(text, '\0', name) != NULL) return true;
-        cursor_take(&all, (size_t)extra + note);
+/* ---- the directory, as its bytes say ---- */
+
+typedef struct entry {
+    const char *name; /* not terminated */
+    size_t n_name;
+    unsigned flags, method;
+    bool sizes_missing; /* they are said to be in a field that is not there */
+} entry;
+
+enum { DIRECTORY_END = 22, ENTRY_MAGIC = 0x02014b50, ENCRYPTED = 1, ZIP64 = 1, AES = 99 };
+
+/* Has an entry's extra data the field of 64-bit sizes (APPNOTE 4.5.3)? */
+static bool has_zip64(const uint8_t *extra, size_t n) {
+    cursor c = cursor_of(extra, n);
+    while (cursor_left(&c) >= 4) {
+        uint16_t id = cursor_u16le(&c), bytes = cursor_u16le(&c);
+        if (id == ZIP64) return true;
+        cursor_take(&c, bytes);
+        if (c.failed) return false;
     }
     return false;
+}
+
+/* The next entry of the directory (APPNOTE 4.3.12); false: there is none. */
+static bool next_entry(cursor *c, entry *e) {
+    if (cursor_u32le(c) != ENTRY_MAGIC) return false;
+    cursor_take(c, 4);
+    e->flags = cursor_u16le(c), e->method = cursor_u16le(c);
+    cursor_take(c, 8);
+    bool large = cursor_u32le(c) == UINT32_MAX;
+    large |= cursor_u32le(c) == UINT32_MAX;
+    uint16_t name = cursor_u16le(c), extra = cursor_u16le(c), note = cursor_u16le(c);
+    cursor_take(c, 12);
+    e->name = (const char *)cursor_take(c, name), e->n_name = name;
+    const uint8_t *fields = cursor_take(c, extra);
+    cursor_take(c, note);
+    e->sizes_missing = large && fields != NULL && !has_zip64(fields, extra);
+    return !c->failed;
+}
+
+static int by_entry_name(const void *a, const void *b) {
+    const entry *x = a, *y = b;
+    int order = memcmp(x->name, y->name, x->n_name < y->n_name ? x->n_name : y->n_name);
+    return order != 0 ? order : (x->n_name > y->n_name) - (x->n_name < y->n_name);
+}
+
+static status refuse_entry(const tensor_file *f, const entry *e, const char *why, diags *d) {
+    char *name = mem_strndup(e->name, e->n_name);
+    status bad = refuse(f, name, why, d);
+    free(name);
+    return bad;
+}
+
+static status check_entry(const tensor_file *f, const entry *e, diags *d) {
+    char why[96];
+    if (memchr(e->name, '\0', e->n_name) != NULL) /* it would end there for libzip */
+        return refuse(f, NULL, "the name of a member has a NUL character", d);
+    if ((e->flags & ENCRYPTED) != 0 || e->method == AES)
+        return refuse_entry(f, e, "it is encrypted, which is not supported", d);
+    if (e->sizes_missing)
+        return refuse_entry(f, e, "inconsistent sizes: 0xFFFFFFFF without a zip64 field", d);
+    if (e->method == ZIP_CM_STORE || e->method == ZIP_CM_DEFLATE) return OK;
+    snprintf(why, sizeof why,
+             "compression method %u is not supported, 0 (stored) and 8 (deflated) are", e->method);
+    return refuse_entry(f, e, why, d);
+}
+
+/* What libzip does not see, or says of no member. The directory is where the end of the file says
+ * (APPNOTE 4.3.16); archives with 64-bit sizes say it elsewhere. */
+static status check_entries(const tensor_file *f, diags *d) {
+    const char *bytes = f->bytes, *end = bytes + f->n_bytes - DIRECTORY_END;
+    while (end >= bytes && memcmp(end, "PK\5\6", 4) != 0) end--;
+    if (end < bytes) return OK;
+    cursor c = cursor_of(end + 10, 10), all = cursor_of(bytes, (size_t)f->n_bytes);
+    int most = cursor_u16le(&c), n = 0;
+    cursor_u32le(&c);
+    cursor_take(&all, cursor_u32le(&c));
+    entry *list = mem_calloc((size_t)most + 1, sizeof *list);
+    status bad = OK;
+    while (n < most && !bad && next_entry(&all, &list[n])) bad = check_entry(f, &list[n++], d);
+    if (!bad) qsort(list, (size_t)n, sizeof *list, by_entry_name);
+    for (int i = 1; i < n && !bad; i++)
+        if (by_entry_name(&list[i - 1], &list[i]) == 0)
+            bad = refuse_entry(f, &list[i], "two members have this name", d);
+    free(list);
+    return bad;
 }
 
 /* *contents: the inflated members, which the tensors point into. */
 static status read_archive(tensor_file *f, zip_t *z, char **contents, uint64_t *total, diags *d) {
     zip_int64_t n = zip_get_num_entries(z, 0);
     if (n <= 0) return refuse(f, NULL, "not an NPZ file: it has no members", d);
-    if (n > MEMBERS_LIMIT) return refuse(f, NULL, "more than 4096 members", d);
-    if (names_have_nul(f)) return refuse(f, NULL, "the name of a member has a NUL character", d);
+    if (n > NPZ_MAX_MEMBERS) return refuse(f, NULL, "more than 4096 members", d);
     status bad = check_directory(f, z, n, total, d);
     if (bad) return bad;
     *contents = mem_try_aligned(*total + 1);
@@ -179,12 +253,13 @@ static status read_archive(tensor_file *f, zip_t *z, char **contents, uint64_t *
 }
 
 status npz_parse(tensor_file *f, diags *d) {
+    status bad = check_entries(f, d);
+    if (bad) return bad;
     zip_error_t why;
     zip_error_init(&why);
     zip_source_t *source = zip_source_buffer_create(f->bytes, (zip_uint64_t)f->n_bytes, 0, &why);
     zip_t *z =
         source != NULL ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &why) : NULL;
-    status bad;
     if (z == NULL) {
         bad = diag_error(d, ERR_INPUT, "%s: not an NPZ file: %s", f->path, zip_says(&why));
         if (source != NULL) zip_source_free(source);

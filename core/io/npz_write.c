@@ -47,12 +47,40 @@ static status write_archive(const char *path, zip_source_t *source, diags *d) {
     return bad;
 }
 
+/* libzip takes text alone for a name: no control characters. */
+static bool has_control(const char *name) {
+    for (; *name != '\0'; name++)
+        if ((unsigned char)*name < ' ') return true;
+    return false;
+}
+
+/* What npz.c would not read is not written. */
+static status check_members(const char *path, const named_tensor *tensors, int n, diags *d) {
+    if (n > NPZ_MAX_MEMBERS) {
+        diag_error(d, ERR_INPUT, "%s: %d tensors, an NPZ file has at most %d", path, n,
+                   NPZ_MAX_MEMBERS);
+        diag_hint(d, "choose some with --tensor, or write another format");
+        return ERR_INPUT;
+    }
+    for (int i = 0; i < n; i++) {
+        char *name = str_format("%s.npy", tensors[i].name);
+        const char *why = npz_check_name(name);
+        free(name);
+        if (why == NULL && has_control(tensors[i].name))
+            why = "its name has a control character, which no member of an NPZ file can have";
+        if (why != NULL)
+            return diag_error(d, ERR_INPUT, "%s: tensor '%s': %s", path, tensors[i].name, why);
+    }
+    return OK;
+}
+
 status npz_write(const char *path, const named_tensor *tensors, int n, diags *d) {
+    status bad = check_members(path, tensors, n, d);
+    if (bad) return bad;
     zip_error_t why;
     zip_error_init(&why);
     zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, &why);
     zip_t *z = source != NULL ? zip_open_from_source(source, ZIP_TRUNCATE, &why) : NULL;
-    status bad = OK;
     if (z == NULL) {
         bad = diag_error(d, ERR_RESOURCE, "%s: %s", path, zip_error_strerror(&why));
         if (source != NULL) zip_source_free(source);

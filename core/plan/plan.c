@@ -38,13 +38,25 @@ static status check_batch(const plan *p, diags *d) {
     return ERR_SPEC;
 }
 
+/* The file to look into; what is drawn has none. */
+static const char *samples_of(const data_source *s) {
+    return s->images != NULL ? s->images : "the glyphs";
+}
+
+static const char *labels_of(const data_source *s) {
+    return s->labels != NULL ? s->labels : samples_of(s);
+}
+
 static status check_pair(const plan *p, diags *d) {
     if (p->train_size.features != p->test_size.features)
-        return diag_error(d, ERR_INPUT, "a training sample has %lld values, a test sample %lld",
-                          (long long)p->train_size.features, (long long)p->test_size.features);
+        return diag_error(d, ERR_INPUT,
+                          "%s: a training sample has %lld values, a test sample of %s %lld",
+                          samples_of(&p->train), (long long)p->train_size.features,
+                          samples_of(&p->test), (long long)p->test_size.features);
     if (p->test_size.classes > p->train_size.classes)
-        return diag_error(d, ERR_INPUT, "the test set has %d classes, the training set %d",
-                          p->test_size.classes, p->train_size.classes);
+        return diag_error(d, ERR_INPUT, "%s: the test set has %d classes, the training set %s %d",
+                          labels_of(&p->test), p->test_size.classes, labels_of(&p->train),
+                          p->train_size.classes);
     return OK;
 }
 

@@ -21,6 +21,9 @@ static void raw(const char *row, const char *name, const char *bytes, size_t n, 
 Test(hostile_npy, what_does_not_begin_as_one, .init = setup, .fini = teardown) {
     for (size_t n = 0; n < 10; n++)
         raw("B01", "t.npy", "\x93NUMPY\1\0\x76\0", n, "truncated NPY header");
+    raw("B01", "t.npy", "\x93NUMPY\1\0\x76", 9, "it has 9 bytes, magic, version and length are 10");
+    raw("B01", "t.npy", "\x93NUMPY\2\0\x76\0\0", 11,
+        "it has 11 bytes, magic, version and length are 12");
     raw("B02", "t.npy", "\x92NUMPY\1\0\x10\0", 10, "bad magic");
     raw("B02", "t.npy", "PK\3\4\24\0\0\0\0\0", 10, "bad magic");
     raw("B02", "t.npy", "1,2,3\n4,5,6\n", 12, "bad magic");
@@ -195,8 +198,9 @@ Test(hostile_npz, bombs, .init = setup, .fini = teardown) {
     npz("B26", "its size is more than its data can hold, or a bomb's", bomb);
     free(zeros);
     npz("B26", "more than its data can hold", (zip_member){.method = 8, .size = &huge});
-    npz("B29", "t.npz", (zip_member){.size = &most});
-    npz("B29", "t.npz", (zip_member){.local = &less});
+    npz("B29", "member 'b.npy': inconsistent sizes: 0xFFFFFFFF without a zip64 field",
+        (zip_member){.size = &most});
+    npz("B29", "inconsistent", (zip_member){.local = &less});
 }
 
 Test(hostile_npz, members_with_names_that_lead_elsewhere, .init = setup, .fini = teardown) {
@@ -205,9 +209,9 @@ Test(hostile_npz, members_with_names_that_lead_elsewhere, .init = setup, .fini =
     npz("B27", "its name leads out of the archive", (zip_member){.name = "a/../../x.npy"});
     npz("B27", "its name leads out of the archive", (zip_member){.name = "..\\x.npy"});
     npz("B27", "NUL", (zip_member){.name = "b.npy\0.exe", .name_bytes = 10});
-    npz("B27", "two members have the same name", (zip_member){.name = "a.npy"});
+    npz("B27", "member 'a.npy': two members have this name", (zip_member){.name = "a.npy"});
     npz("B27", "it is no .npy file", (zip_member){.name = "b.txt"});
-    npz("B27", "it is neither stored nor deflated",
+    npz("B27", "member 'b\\x1b[2J.npy': compression method 12",
         (zip_member){.name = "b\x1b[2J.npy", .method = 12});
     char *name = malloc(65000);
     memset(name, 'n', 65000);
@@ -219,11 +223,47 @@ Test(hostile_npz, members_with_names_that_lead_elsewhere, .init = setup, .fini =
 Test(hostile_npz, members_that_cannot_be_read, .init = setup, .fini = teardown) {
     const uint32_t crc = 1, start = 0;
     npz("B28", "it is encrypted", (zip_member){.flags = 1});
-    npz("B28", "it is neither stored nor deflated", (zip_member){.method = 12});
-    npz("B28", "it is neither stored nor deflated", (zip_member){.method = 93});
+    npz("B28", "it is encrypted, which is not supported", (zip_member){.method = 99});
+    const int methods[] = {1, 12, 14, 93};
+    for (int i = 0; i < 4; i++) {
+        char says[64];
+        snprintf(says, sizeof says, "member 'b.npy': compression method %d is not supported",
+                 methods[i]);
+        npz("B28", says, (zip_member){.method = methods[i]});
+    }
     npz("B30", "member 'b.npy'", (zip_member){.crc = &crc});
     npz("B30", "t.npz", (zip_member){.offset = &start});
     npz("B30", "b.npy: not an NPY file", (zip_member){.data = "no array at all", .n = 15});
+}
+
+/* What is not read is not written. */
+Test(hostile_npz, names_that_no_member_can_have_are_not_written, .init = setup, .fini = teardown) {
+    const char *const names[] = {"\\u001b[31m", "../x", "/x", "a\\\\b"},
+                      *const says[] = {"tensor '\\x1b[31m': its name has a control character",
+                                       "its name leads out", "its name leads out",
+                                       "its name leads out"};
+    for (int i = 0; i < 4; i++) {
+        strbuf b = {0};
+        char *header =
+            str_format("{\"%s\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}",
+                       names[i]);
+        safetensors_file(&b, header, values, 16);
+        put_file("t.safetensors", &b);
+        judge("E20", 4, "o.npz", says[i],
+              (const char *const[]){"export", "t.safetensors", "-o", "o.npz", NULL});
+        free(header);
+    }
+}
+
+/* The tensor of an NPY file is named as the file, which may be no UTF-8. */
+Test(hostile_npy, a_file_whose_name_is_no_utf8_gives_a_tensor_whose_name_is, .init = setup,
+     .fini = teardown) {
+    strbuf b = {0};
+    npy_file(&b, NPY_DICT("<f4", "(2, 2)"), values, 16);
+    put_file("\xff.npy", &b);
+    free(expect(0, "$Q quantize \xff.npy --scheme int -o \xfe.safetensors && $Q inspect "
+                   "\xfe.safetensors | grep -q '^.xff '"));
+    free(expect(0, "$Q export \xff.npy -o o.gguf && $Q inspect o.gguf | grep -q '^.xff '"));
 }
 
 static void many_members(int n, const char *says) {

@@ -182,6 +182,26 @@ Test(hostile_arrays, archives_without_the_arrays, .init = setup, .fini = teardow
     strbuf_fini(&b);
 }
 
+/* Training on a.csv, test on b.csv. */
+static void refused_pair(const char *row, const char *train, const char *test, const char *name,
+                         const char *says) {
+    put_text_file("a.csv", train);
+    put_text_file("b.csv", test);
+    put_text_file("s.yaml",
+                  "version: 1\nkind: qat\ndata: {train: {format: csv, path: a.csv}, test: "
+                  "{format: csv, path: b.csv}}\nmodel: {type: mlp, hidden: [4]}\n");
+    judge(row, 4, name, says, (const char *const[]){"plan", "s.yaml", "--db", "r.db", NULL});
+    judge(row, 4, name, says, (const char *const[]){"run", "s.yaml", "--db", "r.db", NULL});
+}
+
+Test(hostile_arrays, sets_that_do_not_fit_each_other_are_both_named, .init = setup,
+     .fini = teardown) {
+    refused_pair("B24", "1,2,3,0\n4,5,6,1\n", "1,2,0\n4,5,1\n", "a.csv",
+                 "a training sample has 3 values, a test sample of b.csv 2");
+    refused_pair("B23", "1,2,3,0\n4,5,6,1\n", "1,2,3,0\n4,5,6,7\n", "b.csv",
+                 "the test set has 8 classes, the training set a.csv 2");
+}
+
 /* ---- CSV ---- */
 
 #define CSV "{format: csv, path: t.csv}"
