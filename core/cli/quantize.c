@@ -108,7 +108,7 @@ static status run(const cli_args *a) {
     bad = registry_open(&r, a->d);
     table_open(&t, heads);
     if (!bad) bad = quantize_file(&j, &r, json ? print_json : add_row, &t, a->d);
-    if (!json && t.cells > 0) table_print(&t, stdout);
+    if (!json && !bad && t.cells > 0) table_print(&t, stdout);
     table_close(&t);
     registry_fini(&r);
     return bad;

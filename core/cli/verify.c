@@ -8,9 +8,8 @@ static const char *verdict(const verify_result *r) {
     if (r->fine) return "fine";
     if (r->repaired) return "repaired";
     if (r->whole) return "parity damaged";
-    return r->g.total == 0 && r->n_blocks == 0 ? "unchecked"
-           : r->g.total == 0 || r->beyond > 0  ? "beyond repair"
-                                               : "damaged";
+    if (r->g.total == 0 && r->beyond == 0) return "unchecked";
+    return r->g.total == 0 || r->beyond > 0 ? "beyond repair" : "damaged";
 }
 
 static json_t *block_json(const verify_block *b) {

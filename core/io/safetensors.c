@@ -7,8 +7,7 @@
 #include "util/cursor.h"
 #include "util/json.h"
 #include "util/mem.h"
-
-enum { HEADER_LIMIT = 16 << 20, TENSORS_LIMIT = 65536, NAME_LIMIT = 1024 };
+#include "util/str.h"
 
 /* ---- reading ---- */
 
@@ -68,7 +67,10 @@ static void read_range(const json_t *v, tensor_entry *t, const uint8_t *data, in
     }
     int64_t begin = json_integer_value(a), end = json_integer_value(b),
             bytes = tensor_entry_bytes(t);
-    if (end < begin || end > n)
+    if (end < begin)
+        snprintf(why->text, sizeof why->text,
+                 "data_offsets [%" PRId64 ", %" PRId64 "] end before they begin", begin, end);
+    else if (end > n)
         snprintf(why->text, sizeof why->text,
                  "data_offsets [%" PRId64 ", %" PRId64 "] lie outside the file, which has %" PRId64
                  " bytes of data",
@@ -84,7 +86,7 @@ static void read_range(const json_t *v, tensor_entry *t, const uint8_t *data, in
 
 static status read_tensor(tensor_file *f, const char *name, const json_t *v, const uint8_t *data,
                           int64_t n, diags *d) {
-    if (strlen(name) > NAME_LIMIT) return refuse(f, NULL, "a tensor name is too long", d);
+    if (strlen(name) > SAFETENSORS_MAX_NAME) return refuse(f, NULL, "a tensor name is too long", d);
     if (!json_is_object(v)) return refuse(f, name, "its entry is not an object", d);
     if (json_object_size(v) != 3)
         return refuse(f, name, "its entry has other keys than dtype, shape, data_offsets", d);
@@ -130,6 +132,8 @@ static status read_texts(tensor_file *f, const json_t *v, diags *d) {
     const char *key;
     json_t *value;
     if (!json_is_object(v)) return refuse(f, NULL, "__metadata__ is not an object", d);
+    if (json_object_size(v) > SAFETENSORS_MAX_TEXTS)
+        return refuse(f, NULL, "more than 65536 texts in __metadata__", d);
     f->texts = mem_calloc(json_object_size(v) + 1, sizeof *f->texts);
     json_object_foreach((json_t *)(uintptr_t)v, key, value) {
         if (!json_is_string(value))
@@ -143,7 +147,8 @@ static status read_texts(tensor_file *f, const json_t *v, diags *d) {
 static status read_header(tensor_file *f, json_t *root, const uint8_t *data, int64_t n, diags *d) {
     const char *name;
     json_t *v;
-    if (json_object_size(root) > TENSORS_LIMIT)
+    bool has_texts = json_object_get(root, "__metadata__") != NULL;
+    if (json_object_size(root) - has_texts > SAFETENSORS_MAX_TENSORS)
         return refuse(f, NULL, "more than 65536 tensors", d);
     json_object_foreach(root, name, v) {
         status bad = strcmp(name, "__metadata__") == 0 ? read_texts(f, v, d)
@@ -153,11 +158,90 @@ static status read_header(tensor_file *f, json_t *root, const uint8_t *data, int
     return check_cover(f, data, n, d);
 }
 
+/* ---- the text of the header ---- */
+
+typedef struct word {
+    const char *s; /* NULL: none */
+    int n;
+} word;
+
+/* The string whose quote stands at text[*at], which then is that at its end. */
+static word take_string(const char *text, size_t n, size_t *at) {
+    size_t from = ++*at;
+    while (*at < n && text[*at] != '"') *at += text[*at] == '\\' ? 2 : 1;
+    if (*at > n) *at = n;
+    return (word){text + from, (int)(*at - from)};
+}
+
+/* What byte `at` of the header belongs to, for a message: "tensor 'w': shape[0]: "; nothing where
+ * it stands in no tensor. free() */
+static char *place_of(const char *text, size_t at) {
+    word key[2] = {{0}}, last = {0};
+    int depth = 0, index = 0;
+    for (size_t i = 0; i < at; i++) {
+        char c = text[i];
+        if (c == '"') last = take_string(text, at, &i);
+        if (c == '{' || c == '[') depth++, index = 0;
+        if (c == '}' || c == ']') depth--;
+        if (c == ',') index++;
+        if (depth == 1 && (c == ',' || c == ':')) key[0] = c == ':' ? last : (word){0};
+        if (depth == 2 && (c == ',' || c == ':' || c == '{')) key[1] = c == ':' ? last : (word){0};
+    }
+    strbuf b = {0};
+    strbuf_add(&b, "");
+    if (depth < 2 || key[0].s == NULL) return b.s;
+    if (key[0].n == 12 && memcmp(key[0].s, "__metadata__", 12) == 0) {
+        strbuf_add(&b, "__metadata__: ");
+        return b.s;
+    }
+    strbuf_addf(&b, "tensor '%.*s': ", key[0].n, key[0].s);
+    if (key[1].s == NULL) return b.s;
+    strbuf_addn(&b, key[1].s, (size_t)key[1].n);
+    if (depth == 3) strbuf_addf(&b, "[%d]", index);
+    strbuf_add(&b, ": ");
+    return b.s;
+}
+
+static status refuse_text(const tensor_file *f, const char *text, size_t at, const char *why,
+                          diags *d) {
+    char *owner = place_of(text, at);
+    diag_error(d, ERR_INPUT, "%s: %s%s (byte %zu)", f->path, owner, why, at + 8);
+    free(owner);
+    return ERR_INPUT;
+}
+
+static status refuse_json(const tensor_file *f, const char *text, const json_trouble *t, diags *d) {
+    char why[sizeof t->why + 64];
+    if (t->too_large) return refuse_text(f, text, t->at, "a number that is too large", d);
+    snprintf(why, sizeof why, "the header is not valid JSON: %s", t->why);
+    return refuse_text(f, text, t->at, why, d);
+}
+
+int64_t safetensors_size(const char *bytes, int64_t n, bool *least) {
+    cursor c = cursor_of(bytes, (size_t)n);
+    uint64_t length = cursor_u64le(&c);
+    *least = true;
+    if (c.failed || length > SAFETENSORS_MAX_HEADER) return 0;
+    int64_t data = 8 + (int64_t)length, most = 0;
+    const char *name, *text = (const char *)cursor_take(&c, length);
+    if (text == NULL) return data;
+    *least = false;
+    json_trouble why;
+    json_t *root = json_read(text, length, &why), *v;
+    if (!json_is_object(root)) data = 0;
+    json_object_foreach(root, name, v) {
+        json_int_t end = json_integer_value(json_array_get(json_object_get(v, "data_offsets"), 1));
+        most = end > most ? end : most;
+    }
+    json_decref(root);
+    return most > INT64_MAX - data ? 0 : data + most;
+}
+
 status safetensors_parse(tensor_file *f, diags *d) {
     cursor c = cursor_of(f->bytes, (size_t)f->n_bytes);
     uint64_t length = cursor_u64le(&c);
     if (c.failed) return refuse(f, NULL, "not a safetensors file: fewer than 8 bytes", d);
-    if (length > HEADER_LIMIT)
+    if (length > SAFETENSORS_MAX_HEADER)
         return diag_error(
             d, ERR_INPUT,
             "%s: not a safetensors file, or its header is larger than 16 MiB: %" PRIu64
@@ -175,16 +259,11 @@ status safetensors_parse(tensor_file *f, diags *d) {
                           f->path, length);
     json_trouble why;
     json_t *root = json_read(text, length, &why);
-    if (root == NULL)
-        return diag_error(d, ERR_INPUT, "%s: the header is not valid JSON: %s (byte %zu)", f->path,
-                          why.why, why.at + 8);
+    if (root == NULL) return refuse_json(f, text, &why, d);
     int64_t minus = json_find_minus(text, length);
     if (minus >= 0) {
         json_decref(root);
-        return diag_error(d, ERR_INPUT,
-                          "%s: bad dimension or offset in the header: a negative number (byte "
-                          "%" PRId64 ")",
-                          f->path, minus + 8);
+        return refuse_text(f, text, (size_t)minus, "a negative number", d);
     }
     status bad = json_is_object(root)
                      ? read_header(f, root, c.bytes + c.at, (int64_t)cursor_left(&c), d)

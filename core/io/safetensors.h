@@ -9,9 +9,25 @@
 
 #include "io/tensor_file.h"
 
+/* What reader and writer share. */
+enum {
+    SAFETENSORS_MAX_HEADER = 16 << 20, /* bytes */
+    SAFETENSORS_MAX_TENSORS = 65536,
+    SAFETENSORS_MAX_TEXTS = 65536,
+    SAFETENSORS_MAX_NAME = 1024 /* bytes */
+};
+
+/* Bytes that a file should have by its header, of which `n` are there; 0: it does not say.
+ * *least: the header itself is cut off, there would be more. */
+int64_t safetensors_size(const char *bytes, int64_t n, bool *least);
+
+/* Can so many tensors be written? */
+status safetensors_check_count(const char *path, int64_t n, diags *d);
+
 /* Writes tensors in the order of their names and texts in that of their keys (the
  * arrays are sorted), with nothing else in the file: equal content gives equal
- * bytes. Names are UTF-8; two equal ones are ERR_INPUT. sha256: of the file. */
+ * bytes. Names are UTF-8; two equal ones, and more than is read, are ERR_INPUT before anything
+ * is written. sha256: of the file. */
 status safetensors_write_tensors(const char *path, named_tensor *tensors, int n, named_text *texts,
                                  int n_texts, diags *d, char sha256[65], int64_t *bytes);
 

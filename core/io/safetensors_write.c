@@ -50,6 +50,14 @@ static char *make_header(const named_tensor *tensors, int n, const named_text *t
     return text;
 }
 
+status safetensors_check_count(const char *path, int64_t n, diags *d) {
+    if (n <= SAFETENSORS_MAX_TENSORS) return OK;
+    diag_error(d, ERR_INPUT, "%s: %" PRId64 " tensors, a safetensors file has at most %d", path, n,
+               SAFETENSORS_MAX_TENSORS);
+    diag_hint(d, "choose some with --tensor");
+    return ERR_INPUT;
+}
+
 static status check_names(const char *path, const named_tensor *tensors, int n, diags *d) {
     for (int i = 0; i < n; i++) {
         const char *name = tensors[i].name;
@@ -58,6 +66,9 @@ static status check_names(const char *path, const named_tensor *tensors, int n, 
         if (strcmp(name, "__metadata__") == 0)
             return diag_error(d, ERR_INPUT, "%s: the format keeps the name '%s' for itself", path,
                               name);
+        if (strlen(name) > SAFETENSORS_MAX_NAME)
+            return diag_error(d, ERR_INPUT, "%s: a name of more than %d bytes: '%s'", path,
+                              SAFETENSORS_MAX_NAME, name);
     }
     return OK;
 }
@@ -107,13 +118,24 @@ static status write_file(const char *path, const char *start, int64_t start_byte
 
 static status sort_and_check(const char *path, named_tensor *tensors, int n, named_text *texts,
                              int n_texts, diags *d) {
+    status bad = safetensors_check_count(path, n, d);
+    if (bad) return bad;
+    if (n_texts > SAFETENSORS_MAX_TEXTS)
+        return diag_error(d, ERR_INPUT, "%s: %d texts beside the tensors, at most %d are read",
+                          path, n_texts, SAFETENSORS_MAX_TEXTS);
     qsort(tensors, (size_t)n, sizeof *tensors, by_name);
     if (n_texts > 0) qsort(texts, (size_t)n_texts, sizeof *texts, by_key);
     return check_names(path, tensors, n, d);
 }
 
-static status not_utf8(const char *path, diags *d) {
-    return diag_error(d, ERR_INPUT, "%s: the name of a tensor or a text is not UTF-8", path);
+/* Of what make_start() made: a header that the reader takes. */
+static status check_start(const char *path, const char *start, int64_t bytes, diags *d) {
+    if (start == NULL)
+        return diag_error(d, ERR_INPUT, "%s: the name of a tensor or a text is not UTF-8", path);
+    if (bytes - 8 <= SAFETENSORS_MAX_HEADER) return OK;
+    return diag_error(d, ERR_INPUT,
+                      "%s: its header would have %" PRId64 " bytes, at most 16 MiB are read", path,
+                      bytes - 8);
 }
 
 status safetensors_write_tensors(const char *path, named_tensor *tensors, int n, named_text *texts,
@@ -122,8 +144,8 @@ status safetensors_write_tensors(const char *path, named_tensor *tensors, int n,
     status bad = sort_and_check(path, tensors, n, texts, n_texts, d);
     if (bad) return bad;
     char *start = make_start(tensors, n, texts, n_texts, &start_bytes);
-    bad = start != NULL ? write_file(path, start, start_bytes, tensors, n, d, sha256, bytes)
-                        : not_utf8(path, d);
+    bad = check_start(path, start, start_bytes, d);
+    if (!bad) bad = write_file(path, start, start_bytes, tensors, n, d, sha256, bytes);
     free(start);
     return bad;
 }
@@ -172,6 +194,7 @@ status safetensors_write_checked(const char *path, named_tensor *tensors, int n,
     int64_t start_bytes = 0;
     integrity g;
     status bad = sort_and_check(path, tensors, n, texts, n_texts, d);
+    if (!bad) bad = safetensors_check_count(path, (int64_t)n + 1, d); /* the checks are one */
     if (bad) return bad;
     for (int i = 0; i < n; i++)
         if (strcmp(tensors[i].name, INTEGRITY_TENSOR) == 0)
@@ -180,8 +203,8 @@ status safetensors_write_checked(const char *path, named_tensor *tensors, int n,
     named_tensor *list = mem_calloc((size_t)n + 1, sizeof *list);
     if (n > 0) memcpy(list, tensors, (size_t)n * sizeof *list);
     char *start = make_checked_start(list, n, texts, n_texts, parity, &g, &start_bytes);
-    bad = start != NULL ? write_checked(path, start, start_bytes, list, n, &g, d, sha256, bytes)
-                        : not_utf8(path, d);
+    bad = check_start(path, start, start_bytes, d);
+    if (!bad) bad = write_checked(path, start, start_bytes, list, n, &g, d, sha256, bytes);
     free(start);
     free(list);
     return bad;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/npy.h"
+#include "io/safetensors.h"
 #include "plan/rules.h"
 #include "quant/packed_writer.h"
 #include "spec/language.h"
@@ -180,6 +181,8 @@ static status check_selection(const quantize_job *j, const tensor_file *f, diags
         diag_hint(d, "`quantbench inspect %s` lists them", f->path);
         return ERR_INPUT;
     }
+    status bad = j->packed_path != NULL ? safetensors_check_count(j->packed_path, n, d) : OK;
+    if (bad) return bad;
     bool writes = j->codes_path != NULL || j->meta_path != NULL || j->dequant_path != NULL;
     if (!writes || n == 1) return OK;
     diag_error(d, ERR_USAGE, "--codes, --meta and --dequant want exactly one tensor, %d are chosen",

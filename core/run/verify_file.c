@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/tensor_file.h"
+#include "io/safetensors.h"
 #include "util/cursor.h"
 #include "util/files.h"
 #include "util/mem.h"
@@ -96,9 +96,27 @@ static void describe(const work *w, const damaged_block *from, verify_block *b) 
 
 /* ---- verdicts ---- */
 
+/* Says whether the file ends before its header says that it does. */
+static bool too_short(work *w) {
+    bool least;
+    int64_t have = w->report.present, wants = safetensors_size((char *)w->bytes, have, &least);
+    if (have < 8)
+        diag_error(w->d, ERR_INPUT,
+                   "%s: it is too short: it has %" PRId64
+                   " bytes, the length of its header would have 8",
+                   w->path, have);
+    else if (have < wants)
+        diag_error(w->d, ERR_INPUT,
+                   "%s: it is too short: it has %" PRId64 " bytes, its header says %" PRId64 "%s",
+                   w->path, have, wants, least ? " or more" : "");
+    w->out->beyond = have < 8 || have < wants;
+    return w->out->beyond > 0;
+}
+
 /* No record is left, or there never was one. */
 static status no_checks(work *w) {
     const tensor_entry *e = NULL;
+    if (too_short(w)) return ERR_INPUT;
     read_damaged_header(w);
     if (w->readable) e = tensor_file_find(&w->f, INTEGRITY_TENSOR);
     if (e != NULL) {

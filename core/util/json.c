@@ -79,13 +79,14 @@ int64_t json_find_minus(const char *text, size_t n) {
 
 /* What is too much about it, NULL if nothing is. */
 static const char *measure(const char *text, size_t n, size_t *at) {
-    int depth = 0, lists = 0, values = 1;
+    int depth = 0, lists = 0, keys = 0, values = 1;
     for (char c; (c = next_outside(text, n, at)) != '\0'; ++*at) {
         if (c == '{' || c == '[') depth++, lists++, values++;
         if (c == '}' || c == ']') depth--;
-        values += c == ',';
+        values += c == ',', keys += c == ':';
         if (depth > JSON_MAX_DEPTH) return "nesting deeper than 32";
         if (lists > JSON_MAX_LISTS) return "more than 200000 objects and lists";
+        if (keys > JSON_MAX_KEYS) return "more than 330000 keys";
         if (values > JSON_MAX_VALUES) return "more than 1048576 values";
     }
     return NULL;
@@ -103,6 +104,7 @@ json_t *json_read(const char *text, size_t n, json_trouble *t) {
     if (root == NULL) {
         snprintf(t->why, sizeof t->why, "%s", e.text);
         t->at = (size_t)e.position;
+        t->too_large = json_error_code(&e) == json_error_numeric_overflow;
     }
     return root;
 }

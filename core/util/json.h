@@ -31,11 +31,19 @@ void json_print_line(json_t *object, FILE *out);
 
 /* ---- reading what somebody else wrote ---- */
 
-/* Jansson takes some hundred bytes for an object of two: a text with more is refused unread. */
-enum { JSON_MAX_DEPTH = 32, JSON_MAX_LISTS = 200000, JSON_MAX_VALUES = 1 << 20 };
+/* Jansson takes some hundred bytes for an object of two, and as many for a key with its value: a
+ * text with more is refused unread. 65,536 tensors with three keys each and as many texts fit
+ * (io/safetensors.h); the worst that fits is read with less than 256 MiB. */
+enum {
+    JSON_MAX_DEPTH = 32,
+    JSON_MAX_LISTS = 200000,
+    JSON_MAX_KEYS = 330000,
+    JSON_MAX_VALUES = 1 << 20
+};
 typedef struct json_trouble {
     char why[160];
-    size_t at; /* byte of the text */
+    size_t at;      /* byte of the text */
+    bool too_large; /* a number that no int64_t or double holds */
 } json_trouble;
 /* One value of n bytes of text, whose keys are unique; NULL: see *t. */
 json_t *json_read(const char *text, size_t n, json_trouble *t);

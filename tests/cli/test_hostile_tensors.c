@@ -65,17 +65,24 @@ Test(hostile_safetensors, headers_that_are_not_the_object, .init = setup, .fini 
 }
 
 Test(hostile_safetensors, shapes_and_offsets_that_lie, .init = setup, .fini = teardown) {
-    st("E10", ONE("[-1]", "0", "4"), 4, "bad dimension or offset in the header: a negative number");
-    st("E10", ONE("[-0]", "0", "0"), 0, "a negative number (byte 37)");
+    st("E10", ONE("[-1]", "0", "4"), 4, "tensor 'w': shape[0]: a negative number (byte 37)");
+    st("E10", ONE("[-0]", "0", "0"), 0, "tensor 'w': shape[0]: a negative number (byte 37)");
+    st("E10", ONE("[1,-1]", "0", "4"), 4, "tensor 'w': shape[1]: a negative number");
     st("E10", ONE("[1.0]", "0", "4"), 4, "tensor 'w': bad dimension: shape[0] is no integer");
     st("E10", ONE("[2,\"1\"]", "0", "4"), 4, "shape[1] is no integer");
     st("E10", ONE("[1e3]", "0", "4"), 4, "shape[0] is no integer");
-    st("E10", ONE("[01]", "0", "4"), 4, "not valid JSON");
-    st("E10", ONE("[18446744073709551616]", "0", "4"), 4, "not valid JSON");
+    st("E10", ONE("[01]", "0", "4"), 4, "tensor 'w': shape[0]: the header is not valid JSON");
+    st("E10", ONE("[1,18446744073709551616]", "0", "4"), 4,
+       "tensor 'w': shape[1]: a number that is too large");
     st("E10", ONE("4", "0", "4"), 4, "shape is missing or not a list");
     st("E10", ONE("[1,1,1,1,1,1,1,1,1]", "0", "4"), 4, "9 dimensions");
     st("E11", ONE("[4194305,4194305,211106198978564]", "0", "16"), 16, "overflows");
-    st("E12", ONE("[1]", "4", "0"), 4, "tensor 'w': data_offsets [4, 0] lie outside the file");
+    st("E12", ONE("[1]", "4", "0"), 4, "tensor 'w': data_offsets [4, 0] end before they begin");
+    st("E12", ONE("[1]", "-1", "4"), 4, "tensor 'w': data_offsets[0]: a negative number");
+    st("E12", ONE("[1]", "0", "9223372036854775808"), 4,
+       "tensor 'w': data_offsets[1]: a number that is too large");
+    st("E12", "{" T("v", "[1]", "0", "4") "," T("\\\"w", "[1]", "4", "-8") "}", 8,
+       "tensor '\\\"w': data_offsets[1]: a negative number");
     st("E12", ONE("[1]", "8", "12"), 4, "data_offsets [8, 12] lie outside the file");
     st("E12", ONE("[1]", "0", "9223372036854775807"), 4, "lie outside the file");
     st("E12", "{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, "not a pair");
@@ -101,6 +108,27 @@ Test(hostile_safetensors, tensors_without_values_are_fine, .init = setup, .fini 
     accepted_tensors("E20", "t.safetensors", &b);
 }
 
+/* As many texts, or one too many of what is read. */
+static void texts(int n, const char *says) {
+    strbuf h = {0}, b = {0};
+    strbuf_add(&h, "{\"__metadata__\":{");
+    for (int i = 0; i < n; i++) strbuf_addf(&h, "%s\"%d\":\"%d\"", i > 0 ? "," : "", i, i);
+    strbuf_add(&h, "}}");
+    safetensors_file(&b, h.s, zeros, 0);
+    strbuf_fini(&h);
+    if (says == NULL)
+        accepted_tensors("E18", "t.safetensors", &b);
+    else
+        refused_tensors("E18", "t.safetensors", &b, says);
+}
+
+Test(hostile_safetensors, texts_beyond_those_that_are_read, .init = setup, .fini = teardown) {
+    texts(65536, NULL);
+    texts(65537, "more than 65536 texts in __metadata__");
+    texts(329999, "more than 65536 texts in __metadata__");
+    texts(600000, "__metadata__: the header is not valid JSON: more than 330000 keys");
+}
+
 /* n entries of 12 bytes: far more objects than bytes of memory each would be worth. */
 static void bomb(const char *row, int n, const char *entry, const char *says) {
     strbuf h = {0}, b = {0};
@@ -119,10 +147,12 @@ Test(hostile_safetensors, as_many_tensors_as_are_read_take_little_time, .init = 
      .fini = teardown) {
     strbuf h = {0}, b = {0};
     strbuf_add(&h, "{");
-    for (int i = 0; i < 65000; i++)
-        strbuf_addf(&h, "%s\"%d\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}",
+    for (int i = 0; i < 65536; i++)
+        strbuf_addf(&h, "%s\"%d\":{\"dtype\":\"F32\",\"shape\":[0,1],\"data_offsets\":[0,0]}",
                     i > 0 ? "," : "", i);
-    strbuf_add(&h, "}");
+    strbuf_add(&h, ",\"__metadata__\":{");
+    for (int i = 0; i < 65536; i++) strbuf_addf(&h, "%s\"%d\":\"\"", i > 0 ? "," : "", i);
+    strbuf_add(&h, "}}");
     safetensors_file(&b, h.s, zeros, 0);
     strbuf_fini(&h);
     accepted_tensors("E18", "t.safetensors", &b);
@@ -296,8 +326,13 @@ Test(hostile_gguf, tensors_that_lie, .init = setup, .fini = teardown) {
     one_tensor("F19", 2, stride, 0, "bytes of data from byte");
     one_tensor("F20", 1, pad, 0, "element count overflows");
     one_tensor("F21", 1, most, 24, "bytes of data from byte");
-    const uint32_t types[] = {4, 5, 36, 43, 1000, UINT32_MAX};
-    for (int i = 0; i < 6; i++) one_tensor("F22", 1, ok, types[i], "unknown tensor type");
+    /* 31 to 33 and 36 to 38 were removed, 39 to 42 (MXFP4, NVFP4, Q1_0, Q2_0) are sized */
+    const uint32_t types[] = {4, 5, 31, 33, 36, 38, 43, 1000, UINT32_MAX};
+    for (int i = 0; i < 9; i++) {
+        char says[48];
+        snprintf(says, sizeof says, "tensor 'w': unknown tensor type %u", types[i]);
+        one_tensor("F22", 1, ok, types[i], says);
+    }
     one_tensor("F23", 1, k100, 12, "not a multiple of 256");
     one_tensor("F26", 1, (uint64_t[]){65}, 0, "260 bytes of data from byte 64 on, the file has");
     const uint64_t offsets[] = {4, 32, 64, UINT64_MAX - 31, (uint64_t)1 << 62};
@@ -322,6 +357,43 @@ Test(hostile_gguf, tensors_that_lie, .init = setup, .fini = teardown) {
     put_tensor(&b, "0123456789012345678901234567890123456789012345678901234567890123", 1, ok, 0, 0);
     put_data(&b, 32);
     gguf("F14", b, "name length 64, at most 63");
+}
+
+/* A file of n tensors of one element, or of one with a text of so many bytes. */
+static void put_many(int n, size_t text) {
+    strbuf b = gguf_head((uint64_t)n, text > 0);
+    if (text > 0) {
+        char *long_text = calloc(1, text + 1);
+        memset(long_text, 'x', text);
+        put_text(&b, "k"), put_le(&b, 8, 4), put_text(&b, long_text);
+        free(long_text);
+    }
+    for (int i = 0; i < n; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d", i);
+        put_tensor(&b, name, 1, &(uint64_t){1}, 0, (uint64_t)i * 32);
+    }
+    put_data(&b, 0);
+    for (int i = 0; i < n; i++) put_data(&b, 4);
+    put_file("t.gguf", &b);
+}
+
+static void not_written(const char *out, const char *says) {
+    judge("E18", 4, out, says, (const char *const[]){"export", "t.gguf", "-o", out, NULL});
+}
+
+Test(hostile_gguf, what_would_not_be_read_again_is_not_written, .init = setup, .fini = teardown) {
+    put_many(4097, 0);
+    not_written("o.npz", "4097 tensors, an NPZ file has at most 4096");
+    put_many(65537, 0);
+    not_written("o.safetensors", "65537 tensors, a safetensors file has at most 65536");
+    judge("E18", 4, "o.safetensors", "65537 tensors, a safetensors file has at most 65536",
+          (const char *const[]){"quantize", "t.gguf", "--scheme", "int", "-o", "o.safetensors",
+                                NULL});
+    put_many(1, 17 << 20);
+    not_written("o.safetensors", "its header would have 17825872 bytes, at most 16 MiB are read");
+    put_many(4096, 0);
+    free(expect(0, "$Q export t.gguf -o o.npz && $Q inspect o.npz"));
 }
 
 Test(hostile_gguf, blocks_without_a_number, .init = setup, .fini = teardown) {

@@ -47,6 +47,12 @@ static void flip(int64_t at) {
     free(bytes);
 }
 
+static int64_t file_bytes(const char *name) {
+    size_t n;
+    free(load(name, &n));
+    return (int64_t)n;
+}
+
 static json_t *verify(int code, const char *options) {
     char *out = expect(code, "$Q verify m.safetensors --json %s", options);
     json_t *o = json_line(out, 0);
@@ -239,7 +245,18 @@ Test(verify, a_cut_or_longer_file_is_found_and_restored_where_it_can_be, .init =
                    "m.safetensors"));
     is_original(true);
     free(expect(0, "head -c 5000 o.safetensors > m.safetensors"));
-    refused(4, "no checks were found", "$Q verify m.safetensors --repair");
+    json_t *o = verify(4, "--repair");
+    cr_assert_str_eq(text_of(o, "status"), "beyond repair");
+    json_decref(o);
+    char *says = str_format("it is too short: it has 5000 bytes, its header says %lld\n",
+                            (long long)file_bytes("o.safetensors"));
+    refused(4, says, "$Q verify m.safetensors --repair");
+    free(says);
+    free(expect(0, "head -c 20 o.safetensors > m.safetensors"));
+    refused(4, "it is too short: it has 20 bytes, its header says ", "$Q verify m.safetensors");
+    refused(4, " or more", "$Q verify m.safetensors");
+    free(expect(0, "head -c 5 o.safetensors > m.safetensors"));
+    refused(4, "it has 5 bytes, the length of its header would have 8", "$Q verify m.safetensors");
     free(expect(4, "$Q inspect m.safetensors"));
     free(expect(4, ": > e.safetensors; $Q verify e.safetensors"));
     free(expect(4, "$Q verify missing.safetensors"));
