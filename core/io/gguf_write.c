@@ -74,6 +74,16 @@ static status check_tensors(const char *path, const named_tensor *tensors, int n
     return bad;
 }
 
+static status check_keys(const char *path, const gguf_value *values, int n, diags *d) {
+    for (int i = 0; i < n; i++) {
+        size_t length = strlen(values[i].key);
+        if (length < 1 || length > GGUF_MAX_KEY)
+            return diag_error(d, ERR_INPUT, "%s: a key of %zu bytes, the format has 1 to %d", path,
+                              length, GGUF_MAX_KEY);
+    }
+    return OK;
+}
+
 /* ---- header ---- */
 
 static bool wants_quantization_version(const named_tensor *tensors, int n, const gguf_value *values,
@@ -140,6 +150,7 @@ status gguf_write(const char *path, const named_tensor *tensors, int n, const gg
         return diag_error(d, ERR_INPUT, "%s: general.alignment is no power of two up to 4096",
                           path);
     status bad = check_tensors(path, tensors, n, d);
+    if (!bad) bad = check_keys(path, values, n_values, d);
     if (!bad) bad = file_out_open(&out, path, d);
     if (bad) return bad;
     strbuf b = {0};

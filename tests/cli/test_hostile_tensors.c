@@ -394,6 +394,11 @@ Test(hostile_gguf, what_would_not_be_read_again_is_not_written, .init = setup, .
     not_written("o.safetensors", "its header would have 17825872 bytes, at most 16 MiB are read");
     put_many(4096, 0);
     free(expect(0, "$Q export t.gguf -o o.npz && $Q inspect o.npz"));
+    strbuf b = {0};
+    safetensors_file(&b, "{\"__metadata__\":{\"\":\"x\"}," T("w", "[1]", "0", "4") "}", zeros, 4);
+    put_file("t.safetensors", &b);
+    judge("F06", 4, "o.gguf", "a key of 0 bytes, the format has 1 to 65535",
+          (const char *const[]){"export", "t.safetensors", "-o", "o.gguf", NULL});
 }
 
 Test(hostile_gguf, blocks_without_a_number, .init = setup, .fini = teardown) {
