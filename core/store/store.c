@@ -266,6 +266,7 @@ static status inspect(const char *path, diags *d) {
     int code = sqlite3_open_v2(uri, &s.db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
     free(uri);
     if (code != SQLITE_OK) store_fail(&s, code);
+    sqlite3_busy_timeout(s.db, BUSY_MS); /* the log of a process that died is being read */
     /* with a journal it may be half of what it was, until a connection that writes takes it back */
     bool torn = has_beside(path, "-journal");
     if (torn) {
