@@ -8,6 +8,7 @@
 #include "conformance/conformance.h"
 #include "conformance/watch.h"
 #include "host/surroundings.h"
+#include "quant/packing.h"
 #include "util/mem.h"
 #include "util/parallel.h"
 #include "util/rng.h"
@@ -243,13 +244,7 @@ static const char *check_info(subject *s) {
         s->q.scheme.self = s->w;
         return levels_prepare(&s->q);
     }
-    if (p->entry.kind == QB_PACKER) {
-        int32_t a = s->packer.align;
-        bool fine = s->packer.unit >= 1 && s->packer.chunk >= 0 &&
-                    s->packer.chunk <= (int64_t)1 << 32 && a >= 1 && a <= 4096 &&
-                    (a & (a - 1)) == 0;
-        return fine ? NULL : "unit, chunk or align is out of range";
-    }
+    if (p->entry.kind == QB_PACKER) return packing_check_info(&s->packer);
     if (s->ste.learn < QB_LEARN_NO || s->ste.learn > QB_LEARN_LOG2_SCALE)
         return "learn is out of range";
     return s->ste.n_stat >= 0 && s->ste.n_stat <= 8 && s->ste.n_state >= 0 && s->ste.n_state <= 8

@@ -23,8 +23,13 @@ status packing_choose(const registry *r, int32_t n_levels, plugin_choice *packer
     return OK;
 }
 
-/* Codes of a chunk: of more no packer makes one. */
-#define MOST_CHUNK ((int64_t)1 << 32)
+const char *packing_check_info(const qb_packer_info *i) {
+    const int64_t most = (int64_t)1 << 32; /* codes of a chunk: of more no packer makes one */
+    const int32_t a = i->align;
+    bool fine = i->unit >= 1 && i->chunk >= 0 && i->chunk <= most && a >= 1 && a <= 4096 &&
+                (a & (a - 1)) == 0;
+    return fine ? NULL : "unit, chunk or align is out of range";
+}
 
 status packing_open(packing *p, const plugin_choice *c, int32_t n_levels, int32_t zero_code,
                     const place *at, diags *d) {
@@ -33,12 +38,10 @@ status packing_open(packing *p, const plugin_choice *c, int32_t n_levels, int32_
                    .info = {.size = sizeof p->info, .unit = 1, .align = 1, .fixed_rate = true}};
     status bad = instance_open_packer(&p->in, c, n_levels, zero_code, &p->info, ERR_SPEC, at, d);
     if (bad) return bad;
-    int32_t a = p->info.align;
-    if (p->info.unit >= 1 && p->info.chunk >= 0 && p->info.chunk <= MOST_CHUNK && a >= 1 &&
-        a <= 4096 && (a & (a - 1)) == 0)
-        return OK;
-    bad = diag_error(d, ERR_PLUGIN, "%s: packer '%s': unit, chunk or align is out of range",
-                     c->plugin->path, c->plugin->entry.name);
+    const char *why = packing_check_info(&p->info);
+    if (why == NULL) return OK;
+    bad = diag_error(d, ERR_PLUGIN, "%s: packer '%s': %s", c->plugin->path, c->plugin->entry.name,
+                     why);
     packing_close(p);
     return bad;
 }

@@ -22,6 +22,9 @@ typedef struct packing {
 /* The default packer where none was chosen: base3 for three levels, else bits. */
 status packing_choose(const registry *r, int32_t n_levels, plugin_choice *packer, diags *d);
 
+/* What is wrong with what init() filled in, or NULL. */
+const char *packing_check_info(const qb_packer_info *i);
+
 status packing_open(packing *p, const plugin_choice *c, int32_t n_levels, int32_t zero_code,
                     const place *at, diags *d);
 void packing_close(packing *p);
