@@ -147,6 +147,16 @@ static check_finding *add_finding(check_report *r, const char *check) {
     return &r->findings[r->n++];
 }
 
+/* Of a check that could not say it itself; takes message. */
+static void add_failure(check_report *r, const char *check, const char *slot, const char *with,
+                        char *message) {
+    check_finding *f = add_finding(r, check);
+    f->slot = mem_strdup(slot);
+    f->with = mem_strdup(with);
+    f->message = message;
+    r->failed++;
+}
+
 /* The check that is running is the last that was named. */
 static char running[32];
 
@@ -190,11 +200,7 @@ static void receive(void *to, int type, const char *data, size_t n) {
 
 /* How the child ended is what the check that ran has to say. */
 static void blame_end(check_report *r, const child_end *end, const child_job *job) {
-    check_finding *f = add_finding(r, running);
-    f->slot = mem_strdup(end->doing);
-    f->with = mem_strdup(end->with);
-    f->message = child_end_text(end, job);
-    r->failed++;
+    add_failure(r, running, end->doing, end->with, child_end_text(end, job));
 }
 
 /* What it does while it is unloaded, when it could be loaded. */
@@ -203,12 +209,7 @@ static void try_unloading(check_report *r, const plugin_image *m) {
     for (int i = 0; i < r->n; i++)
         if (strcmp(r->findings[i].check, "load") == 0) return;
     probe_images(m, 1, &trouble);
-    if (trouble == NULL) return;
-    check_finding *f = add_finding(r, "load");
-    f->slot = mem_strdup("unloading");
-    f->with = mem_strdup("");
-    f->message = trouble;
-    r->failed++;
+    if (trouble != NULL) add_failure(r, "load", "unloading", "", trouble);
 }
 
 static int count_checks(const check_report *r) {
@@ -260,12 +261,8 @@ status conformance_check(const char *path, const check_options *o, diags *d, che
                 "load\0"
                 "0",
                 7);
-        check_finding *f = add_finding(r, "load");
-        f->slot = mem_strdup("loading");
-        f->with = mem_strdup("");
-        f->message =
-            mem_strdup(strncmp(text, path, strlen(path)) == 0 ? text + strlen(path) + 2 : text);
-        r->failed++;
+        if (strncmp(text, path, strlen(path)) == 0) text += strlen(path) + 2;
+        add_failure(r, "load", "loading", "", mem_strdup(text));
         bad = OK;
     } else {
         bad = run_all(&(work_order){.image = &m, .o = o, .from = LOADING, .r = r}, d);

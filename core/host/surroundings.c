@@ -1,6 +1,5 @@
 #include "host/surroundings.h"
 
-#include <errno.h>
 #include <fenv.h>
 #include <limits.h>
 #include <locale.h>

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quant/packing.h"
 #include "host/presets.h"
+#include "quant/packing.h"
 #include "run/bench_ceilings.h"
 #include "run/bench_pipeline.h"
 #include "util/mem.h"
