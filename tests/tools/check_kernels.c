@@ -5,9 +5,13 @@
  * failure printed it repeats that case alone: LEVEL KERNEL VARIANT N OFFSET DATA SEED.
  * LEVEL-only is a level without what this CPU has beside it, LEVEL-no-tiles one without AMX.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kernels/check.h"
 #include "simd/cpu.h"
@@ -56,33 +60,85 @@ static int repeat(char **word) {
     return fine ? 0 : 1;
 }
 
-static bool check_table(const kernels *k, const check_plan *plan) {
-    long long cases = 0;
-    int bad = 0;
-    for (int which = 0; which < check_n_kernels; which++) {
-        check_count n = check_all(which, k, plan);
-        cases += n.cases, bad += n.failures > 0;
+/* ---- a process for each CPU ---- */
+
+/* What the processes have in common. */
+typedef struct tally {
+    _Atomic int next; /* task */
+    _Atomic long long cases;
+    _Atomic int bad; /* tasks, and processes that a signal ended */
+} tally;
+
+typedef struct job {
+    void (*task)(int i, const struct job *j, tally *t);
+    int tasks;
+    const kernels *k;
+    const check_plan *plan;
+} job;
+
+/* From the last on: the products at the end of the list take longest. */
+static void work(const job *j, tally *t) {
+    for (int i; (i = atomic_fetch_add(&t->next, 1)) < j->tasks;) j->task(j->tasks - 1 - i, j, t);
+    fflush(stdout);
+}
+
+/* Does the tasks, in this process alone where the system gives no other: what came of them. */
+static tally in_processes(const job *j) {
+    tally *t = mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (t == MAP_FAILED) {
+        perror("check_kernels");
+        exit(ERR_RESOURCE);
     }
+    fflush(stdout);
+    for (long cpus = sysconf(_SC_NPROCESSORS_ONLN); cpus > 1; cpus--) {
+        pid_t child = fork();
+        if (child < 0) break;
+        if (child > 0) continue;
+        work(j, t);
+        _exit(0);
+    }
+    work(j, t);
+    for (int ended; wait(&ended) > 0;) {
+        if (ended == 0) continue;
+        printf("a process that checked kernels did not end well (wait status %d)\n", ended);
+        t->bad++;
+    }
+    tally result = *t;
+    munmap(t, sizeof *t);
+    return result;
+}
+
+/* ---- what is checked ---- */
+
+static void kernel_task(int which, const job *j, tally *t) {
+    check_count n = check_all(which, j->k, j->plan);
+    t->cases += n.cases;
+    t->bad += n.failures > 0;
+}
+
+static bool check_table(const kernels *k, const check_plan *plan) {
+    tally t = in_processes(&(job){kernel_task, check_n_kernels, k, plan});
     printf("%-11s %d kernels, %lld cases, %lld random vectors each: %s\n", k->level,
-           check_n_kernels, cases, (long long)plan->n_random,
-           bad == 0 ? "the bits of scalar" : "wrong");
-    return bad == 0;
+           check_n_kernels, (long long)t.cases, (long long)plan->n_random,
+           t.bad == 0 ? "the bits of scalar" : "wrong");
+    return t.bad == 0;
 }
 
 #ifdef __x86_64__
+static void linear_task(int which, const job *j, tally *t) {
+    if (strncmp(check_kernels[which].name, "linear_", 7) == 0) kernel_task(which, j, t);
+}
+
 /* Tiles that the CPU lacks are those of a model; that counts for no level. */
 static bool check_model(const check_plan *plan) {
     kernels k = kernels_scalar;
-    int bad = 0;
     k.linear_arrange = check_amx_model.linear_arrange;
     k.linear_sums = check_amx_model.linear_sums;
     k.linear_product = check_amx_model.linear_product;
-    for (int which = 0; which < check_n_kernels; which++)
-        if (strncmp(check_kernels[which].name, "linear_", 7) == 0)
-            bad += check_all(which, &k, plan).failures > 0;
+    tally t = in_processes(&(job){linear_task, check_n_kernels, &k, plan});
     printf("amx         this CPU lacks it; its algorithm checked on a model of the tiles: %s\n",
-           bad == 0 ? "the bits of scalar" : "wrong");
-    return bad == 0;
+           t.bad == 0 ? "the bits of scalar" : "wrong");
+    return t.bad == 0;
 }
 #endif
 
@@ -116,16 +172,17 @@ static bool check_levels(const check_plan *plan) {
     return fine;
 }
 
+static void broken_task(int i, const job *j, tally *t) {
+    if (check_catches(&broken_kernels[i], j->plan)) return;
+    printf("not found: %s that %s\n", broken_kernels[i].kernel, broken_kernels[i].what);
+    t->bad++;
+}
+
 static bool check_broken(const check_plan *plan) {
-    int missed = 0;
-    for (int i = 0; i < n_broken_kernels; i++) {
-        if (check_catches(&broken_kernels[i], plan)) continue;
-        missed++;
-        printf("not found: %s that %s\n", broken_kernels[i].kernel, broken_kernels[i].what);
-    }
-    printf("broken      %d of %d wrong kernels found\n", n_broken_kernels - missed,
+    tally t = in_processes(&(job){broken_task, n_broken_kernels, NULL, plan});
+    printf("broken      %d of %d wrong kernels found\n", n_broken_kernels - t.bad,
            n_broken_kernels);
-    return missed == 0;
+    return t.bad == 0;
 }
 
 int main(int argc, char **argv) {
