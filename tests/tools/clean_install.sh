@@ -17,7 +17,7 @@ set -- $(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Package
 mirror=$1 release=$2
 bare=$(mktemp -d) || exit 7
 clean_up() {
-    umount "$bare/proc" "$bare/dev" 2>/dev/null
+    umount -R "$bare/proc" "$bare/dev" 2>/dev/null
     rm -rf "$bare"
 }
 trap clean_up EXIT
@@ -29,7 +29,8 @@ debootstrap --variant=minbase "$release" "$bare" "$mirror" >"$bare.log" 2>&1 || 
     exit 7
 }
 rm -f "$bare.log"
-mount -t proc proc "$bare/proc" && mount --bind /dev "$bare/dev" || exit 7
+chmod 755 "$bare" # its /, which apt and some tests enter as other users
+mount -t proc proc "$bare/proc" && mount --rbind --make-rslave /dev "$bare/dev" || exit 7
 cp /etc/resolv.conf "$bare/etc/resolv.conf"
 # The only thing that a bare Debian lacks before `make` can be typed.
 chroot "$bare" apt-get install -y --no-install-recommends make >/dev/null || exit 7
