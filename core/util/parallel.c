@@ -22,6 +22,7 @@ void parallel_startup(char **argv) {
     if (getenv("OMP_WAIT_POLICY") == NULL && getenv("GOMP_SPINCOUNT") == NULL)
         setenv("GOMP_SPINCOUNT", "1000", 1);
     setenv("OPENBLAS_NUM_THREADS", "1", 1);
+    setenv("OPENBLAS_THREAD_TIMEOUT", "20", 0); /* 2^20 cycles */
     if (stack_is_small()) setenv("OMP_STACKSIZE", "4M", 1);
     if (setenv(RESTARTED, "1", 1) != 0) return; /* no memory: it would never end */
     execv("/proc/self/exe", argv);

@@ -16,7 +16,9 @@ enum { PARALLEL_MAX_THREADS = 1024 };
 /* First thing in main(): libgomp and OpenBLAS read their environment while they
  * are loaded, so set it and start the program anew, once. Waiting by a short
  * spin (libgomp's default spins for long and is several times slower beside
- * another busy process); no threads of BLAS's own. */
+ * another busy process); no threads of BLAS's own; and where bench lets it have some, they
+ * spin for 0.3 ms behind a product: by default it is so long that the products measured
+ * next, on two threads, were as slow as on one. */
 void parallel_startup(char **argv);
 
 /* Threads of the next calls: 1..1024. Without it: OMP_NUM_THREADS, else the CPUs
