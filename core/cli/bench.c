@@ -11,6 +11,7 @@
 #include "run/bench_schemes.h"
 #include "run/bench_train.h"
 #include "run/environment.h"
+#include "util/log.h"
 #include "util/mem.h"
 #include "util/parallel.h"
 #include "util/str.h"
@@ -49,7 +50,8 @@ enum {
     SGEMM = 16,
     BITS = 32,
     LEVEL = 64,
-    CEIL = 128
+    CEIL = 128,
+    PLAIN = 256
 };
 
 static const struct {
@@ -67,7 +69,7 @@ static const struct {
     {{"mad", "+-", 2, false}, 0},
     {{"unit", "unit", 0, false}, 0},
     {{"ratio_scalar", "x scalar", 2, false}, SCALAR},
-    {{"ratio_plain", "x plain", 2, false}, SCALAR},
+    {{"ratio_plain", "x plain", 2, false}, PLAIN},
     {{"ratio_sgemm", "x SGEMM", 2, false}, SGEMM},
     {{"ceiling", "ceiling", 1, false}, CEIL},
     {{"share_of_ceiling", "of it", 0, true}, CEIL},
@@ -121,6 +123,19 @@ static void print_slow(const session *b) {
     }
 }
 
+/* A machine that others use may leave too few samples, or none. */
+static void warn_of_few_samples(const session *b) {
+    int few = 0, none = 0;
+    for (int i = 0; i < b->record.n; i++) {
+        few += b->record.rows[i].clean < b->o.samples;
+        none += b->record.rows[i].clean == 0;
+    }
+    if (few > 0)
+        log_info("warning: %d of %d rows of bench %s have fewer than %d samples that count, %d "
+                 "none: others use this machine",
+                 few, b->record.n, b->part, b->o.samples, none);
+}
+
 /* ---- train: columns of its own ---- */
 
 static void print_train_json(const bench_train_row *row, const environment *e) {
@@ -134,6 +149,7 @@ static void print_train_json(const bench_train_row *row, const environment *e) {
     json_set_int(o, "steps", row->steps);
     json_set_real(o, "samples_per_second", row->samples_per_second);
     json_set_real(o, "samples_per_second_overall", row->overall);
+    json_set_real(o, "ratio_scalar", row->ratio_scalar);
     json_set_real(o, "ms_per_step", row->ms_median);
     json_set_real(o, "ms_mad", row->ms_mad);
     for (int i = 0; i < STEP_PHASES; i++)
@@ -150,6 +166,7 @@ static const row_column train_columns[] = {
     {"steps", "steps", 0, false},
     {"samples_per_second", "samples/s", 0, false},
     {"samples_per_second_overall", "overall", 0, false},
+    {"ratio_scalar", "x scalar", 2, false},
     {"ms_per_step", "ms/step", 3, false},
     {"ms_mad", "+-", 3, false},
     {"ms_data", "data", 3, false},
@@ -166,7 +183,7 @@ static void visit_train(const bench_train_row *row, void *arg) {
         str_format("%lld parameters, batch %lld", (long long)row->params, (long long)row->batch);
     bench_row r = bench_row_of(row->name, shape, "", "samples/s");
     r.median = row->samples_per_second, r.mad = r.median * row->ms_mad / row->ms_median;
-    r.clean = r.total = (int)row->steps;
+    r.clean = r.total = (int)row->steps, r.ratio_scalar = row->ratio_scalar;
     bench_record_add(&b->record, &r);
     free(shape);
     if (b->format == ROWS_JSON) {
@@ -179,6 +196,7 @@ static void visit_train(const bench_train_row *row, void *arg) {
     rows_int(out, row->steps);
     rows_real(out, row->samples_per_second);
     rows_real(out, row->overall);
+    rows_real(out, row->ratio_scalar);
     rows_real(out, row->ms_median);
     rows_real(out, row->ms_mad);
     for (int i = 0; i < STEP_PHASES; i++) rows_real(out, row->phase_ms[i]);
@@ -207,16 +225,17 @@ static const struct part {
     const char *note; /* for people, behind the table */
 } parts[] = {
     {"ceilings", run_ceilings, SHAPE | PLACE, false, false, "GB/s: bytes read and written"},
-    {"kernels", run_kernels, LEVEL | PLACE | SCALAR | CEIL, false, true,
+    {"kernels", run_kernels, LEVEL | PLACE | SCALAR | PLAIN | CEIL, false, true,
      "GB/s: bytes read and written; scalar: as the compiler vectorizes it; plain: without\n"
      "vectors"},
-    {"packers", run_packers, SHAPE | PLACE | BITS | CEIL, false, true,
+    {"packers", run_packers, SHAPE | PLACE | BITS | SCALAR | CEIL, false, true,
      "codes packed or unpacked, 10^9 in a second; bits: of a code, packed"},
-    {"schemes", run_schemes, SHAPE | PLACE | BITS | CEIL, false, true,
+    {"schemes", run_schemes, SHAPE | PLACE | BITS | SCALAR | CEIL, false, true,
      "GB/s: of floats; quantize: fit, encode, pack; dequantize: unpack, decode; metrics: all in\n"
      "one pass, of floats and codes; bits: of a weight, scales included"},
-    {"linear", run_linear, SHAPE | THREADS | BITS | SGEMM | CEIL, true, false,
-     "GOP/s: a multiply and an add are two; quantizing the activations is not in the clock"},
+    {"linear", run_linear, SHAPE | THREADS | BITS | SCALAR | SGEMM | CEIL, true, false,
+     "GOP/s: a multiply and an add are two; quantizing the activations is not in the clock;\n"
+     "scalar: its time for one row of x, times the rows"},
     {"train", run_train, 0, true, true,
      "samples/s: batch / median step; overall: slow steps included; the phases are mean ms of a "
      "step"},
@@ -272,7 +291,8 @@ static status run_part(session *b, const struct part *p) {
     if (human) print_head(b, p);
     if (b->is_open) rows_close(&b->out);
     if (human) printf("%s%s\n", b->format == ROWS_MARKDOWN ? "\n" : "", p->note);
-    if (human && (p->shown & SCALAR)) print_slow(b);
+    if (human && (p->shown & PLAIN)) print_slow(b);
+    if (!is_train(p)) warn_of_few_samples(b);
     if (!bad && b->s != NULL) bad = record(b);
     bench_record_free(&b->record);
     parallel_set_threads(threads);
@@ -301,6 +321,27 @@ static status find_part(const cli_args *a, const struct part **p) {
     if (*p != NULL && a->n_words > 1 && !(*p)->takes_name)
         return diag_error(a->d, ERR_USAGE, "bench %s takes no name", (*p)->name);
     return *p != NULL ? OK : ERR_USAGE;
+}
+
+/* Options that only some parts have; p NULL: all parts are measured. */
+static status check_options(const cli_args *a, const struct part *p) {
+    if (p == NULL && cli_has(a, "--set"))
+        return diag_error(a->d, ERR_USAGE, "--set is of `bench train SPEC`");
+    if (p == NULL) return OK;
+    const struct {
+        const char *option;
+        bool applies;
+    } options[] = {{"--place", (p->shown & PLACE) != 0},
+                   {"--samples", !is_train(p)},
+                   {"--seconds", is_train(p)},
+                   {"--set", is_train(p)}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (!options[i].applies && cli_has(a, options[i].option)) {
+            diag_error(a->d, ERR_USAGE, "bench %s has no %s", p->name, options[i].option);
+            diag_hint(a->d, "`quantbench help bench`");
+            return ERR_USAGE;
+        }
+    return OK;
 }
 
 static status read_options(session *b) {
@@ -339,6 +380,7 @@ static status run(const cli_args *a) {
     registry plugins;
     *b = (session){.a = a, .o = {.visit = visit, .arg = b, .plugins = &plugins}};
     status bad = a->n_words > 0 ? find_part(a, &one) : OK;
+    if (!bad) bad = check_options(a, one);
     if (!bad) bad = read_options(b);
     if (!bad) bad = open_store(b);
     status starved = registry_open(&plugins, a->d);
@@ -363,19 +405,21 @@ const verb verb_bench = {
     .text =
         "parts\n"
         "  ceilings         what this machine can do: bytes read, written, copied; operations\n"
-        "  kernels [NAME]   each kernel at each SIMD level, with the ratio to scalar; those under\n"
-        "                   40 % of their ceiling with the reason\n"
+        "  kernels [NAME]   each kernel at each SIMD level up to that in force; those that are\n"
+        "                   under 40 % of their ceiling at the best level with the reason\n"
         "  packers [NAME]   each packer: codes packed and unpacked\n"
         "  schemes [NAME]   tensors to packed bytes and back, through scheme and packer\n"
         "  linear           products of packed weights, 4096 x 4096, with 1 to 512 rows of int8, on\n"
         "                   1 and all threads, beside OpenBLAS on floats\n"
         "  train [SPEC]     training: samples a second, and where the time of a step goes\n"
-        "Without PART: all of them, in L2 alone, in about a minute.\n"
+        "Without PART: all of them, in L2 alone, in about two minutes.\n"
         "\n"
-        "A row is the median of 31 samples or more, +- its median absolute deviation. What is\n"
-        "compared takes turns, ceilings included. A sample counts if its thread had the CPU for\n"
-        "97.5 % of the time: `samples` are those that count, of all. L2: source and destination\n"
-        "are 1 MiB, or half of an L2 of less than 2 MiB; DRAM: buffers of 64M floats, 1.1 GB in\n"
+        "A row is the median of 31 samples, +- its median absolute deviation. What is compared\n"
+        "takes turns, ceilings included. A sample counts if its thread had the CPU for 97.5 % of\n"
+        "the time: `samples` are those that count, of all. Where others use the machine there may\n"
+        "be fewer, which a warning says, or none: then the row has no number. `x scalar`: how many\n"
+        "times faster than with the kernels of level scalar (5 samples). L2: source and destination\n"
+        "are 1 MiB, or half of an L2 of less than 2 MiB; DRAM: buffers of 64M floats, 1.3 GB in\n"
         "all. One thread but for linear and train.\n"
         "\n"
         "train: SPEC is of kind qat, without a sweep. Without SPEC: an MLP 784-512-512-10 at batch\n"

@@ -35,9 +35,9 @@ status instance_open_ste(instance *in, const plugin_choice *c, const qb_site *si
                          qb_ste_info *info, status st, const place *at, diags *d);
 void instance_close(instance *in); /* a zeroed one is closed */
 
-/* The kernels that plugins get (host/services.c). The table is written by the first
- * call after a level was forced, on the main thread, and by no other: plugins read
- * it on many threads. */
+/* The kernels that plugins get (host/services.c): those of the level in force. The table of a
+ * level is written by the first call for it, on the main thread, and by no other: plugins
+ * read it on many threads. */
 const qb_kernels *services_kernels(void);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "host/instance.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -302,13 +303,27 @@ static qb_kernels table_of(const kernels *k) {
 }
 
 /* In memory that no plugin can change: the others call by it too. */
-const qb_kernels *services_kernels(void) {
-    static qb_kernels *table;
-    static const kernels *filled_from;
-    if (filled_from == simd_kernels()) return table;
-    table = mmap(NULL, sizeof *table, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+static qb_kernels *write_table(const kernels *k) {
+    qb_kernels *table =
+        mmap(NULL, sizeof *table, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (table == MAP_FAILED) mem_exhausted(sizeof *table);
-    *table = table_of(filled_from = simd_kernels());
+    *table = table_of(k);
     mprotect(table, sizeof *table, PROT_READ);
     return table;
+}
+
+const qb_kernels *services_kernels(void) {
+    enum { LEVELS = 8 };
+    static struct {
+        const kernels *level;
+        const qb_kernels *table;
+    } tables[LEVELS];
+    int i = 0;
+    while (tables[i].level != NULL && tables[i].level != simd_kernels()) i++;
+    assert(i < LEVELS - 1);
+    if (tables[i].level == NULL) {
+        tables[i].table = write_table(simd_kernels());
+        tables[i].level = simd_kernels();
+    }
+    return tables[i].table;
 }

@@ -43,7 +43,8 @@ static const ceiling_loop *find_best(const bench_streams *s, ceiling_kind kind, 
         const ceiling_loop *l = &ceiling_loops[i];
         if (l->kind != kind || (l->needs & ~simd_features()) != 0) continue;
         trials[n] = (trial){l, s};
-        cases[n] = (bench_case){run_trial, &trials[n], 1, s != NULL && bench_stays(&s->place)};
+        cases[n] =
+            (bench_case){run_trial, &trials[n], 1, s != NULL && bench_stays(&s->place), false};
         n++;
     }
     bench_measure(cases, n, samples, times);
@@ -70,7 +71,7 @@ static void run_stream(void *arg, int64_t turn) {
 void streams_cases(bench_streams *s, bench_case cases[BENCH_STREAMS]) {
     for (int k = 0; k < BENCH_STREAMS; k++) {
         s->streams[k].of = s;
-        cases[k] = (bench_case){run_stream, &s->streams[k], 1, bench_stays(&s->place)};
+        cases[k] = (bench_case){run_stream, &s->streams[k], 1, bench_stays(&s->place), false};
     }
 }
 
@@ -111,7 +112,7 @@ static void visit_best(const bench_options *o, const bench_streams *s, ceiling_k
     double bytes = s != NULL ? (double)moved(&s->place, kind) : OPERATIONS;
     if (kind == CEILING_COPY) bytes *= 2; /* read and written */
     row.isa = "";
-    bench_row_rate(&row, &t, bytes * 1e-9);
+    bench_row_rate(&row, &t, NULL, bytes * 1e-9);
     o->visit(&row, o->arg);
 }
 

@@ -261,12 +261,14 @@ static void call(void *arg, int64_t turn) {
     t->kernel->call(t->level, &w, t->n, t->n / t->row, t->row);
 }
 
-/* Scalar, the same compiled without vectors, and the other levels of this CPU. */
+/* Scalar, the same compiled without vectors, and the other levels up to that in force. */
 static int levels_here(const kernels *levels[SLOTS]) {
     int n = 0;
-    for (int i = 0; simd_level_name(i) != NULL && n < SLOTS; i++) {
-        if (simd_level(i, simd_features()) != NULL) levels[n++] = simd_level(i, simd_features());
+    for (int i = 0; n < SLOTS; i++) {
+        const kernels *k = simd_level(i, simd_features());
+        if (k != NULL) levels[n++] = k;
         if (i == 0) levels[n++] = &kernels_scalar_plain;
+        if (k == simd_kernels()) break;
     }
     return n;
 }
@@ -288,12 +290,12 @@ static char *reason_for(const bench_kernel *k, double rate, double in_l1) {
     return str_format("no faster from L1, %.1f GB/s: %s", in_l1, what);
 }
 
-/* Seconds of the level of this name; NAN if it is not there. */
-static double median_of(const char *name, const kernels *const *levels, const bench_time *t,
-                        int n) {
-    for (int i = 0; i < n; i++)
-        if (strcmp(levels[i]->level, name) == 0) return t[i].median;
-    return NAN;
+/* The time of one of the levels that are always there. */
+static const bench_time *time_of(const char *name, const kernels *const *levels,
+                                 const bench_time *t, int n) {
+    int i = 0;
+    while (i < n - 1 && strcmp(levels[i]->level, name) != 0) i++;
+    return &t[i];
 }
 
 static void measure(const bench_kernel *k, const buffers *b, bench_streams *s,
@@ -308,12 +310,10 @@ static void measure(const bench_kernel *k, const buffers *b, bench_streams *s,
     for (int i = 0; i <= n; i++) {
         turns[i] = i < n ? (turn_of){k, levels[i], b, count, COLS, false}
                          : (turn_of){k, levels[n - 1], b, IN_L1, IN_L1, true};
-        cases[i] = (bench_case){call, &turns[i], 1, i == n || bench_stays(&b->place)};
+        cases[i] = (bench_case){call, &turns[i], 1, i == n || bench_stays(&b->place), false};
     }
     streams_cases(s, cases + n + 1);
     bench_measure(cases, n + MORE, o->samples, times);
-    double scalar = median_of("scalar", levels, times, n);
-    double plain = median_of("plain", levels, times, n);
     double each = k->read + k->written, bytes = (double)count * each * 1e-9;
     double least =
         streams_seconds(s, times + n + 1, (double)count * k->read, (double)count * k->written);
@@ -322,9 +322,9 @@ static void measure(const bench_kernel *k, const buffers *b, bench_streams *s,
     for (int i = 0; i < n; i++) {
         char *why = NULL;
         bench_row row = bench_row_of(k->name, "", b->place.name, "GB/s");
-        bench_row_rate(&row, &times[i], bytes);
+        bench_row_rate(&row, &times[i], time_of("scalar", levels, times, n), bytes);
         row.isa = levels[i]->level, row.ceiling = bytes / least;
-        row.ratio_scalar = scalar / times[i].median, row.ratio_plain = plain / times[i].median;
+        row.ratio_plain = time_of("plain", levels, times, n)->median / times[i].median;
         if (i == n - 1 && row.median < BENCH_SLOW * row.ceiling)
             row.why = why = reason_for(k, row.median, IN_L1 * each * 1e-9 / times[n].median);
         o->visit(&row, o->arg);

@@ -23,10 +23,12 @@ static const struct form {
     granularity g;
     int64_t group;
 } forms[] = {
+    {"binary", "binary", NULL, 1, GRANULARITY_CHANNEL, 0},
     {"ternary, 2 bits", "bitnet158", NULL, 2, GRANULARITY_CHANNEL, 0},
     {"ternary, 2 bits", "bitnet158", NULL, 2, GRANULARITY_GROUP, 128},
     {"ternary, base 3", "bitnet158", NULL, LINEAR_BASE3, GRANULARITY_CHANNEL, 0},
     {"ternary, base 3", "bitnet158", NULL, LINEAR_BASE3, GRANULARITY_GROUP, 128},
+    {"int3", "int", "3", 3, GRANULARITY_CHANNEL, 0},
     {"int4", "int", "4", 4, GRANULARITY_CHANNEL, 0},
     {"int4", "int", "4", 4, GRANULARITY_GROUP, 128},
     {"int8", "int", "8", 8, GRANULARITY_CHANNEL, 0},
@@ -42,6 +44,7 @@ typedef struct work {
         const struct work *of;
         const struct form *form;
         linear_matrix m;
+        bench_time scalar; /* of one row of x */
     } matrices[N_FORMS];
     int n; /* matrices: those whose scheme is installed */
     int64_t rows;
@@ -71,13 +74,13 @@ static void packed_call(void *arg, int64_t turn) {
 static double operations(const work *k) { return 2.0 * SIZE * SIZE * (double)k->rows; }
 
 static void visit(const work *k, const char *op, const struct form *f, const bench_time *t,
-                  double sgemm, double least, const bench_options *o) {
+                  const bench_time *scalar, double sgemm, double least, const bench_options *o) {
     char *groups = f == NULL                   ? str_format("floats")
                    : f->g == GRANULARITY_GROUP ? str_format("group %lld", (long long)f->group)
                                                : str_format("%s", granularity_name(f->g));
     char *shape = str_format("%d x %d by %lld, %s", SIZE, SIZE, (long long)k->rows, groups);
     bench_row row = bench_row_of(op, shape, "", "GOP/s");
-    bench_row_rate(&row, t, operations(k) * 1e-9);
+    bench_row_rate(&row, t, scalar, operations(k) * 1e-9);
     row.threads = k->threads;
     row.ratio_sgemm = sgemm / t->median;
     row.ceiling = operations(k) * 1e-9 * k->threads / least;
@@ -88,26 +91,30 @@ static void visit(const work *k, const char *op, const struct form *f, const ben
 }
 
 /* Products of one number of rows take turns with the streams of their weights. On one thread
- * none can take less than it takes to read the weights, or to do the operations. */
+ * none can take less than it takes to read the weights, or to do the operations. Scalar takes
+ * each row of x by itself, so that of one row says what it takes for many: minutes. */
 static void measure(work *k, const bench_options *o) {
-    enum { SGEMM, PACKED };
-    bench_case cases[PACKED + N_FORMS + 2 * BENCH_STREAMS];
-    bench_time t[PACKED + N_FORMS + 2 * BENCH_STREAMS];
-    int floats = PACKED + k->n, codes = floats + BENCH_STREAMS;
-    bool warm = k->rows == 1; /* with more rows a call is long */
-    cases[SGEMM] = (bench_case){sgemm_call, k, k->threads, warm};
-    for (int i = 0; i < k->n; i++)
-        cases[PACKED + i] = (bench_case){packed_call, &k->matrices[i], k->threads, warm};
-    streams_cases(&k->floats, cases + floats);
-    streams_cases(&k->codes, cases + codes);
-    bench_measure(cases, codes + BENCH_STREAMS, o->samples, t);
-    double read = streams_seconds(&k->floats, t + floats, 4.0 * SIZE * SIZE, 0);
-    visit(k, "float, OpenBLAS", NULL, &t[SGEMM], t[SGEMM].median,
+    enum { SGEMM, FLOATS, CODES = FLOATS + BENCH_STREAMS, PACKED = CODES + BENCH_STREAMS };
+    bench_case cases[PACKED + 2 * N_FORMS];
+    bench_time t[PACKED + 2 * N_FORMS];
+    bool one = k->rows == 1; /* with more rows a call is long */
+    int scalar = PACKED + k->n, n = scalar + (one ? k->n : 0);
+    cases[SGEMM] = (bench_case){sgemm_call, k, k->threads, one, false};
+    streams_cases(&k->floats, cases + FLOATS);
+    streams_cases(&k->codes, cases + CODES);
+    for (int i = PACKED; i < n; i++)
+        cases[i] = (bench_case){packed_call, &k->matrices[(i - PACKED) % k->n], k->threads, one,
+                                i >= scalar};
+    bench_measure(cases, n, o->samples, t);
+    double read = streams_seconds(&k->floats, t + FLOATS, 4.0 * SIZE * SIZE, 0);
+    visit(k, "float, OpenBLAS", NULL, &t[SGEMM], NULL, t[SGEMM].median,
           fmax(read, operations(k) / k->fp32), o);
     for (int i = 0; i < k->n; i++) {
-        const struct matrix *m = &k->matrices[i];
-        read = streams_seconds(&k->codes, t + codes, (double)(m->m.w.row_bytes * SIZE), 0);
-        visit(k, m->form->name, m->form, &t[PACKED + i], t[SGEMM].median,
+        struct matrix *m = &k->matrices[i];
+        if (one) m->scalar = t[scalar + i];
+        const bench_time rows = {.median = m->scalar.median * (double)k->rows};
+        read = streams_seconds(&k->codes, t + CODES, (double)(m->m.w.row_bytes * SIZE), 0);
+        visit(k, m->form->name, m->form, &t[PACKED + i], &rows, t[SGEMM].median,
               fmax(read, operations(k) / k->int8), o);
     }
 }

@@ -4,11 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "simd/kernels.h"
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/summary.h"
 
-enum { TAKEN_MIN = 3, TAKEN_MAX = 10 /* times the samples that are wanted */ };
+enum { SCALAR_SAMPLES = 5, TAKEN_MIN = 3, TAKEN_MAX = 10 /* times the samples that are wanted */ };
 static const double sample_seconds = 250e-6, patience_seconds = 3;
 
 typedef struct measured {
@@ -22,14 +23,28 @@ static double cpu_seconds(const bench_case *c) {
     return c->threads > 1 ? clock_cpu_seconds() / c->threads : clock_thread_seconds();
 }
 
+const char *bench_use_level(const char *level) {
+    const char *before = simd_kernels()->level;
+    status bad = simd_force(level, NULL);
+    assert(!bad);
+    (void)bad;
+    return before;
+}
+
 /* Seconds of a call; *clean: whether they count. */
 static double take(const bench_case *c, int64_t calls, int64_t *turn, int *clean) {
+    const char *level = c->scalar ? bench_use_level("scalar") : NULL;
     if (c->warm) c->call(c->arg, (*turn)++);
     double cpu = cpu_seconds(c), start = clock_seconds();
     for (int64_t i = 0; i < calls; i++) c->call(c->arg, (*turn)++);
     double wall = clock_seconds() - start;
     *clean = cpu_seconds(c) - cpu >= BENCH_CPU_SHARE * wall;
+    if (level != NULL) bench_use_level(level);
     return wall / (double)calls;
+}
+
+static int samples_of(const bench_case *c, int samples) {
+    return c->scalar ? SCALAR_SAMPLES : samples;
 }
 
 /* The first calls also warm up: caches, pages, threads. */
@@ -63,7 +78,7 @@ void bench_measure(const bench_case *cases, int n, int samples, bench_time *out)
         more = 0;
         for (int i = 0; i < n; i++) {
             bench_time *t = &m[i].time;
-            if (!wants_more(t, samples, started)) continue;
+            if (!wants_more(t, samples_of(&cases[i], samples), started)) continue;
             int clean;
             double seconds = take(&cases[i], m[i].calls, &turn, &clean);
             if (clean) m[i].seconds[t->clean++] = seconds;

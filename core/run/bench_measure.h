@@ -25,16 +25,21 @@ typedef struct bench_case {
     int threads; /* that it keeps busy */
     bool warm;   /* each sample begins with a call outside the clock: its data are where that
                   * left them, not where the other cases did */
+    bool scalar; /* with the kernels of level scalar in force; a few samples will do */
 } bench_case;
+
+/* Puts the kernels of a level in force and returns the one before. What plugins get
+ * they get when they are opened. */
+const char *bench_use_level(const char *level);
 
 typedef struct bench_time {
     double median, mad; /* seconds of a call; NAN if no sample counts */
     int clean, total;   /* samples that count, of those that were taken */
 } bench_time;
 
-/* Measures n <= BENCH_CASES_MAX cases until each has `samples` that count. Fewer, if the
- * machine is too busy: it gives up after ten times as many; after three seconds, if `samples`
- * were taken or most of them do not count. */
+/* Measures n <= BENCH_CASES_MAX cases until each has `samples` that count, 5 the scalar ones.
+ * Fewer, if the machine is too busy: it gives up after ten times as many; after three seconds, if
+ * `samples` were taken or most of them do not count. */
 void bench_measure(const bench_case *cases, int n, int samples, bench_time *out);
 
 #endif

@@ -1,5 +1,6 @@
 #include "run/bench_packers.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,14 +111,15 @@ static status prepare(work *w, diags *d) {
 }
 
 static void visit(const work *w, const char *name, const char *what, const struct codes *c,
-                  const bench_time *t, double least, const bench_options *o) {
+                  const bench_time *t, const bench_time *scalar, double least,
+                  const bench_options *o) {
     char *op = str_format("%s, %s", name, what), *shape;
     if (w->p.info.fixed_rate)
         shape = str_format("%d levels", c->n_levels);
     else
         shape = str_format("%d levels, %.0f %% zeros", c->n_levels, 100 * c->zeros);
     bench_row row = bench_row_of(op, shape, w->b->place.name, "Gcodes/s");
-    bench_row_rate(&row, t, (double)w->n * 1e-9);
+    bench_row_rate(&row, t, scalar, (double)w->n * 1e-9);
     row.ceiling = (double)w->n * 1e-9 / least;
     row.bits = 8 * (double)w->bytes / (double)w->n;
     o->visit(&row, o->arg);
@@ -125,21 +127,26 @@ static void visit(const work *w, const char *name, const char *what, const struc
     free(shape);
 }
 
-static status measure(work *w, const char *name, const struct codes *c, const bench_options *o,
-                      diags *d) {
-    enum { PACK, UNPACK, STREAMS };
+static status measure(work *w, work *slow, const char *name, const struct codes *c,
+                      const bench_options *o, diags *d) {
+    enum { PACK, UNPACK, SCALAR, STREAMS = 2 * SCALAR };
     bool warm = bench_stays(&w->b->place);
-    bench_case cases[STREAMS + BENCH_STREAMS] = {{pack_call, w, 1, warm},
-                                                 {unpack_call, w, 1, warm}};
+    bench_case cases[STREAMS + BENCH_STREAMS] = {{pack_call, w, 1, warm, false},
+                                                 {unpack_call, w, 1, warm, false},
+                                                 {pack_call, slow, 1, warm, true},
+                                                 {unpack_call, slow, 1, warm, true}};
     bench_time t[STREAMS + BENCH_STREAMS];
     bench_streams streams = w->b->streams;
     status bad = prepare(w, d);
     if (bad) return bad;
+    slow->n = w->n, slow->bytes = w->bytes, slow->lengths = w->lengths;
     streams_cases(&streams, cases + STREAMS);
     bench_measure(cases, STREAMS + BENCH_STREAMS, o->samples, t);
     double n = (double)w->n, bytes = (double)w->bytes;
-    visit(w, name, "pack", c, &t[PACK], streams_seconds(&streams, t + STREAMS, n, bytes), o);
-    visit(w, name, "unpack", c, &t[UNPACK], streams_seconds(&streams, t + STREAMS, bytes, n), o);
+    visit(w, name, "pack", c, &t[PACK], &t[SCALAR + PACK],
+          streams_seconds(&streams, t + STREAMS, n, bytes), o);
+    visit(w, name, "unpack", c, &t[UNPACK], &t[SCALAR + UNPACK],
+          streams_seconds(&streams, t + STREAMS, bytes, n), o);
     return OK;
 }
 
@@ -159,10 +166,16 @@ static bool open_packing(packing *p, const plugin_choice *choice, int k) {
 
 static status measure_one(const buffers *b, const char *name, const plugin_choice *choice, int k,
                           const bench_options *o, diags *d) {
-    work w = {.b = b};
+    work w = {.b = b}, slow = {.b = b};
     if (!open_packing(&w.p, choice, k)) return OK;
-    status bad = measure(&w, name, &all_codes[k], o, d);
+    const char *level = bench_use_level("scalar");
+    bool opens = open_packing(&slow.p, choice, k);
+    bench_use_level(level);
+    assert(opens);
+    (void)opens;
+    status bad = measure(&w, &slow, name, &all_codes[k], o, d);
     packing_close(&w.p);
+    packing_close(&slow.p);
     free(w.lengths);
     return bad;
 }

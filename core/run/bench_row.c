@@ -38,10 +38,11 @@ bench_row bench_row_of(const char *op, const char *shape, const char *where, con
                        .bits = NAN};
 }
 
-void bench_row_rate(bench_row *row, const bench_time *t, double amount) {
+void bench_row_rate(bench_row *row, const bench_time *t, const bench_time *scalar, double amount) {
     row->median = amount / t->median;
     row->mad = row->median * (t->mad / t->median); /* to first order */
     row->clean = t->clean, row->total = t->total;
+    if (scalar != NULL) row->ratio_scalar = scalar->median / t->median;
 }
 
 status bench_check_plugin(const bench_options *o, qb_kind kind, diags *d) {

@@ -60,8 +60,9 @@ typedef struct bench_options {
 /* A row without numbers. */
 bench_row bench_row_of(const char *op, const char *shape, const char *where, const char *unit);
 
-/* The rate of `amount` units of work in the time of a call. */
-void bench_row_rate(bench_row *row, const bench_time *t, double amount);
+/* The rate of `amount` units of work in the time of a call; what the level scalar takes for
+ * it is NULL where it was not measured. */
+void bench_row_rate(bench_row *row, const bench_time *t, const bench_time *scalar, double amount);
 
 /* ERR_USAGE, with a suggestion, if o->only names no plugin of this kind. */
 status bench_check_plugin(const bench_options *o, qb_kind kind, diags *d);

@@ -159,29 +159,38 @@ static status prepare(work *w, const plugin *scheme, const plugin *packer, diags
     return OK;
 }
 
+static void release(work *w) {
+    pipeline_close(&w->l);
+    free(w->meta);
+    free(w->packed);
+}
+
 static char *granularity_text(const struct way *y) {
     return y->g == GRANULARITY_GROUP ? str_format("group %lld", (long long)y->group)
                                      : str_format("%s", granularity_name(y->g));
 }
 
-static void visit(const work *w, const char *op, const bench_time *t, double bytes, double least,
-                  const bench_options *o) {
+static void visit(const work *w, const char *op, const bench_time *t, const bench_time *scalar,
+                  double bytes, double least, const bench_options *o) {
     char *shape = granularity_text(w->way);
     double n = (double)(w->l.rows * COLS);
     bench_row row = bench_row_of(op, shape, w->b->place.name, "GB/s");
-    bench_row_rate(&row, t, n * bytes * 1e-9);
+    bench_row_rate(&row, t, scalar, n * bytes * 1e-9);
     row.ceiling = n * bytes * 1e-9 / least;
     row.bits = (8 * (double)w->bytes + (double)(w->groups * quantizer_meta_bits(&w->l.q))) / n;
     o->visit(&row, o->arg);
     free(shape);
 }
 
-static void measure(work *w, const bench_options *o) {
-    enum { QUANTIZE, DEQUANTIZE, METRICS, STREAMS };
+static void measure(work *w, work *slow, const bench_options *o) {
+    enum { QUANTIZE, DEQUANTIZE, METRICS, SCALAR, STREAMS = 2 * SCALAR };
     bool warm = bench_stays(&w->b->place);
-    bench_case cases[STREAMS + BENCH_STREAMS] = {{quantize_call, w, 1, warm},
-                                                 {dequantize_call, w, 1, warm},
-                                                 {metrics_call, w, 1, warm}};
+    bench_case cases[STREAMS + BENCH_STREAMS] = {{quantize_call, w, 1, warm, false},
+                                                 {dequantize_call, w, 1, warm, false},
+                                                 {metrics_call, w, 1, warm, false},
+                                                 {quantize_call, slow, 1, warm, true},
+                                                 {dequantize_call, slow, 1, warm, true},
+                                                 {metrics_call, slow, 1, warm, true}};
     bench_time t[STREAMS + BENCH_STREAMS];
     bench_streams s = w->b->streams;
     const struct way *y = w->way;
@@ -197,10 +206,13 @@ static void measure(work *w, const bench_options *o) {
     double passes = y->g == GRANULARITY_TENSOR ? 2 : 1; /* a row stays in L1, a tensor does not */
     double least = streams_seconds(&s, t + STREAMS, passes * floats, packed);
     if (y->sums) least = fmax(least, streams_sum_seconds(&s, t + STREAMS, floats));
-    visit(w, to, &t[QUANTIZE], 4, least, o);
-    visit(w, from, &t[DEQUANTIZE], 4, streams_seconds(&s, t + STREAMS, packed, floats), o);
+    const bench_time *scalar = t + SCALAR;
+    visit(w, to, &t[QUANTIZE], &scalar[QUANTIZE], 4, least, o);
+    visit(w, from, &t[DEQUANTIZE], &scalar[DEQUANTIZE], 4,
+          streams_seconds(&s, t + STREAMS, packed, floats), o);
     if (y->g == GRANULARITY_CHANNEL && strcmp(y->packer, "bits") == 0)
-        visit(w, sums, &t[METRICS], 5, streams_seconds(&s, t + STREAMS, floats / 4 * 5, 0), o);
+        visit(w, sums, &t[METRICS], &scalar[METRICS], 5,
+              streams_seconds(&s, t + STREAMS, floats / 4 * 5, 0), o);
     free(name);
     free(to);
     free(from);
@@ -211,12 +223,14 @@ static status measure_way(const buffers *b, const struct way *y, const bench_opt
     const plugin *scheme = registry_find(o->plugins, QB_SCHEME, y->scheme);
     const plugin *packer = registry_find(o->plugins, QB_PACKER, y->packer);
     if (scheme == NULL || packer == NULL) return OK;
-    work w = {.b = b, .way = y};
+    work w = {.b = b, .way = y}, slow = w;
     status bad = prepare(&w, scheme, packer, d);
-    if (!bad) measure(&w, o);
-    pipeline_close(&w.l);
-    free(w.meta);
-    free(w.packed);
+    const char *level = bench_use_level("scalar");
+    if (!bad) bad = prepare(&slow, scheme, packer, d);
+    bench_use_level(level);
+    if (!bad) measure(&w, &slow, o);
+    release(&w);
+    release(&slow);
     return bad;
 }
 

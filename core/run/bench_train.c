@@ -2,13 +2,14 @@
 
 #include <stdlib.h>
 
+#include "run/bench_measure.h"
 #include "run/runner.h"
 #include "run/numeric_version.h"
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/summary.h"
 
-enum { TURN = 20, WARM_UP = 20, STEPS_MAX = 20000, NETWORKS_MAX = 2 };
+enum { TURN = 20, SCALAR_TURN = 2, WARM_UP = 20, STEPS_MAX = 20000, NETWORKS_MAX = 2 };
 
 #define NETWORK                                                                                    \
     "version: 1\n"                                                                                 \
@@ -82,7 +83,7 @@ static status take_steps(network *n, int count, bool timed, diags *d) {
     return OK;
 }
 
-static bench_train_row summarize(network *n) {
+static bench_train_row summarize(network *n, const network *scalar) {
     bench_train_row row = {.name = n->s->name,
                            .batch = n->s->data.batch,
                            .steps = n->steps,
@@ -93,6 +94,7 @@ static bench_train_row summarize(network *n) {
     row.ms_median = mid * 1e3;
     row.ms_mad = summary_mad(n->seconds, n->steps, mid) * 1e3;
     row.samples_per_second = (double)row.batch / mid;
+    row.ratio_scalar = summary_median(scalar->seconds, scalar->steps) / mid;
     row.overall = (double)row.batch * (double)n->steps / sum;
     trainer_seconds(&n->t, after);
     for (int i = 0; i < STEP_PHASES; i++)
@@ -100,21 +102,29 @@ static bench_train_row summarize(network *n) {
     return row;
 }
 
-static status measure(network *nets, int count, double seconds, diags *d) {
-    for (int i = 0; i < count; i++) {
-        status bad = take_steps(&nets[i], WARM_UP, false, d);
+/* Of a network whose plugins were opened for it. */
+static status take_scalar_steps(network *n, diags *d) {
+    const char *level = bench_use_level("scalar");
+    status bad = take_steps(n, SCALAR_TURN, true, d);
+    bench_use_level(level);
+    return bad;
+}
+
+static status measure(network *nets, network *scalar, int count, double seconds, diags *d) {
+    status bad = OK;
+    for (int i = 0; i < count && !bad; i++) {
+        bad = take_steps(&nets[i], WARM_UP, false, d);
         if (bad) return bad;
         trainer_seconds(&nets[i].t, nets[i].phases_before);
         nets[i].phase_steps = 0;
     }
-    double until = clock_seconds() + seconds * count;
-    do {
-        for (int i = 0; i < count; i++) {
-            status bad = take_steps(&nets[i], TURN, true, d);
-            if (bad) return bad;
-        }
-    } while (clock_seconds() < until);
-    return OK;
+    for (double left = seconds * count; left > 0 && !bad;) {
+        double started = clock_seconds();
+        for (int i = 0; i < count && !bad; i++) bad = take_steps(&nets[i], TURN, true, d);
+        left -= clock_seconds() - started; /* the twins' time is not theirs */
+        for (int i = 0; i < count && !bad; i++) bad = take_scalar_steps(&scalar[i], d);
+    }
+    return bad;
 }
 
 status bench_train(const char *path, const char *const *settings, int n_settings, double seconds,
@@ -126,18 +136,23 @@ status bench_train(const char *path, const char *const *settings, int n_settings
         diag_hint(d, "quantbench bench train SPEC --set %s", settings[0]);
         return ERR_USAGE;
     }
-    network *nets = mem_calloc(NETWORKS_MAX, sizeof *nets);
+    network *nets = mem_calloc(2 * NETWORKS_MAX, sizeof *nets), *scalar = nets + NETWORKS_MAX;
     dataset train = {0};
     status bad = OK;
     for (int i = 0; i < count && !bad; i++)
         bad = prepare(&nets[i], path, settings, n_settings, texts[i], r, &train, d);
-    if (!bad) bad = measure(nets, count, seconds, d);
+    const char *level = bench_use_level("scalar");
+    for (int i = 0; i < count && !bad; i++)
+        bad = prepare(&scalar[i], path, settings, n_settings, texts[i], r, &train, d);
+    bench_use_level(level);
+    if (!bad) bad = measure(nets, scalar, count, seconds, d);
     for (int i = 0; i < count; i++) {
         if (!bad && nets[i].steps > 0) {
-            bench_train_row row = summarize(&nets[i]);
+            bench_train_row row = summarize(&nets[i], &scalar[i]);
             visit(&row, arg);
         }
         release(&nets[i]);
+        release(&scalar[i]);
     }
     dataset_free(&train);
     free(nets);

@@ -30,14 +30,15 @@ static void sleep_call(void *arg, int64_t turn) {
 Test(bench, samples_of_a_thread_that_had_no_cpu_do_not_count) {
     int64_t sleeps = 0;
     bench_time t;
-    bench_measure(&(bench_case){sleep_call, &sleeps, 1, true}, 1, 3, &t);
+    bench_measure(&(bench_case){sleep_call, &sleeps, 1, true, false}, 1, 3, &t);
     cr_assert(t.clean == 0 && t.total == 30 && sleeps == 62);
     cr_assert(isnan(t.median) && isnan(t.mad));
 }
 
 Test(bench, cases_take_turns_and_no_two_calls_are_of_one_turn) {
     int64_t last = -1;
-    bench_case both[] = {{count_call, &last, 1, false}, {count_call, &last, 1, false}};
+    bench_case both[] = {{count_call, &last, 1, false, false},
+                         {count_call, &last, 1, false, false}};
     bench_time t[2];
     bench_measure(both, 2, 31, t);
     for (int i = 0; i < 2; i++) {
@@ -46,12 +47,29 @@ Test(bench, cases_take_turns_and_no_two_calls_are_of_one_turn) {
     }
 }
 
+static void note_level(void *arg, int64_t turn) {
+    (void)turn;
+    *(const char **)arg = simd_kernels()->level;
+}
+
+Test(bench, scalar_cases_are_few_samples_of_the_scalar_kernels_and_leave_those_in_force) {
+    const char *level[2], *best = simd_kernels()->level;
+    bench_case both[] = {{note_level, &level[0], 1, false, false},
+                         {note_level, &level[1], 1, false, true}};
+    bench_time t[2];
+    bench_measure(both, 2, 31, t);
+    cr_assert_str_eq(level[0], best);
+    cr_assert_str_eq(level[1], "scalar");
+    cr_assert(t[0].total >= 31 && t[1].total >= 5 && t[1].clean <= 5);
+    cr_assert_str_eq(simd_kernels()->level, best);
+}
+
 Test(bench, a_rate_is_work_by_time_and_its_spread_that_of_the_time) {
     bench_row row = bench_row_of("op", "", "L2", "GB/s");
-    bench_row_rate(&row, &(bench_time){2, 0.1, 31, 40}, 6);
+    bench_row_rate(&row, &(bench_time){2, 0.1, 31, 40}, &(bench_time){14, 0, 5, 5}, 6);
     assert_near(row.median, 3, 1e-12, 0);
     assert_near(row.mad, 0.15, 1e-12, 0);
-    cr_assert(row.clean == 31 && row.total == 40 && isnan(row.ceiling));
+    cr_assert(row.clean == 31 && row.total == 40 && row.ratio_scalar == 7 && isnan(row.ceiling));
 }
 
 /* ---- rows ---- */
@@ -67,6 +85,8 @@ static int check_rows(const char *out, const char *part) {
                   real_of(o, "threads") >= 1);
         if (real_of(o, "samples") > 0) {
             cr_assert(real_of(o, "median") > 0 && real_of(o, "mad") >= 0);
+            const json_t *ratio = json_object_get(o, "ratio_scalar");
+            cr_assert(!json_is_number(ratio) || json_number_value(ratio) > 0);
             const json_t *ceiling = json_object_get(o, "ceiling");
             if (json_is_number(ceiling))
                 assert_near(real_of(o, "share_of_ceiling"),
@@ -108,6 +128,9 @@ Test(bench, kernels_prints_every_level_of_a_kernel_beside_scalar, .init = setup,
     }
     cr_assert_eq(check_rows(out, "kernels"), n);
     free(out);
+    out = expect(0, "$Q bench kernels pack_bits --place L2 --json --simd scalar");
+    cr_assert_eq(check_rows(out, "kernels"), 2, "up to the level in force, and plain");
+    free(out);
 }
 
 Test(bench, train_prints_speed_and_phases_of_both_networks, .init = setup, .fini = teardown) {
@@ -116,8 +139,8 @@ Test(bench, train_prints_speed_and_phases_of_both_networks, .init = setup, .fini
         json_t *o = json_line(out, i);
         const json_t *phases = json_object_get(o, "phases_ms");
         cr_assert_str_eq(text_of(o, "network"), i == 0 ? "float" : "bitnet158");
-        cr_assert(real_of(o, "samples_per_second") > 0 && real_of(o, "batch") == 128 &&
-                  real_of(o, "steps") >= 20);
+        cr_assert(real_of(o, "samples_per_second") > 0 && real_of(o, "ratio_scalar") > 0 &&
+                  real_of(o, "batch") == 128 && real_of(o, "steps") >= 20);
         cr_assert(json_object_size(phases) == 5 && real_of(phases, "backward") > 0);
         cr_assert((real_of(phases, "quantize") > 0) == (i == 1));
         json_decref(o);
@@ -161,12 +184,13 @@ Test(bench, packers_and_schemes_print_both_ways_with_bits_and_ceiling, .init = s
 
 Test(bench, linear_has_each_form_beside_openblas, .init = setup, .fini = teardown, .timeout = 300) {
     static const char *const shapes[] = {"4096 x 4096 by 1, floats", "4096 x 4096 by 1, channel",
-                                         "4096 x 4096 by 1, group 128"};
+                                         "4096 x 4096 by 1, channel"};
+    static const char *const names[] = {"float, OpenBLAS", "binary", "ternary, 2 bits"};
     char *out = expect(0, "$Q bench linear --threads 1 --json");
-    cr_assert_eq(check_rows(out, "linear"), 3 * 9);
+    cr_assert_eq(check_rows(out, "linear"), 3 * 11);
     for (int i = 0; i < 3; i++) {
         json_t *o = json_line(out, i);
-        cr_assert_str_eq(text_of(o, "op"), i == 0 ? "float, OpenBLAS" : "ternary, 2 bits");
+        cr_assert_str_eq(text_of(o, "op"), names[i]);
         cr_assert_str_eq(text_of(o, "shape"), shapes[i]);
         cr_assert_str_eq(text_of(o, "unit"), "GOP/s");
         if (i == 0 && real_of(o, "samples") > 0) cr_assert(real_of(o, "ratio_sgemm") == 1);
@@ -225,6 +249,10 @@ Test(bench, errors_say_what_there_is, .init = setup, .fini = teardown) {
                  {"ceilings read", "ceilings takes no name"},
                  {"kernels --samples 30", "[31, 1000]"},
                  {"kernels --place L3", "--place is one of L2, DRAM"},
+                 {"packers bits --seconds 3", "bench packers has no --seconds"},
+                 {"linear --place L2", "bench linear has no --place"},
+                 {"train --samples 40", "bench train has no --samples"},
+                 {"--set data.batch=64", "--set is of `bench train SPEC`"},
                  {"train --set data.batch=64", "none is given"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         outcome o = run("$Q bench %s", cases[i].words);
