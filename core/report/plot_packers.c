@@ -23,7 +23,7 @@ typedef struct chart {
     report_config line[PACKERS + 1];
     spot *spots;
     int n, packers_left;
-    double highest;
+    double lowest, highest;
 } chart;
 
 static const char packers_sql[] =
@@ -54,6 +54,7 @@ static void read_spots(store *s, chart *g, const selection *sel) {
             g->spots = mem_realloc(g->spots, (size_t)(g->n + 1) * sizeof *g->spots);
             g->spots[g->n++] = p;
             g->highest = fmax(g->highest, fmax(p.bits, p.entropy));
+            g->lowest = fmin(g->lowest, p.entropy > 0 ? fmin(p.bits, p.entropy) : p.bits);
         }
         store_rows_end(r);
     }
@@ -125,14 +126,16 @@ static void draw(chart *g) {
     figure *f = g->f;
     bool term = f->c.to == MEDIUM_TERMINAL;
     double w = f->c.width, h = f->c.height, top = h - (term ? 1 : 14);
-    double x0 = term ? 8 : 46, x1 = w - (term ? 2 : 16), y0 = term ? 3 : 48;
+    double x0 = term ? 8 : 66, x1 = w - (term ? 2 : 16), y0 = term ? 3 : 48;
     int all[PACKERS + 1];
     for (int i = 0; i < g->lines.n; i++) all[i] = i;
     top = figure_legend(f, &g->lines, all, g->lines.n, term ? 1 : 10, x1, top);
     figure_label_more(f, term ? 1 : 10, top - (term ? 0 : 4), LEFT, 0, true, INK, "bits a weight");
     figure_label(f, x1, term ? 0 : 9, RIGHT, MUTED, "share of zeros");
     figure_panel(f, x0, y0, x1, top - (term ? 1 : 22));
-    figure_add(f, "set xrange [-0.02:1.02]\nset yrange [0:%.6g]\n", g->highest * 1.06);
+    /* powers of two: raw has 8 bits, the others a tenth of one where nearly all is zero */
+    figure_add(f, "set xrange [-0.02:1.02]\nset logscale y 2\nset yrange [%.6g:%.6g]\n",
+               exp2(floor(log2(g->lowest))), 1.1 * exp2(ceil(log2(g->highest) - 0.05)));
     for (int i = 0; i < g->lines.n; i++) draw_line(g, i);
     figure_plot_ends(f);
 }
@@ -165,6 +168,7 @@ static void write_words(chart *g) {
 status plot_packers(store *s, const selection *sel, const canvas *c, diags *d, figure *f) {
     chart *g = mem_calloc(1, sizeof *g);
     g->f = f;
+    g->lowest = INFINITY;
     g->lines.configs = g->line;
     figure_begin(f, c, "packers");
     f->sql = packers_sql;

@@ -27,7 +27,6 @@ static uint32_t avx512_features(uint32_t ebx, uint32_t ecx) {
     if (has(ecx, 11)) f |= CPU_VNNI;
     if (has(ecx, 1)) f |= CPU_VBMI;
     if (has(ecx, 6)) f |= CPU_VBMI2;
-    if (has(ecx, 8)) f |= CPU_GFNI;
     return f;
 }
 

@@ -13,10 +13,9 @@ enum {
     CPU_AVX512 = 1 << 2,   /* AVX-512 F, BW, DQ, VL                  */
     CPU_VNNI = 1 << 3,     /* AVX512_VNNI: int8 dot products         */
     CPU_VBMI = 1 << 4,     /* AVX512_VBMI: permutes of bytes         */
-    CPU_GFNI = 1 << 5,     /* affine transforms of bits, 512 bits    */
-    CPU_AMX_INT8 = 1 << 6, /* AMX-TILE and AMX-INT8, and this process may use them */
-    CPU_VBMI2 = 1 << 7,    /* AVX512_VBMI2: bytes moved together and apart */
-    CPU_BMI2 = 1 << 8      /* bits moved together and apart   */
+    CPU_AMX_INT8 = 1 << 5, /* AMX-TILE and AMX-INT8, and this process may use them */
+    CPU_VBMI2 = 1 << 6,    /* AVX512_VBMI2: bytes moved together and apart */
+    CPU_BMI2 = 1 << 7      /* bits moved together and apart   */
 };
 
 /* arm64: NEON is a level, and every CPU has it. */
