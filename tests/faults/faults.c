@@ -16,6 +16,12 @@ int sized(int small, int full) {
     return size != NULL && strcmp(size, "full") == 0 ? full : small;
 }
 
+void skip_with_llvm_openmp(void) {
+#ifdef __clang__
+    cr_skip("OpenMP is LLVM's");
+#endif
+}
+
 /* ---- promises ---- */
 
 enum { SHOWN = 12 };

@@ -15,6 +15,10 @@ void broken(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Ends a test: none was broken. what was done is said by `make check-faults`. */
 void all_kept(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Ends a test that LLVM's OpenMP cannot pass, of a program that clang built: where it may not write
+ * its file in /dev/shm, it ends the process itself. */
+void skip_with_llvm_openmp(void);
+
 /* Sets of exit codes: EXIT(0) | EXIT(7). */
 #define EXIT(code) (1u << (code))
 #define TWO EXIT(31) /* there may be two errors: what is drawn with a report is written apart */

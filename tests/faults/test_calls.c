@@ -47,6 +47,7 @@ Test(calls, that_fail_with_eio_are_exit_7_and_lose_nothing, .init = setup_tiny,
 
 Test(calls, that_fail_with_enospc_from_then_on_are_exit_7_and_lose_nothing, .init = setup_tiny,
      .fini = teardown_tiny, .timeout = 3000) {
+    skip_with_llvm_openmp();
     each_call("ENOSPC", "FAULT_CALLS=write,fsync,truncate,mkdir FAULT_AND_ON=1", sized(9, 1), OURS,
               false);
     all_kept("the disk is full from each call of a run on");
@@ -72,6 +73,7 @@ Test(calls, of_the_process_that_checks_the_packed_model_fail_the_run_alone, .ini
 
 Test(calls, that_do_half_or_are_interrupted_change_nothing, .init = setup_tiny,
      .fini = teardown_tiny) {
+    skip_with_llvm_openmp();
     static const char *const ways[] = {"short", "EINTR"}; /* K09 */
     for (int in = 1; in <= 2; in++)
         for (int i = 0; i < 2; i++) {

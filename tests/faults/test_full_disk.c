@@ -14,6 +14,7 @@
 
 Test(full_disk, a_run_ends_with_exit_7_wherever_its_files_end, .init = setup_tiny,
      .fini = teardown_tiny, .timeout = 3000) {
+    skip_with_llvm_openmp();
     int n = sized(26, 512), step = (2 << 20) / n / 4096 * 4096, failed = 0;
     for (int i = 0; i < n; i++) {
         char what[64]; /* small ones are where all files end: 13 of 26 below 212 KiB */

@@ -157,6 +157,7 @@ Test(places, the_verdicts_on_plugins_are_kept_in_absolute_folders_alone, .init =
 
 Test(places, without_proc_are_said_and_without_shared_memory_are_done_without, .init = setup_tiny,
      .fini = teardown_tiny) {
+    skip_with_llvm_openmp();
     outcome o = run("unshare --mount true"); /* K25 */
     bool may = o.exit == 0;
     free_outcome(&o);
