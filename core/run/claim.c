@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -34,17 +33,16 @@ void claim_release(const char *dir, int claim) {
     free(path);
 }
 
-/* Nobody holds the lock of this folder. */
+/* Nobody holds the lock of this folder. One that cannot be looked at is left alone. */
 static bool is_abandoned(const char *dir) {
     char *path = path_join(dir, "lock");
     int fd = file_open(path, O_RDWR | O_CLOEXEC);
-    bool free_to_take = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
-    if (fd >= 0) {
-        if (free_to_take) unlink(path);
-        close(fd);
-    }
+    bool gone = fd < 0 && errno == ENOENT;
+    bool free_to_take = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (free_to_take) unlink(path);
+    if (fd >= 0) close(fd);
     free(path);
-    return free_to_take;
+    return gone || free_to_take;
 }
 
 typedef struct row {
@@ -66,12 +64,12 @@ status claim_recover(store *s, diags *d) {
     status bad = store_status(s, d);
     for (int i = 0; i < n && !bad; i++) {
         char *dir = str_format("%s/runs/%s", home, rows[i].uid);
-        if (is_abandoned(dir)) {
-            log_info("run %s: its process died; recorded as interrupted", rows[i].uid);
+        if (is_abandoned(dir)) { /* or its run ended since its row was read, which stands then */
             store_begin(s);
-            store_run_end(s, rows[i].id, "interrupted", (double)NAN, (double)NAN, 0,
-                          "its process died");
+            bool died = store_run_died(s, rows[i].id);
             bad = store_commit(s, d);
+            if (!bad && died)
+                log_info("run %s: its process died; recorded as interrupted", rows[i].uid);
         }
         free(dir);
     }

@@ -64,6 +64,9 @@ int64_t store_run_begin(store *s, const store_run *r, char uid[STORE_UID]);
  * interrupted; error may be NULL */
 void store_run_end(store *s, int64_t run, const char *outcome, double seconds, double cpu_seconds,
                    int64_t peak_bytes, const char *error);
+/* Records a run that still is `running` as interrupted; false: it has ended. Within
+ * store_begin() and store_commit(). */
+bool store_run_died(store *s, int64_t run);
 /* given NULL: the default stood. swept: an axis of the sweep sets it */
 void store_param(store *s, int64_t run, const char *key, const char *given, const char *used,
                  bool swept);

@@ -128,6 +128,14 @@ void store_run_end(store *s, int64_t run, const char *outcome, double seconds, d
         "tdditi", outcome, seconds, cpu_seconds, peak_bytes, error, run);
 }
 
+bool store_run_died(store *s, int64_t run) {
+    store_write(s,
+                "UPDATE run SET status = 'interrupted', error = 'its process died'"
+                " WHERE id = ? AND status = 'running'",
+                "i", run);
+    return !s->failed && sqlite3_changes(s->db) > 0;
+}
+
 void store_param(store *s, int64_t run, const char *key, const char *given, const char *used,
                  bool swept) {
     store_write(s, "INSERT INTO run_param(run, key, given, used, swept) VALUES (?, ?, ?, ?, ?)",

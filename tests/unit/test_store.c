@@ -1,8 +1,10 @@
 #include "support/support.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include "run/claim.h"
 #include "store/query.h"
 #include "store/store.h"
 #include "util/files.h"
@@ -415,4 +417,88 @@ Test(store, a_query_that_was_stopped_says_what_gives_it_longer_if_something_does
             cr_assert(f.d.list[0].hint == NULL);
         close_all(&f);
     }
+}
+
+/* ---- runs of processes that died ---- */
+
+static int64_t begin_run(store *s, char uid[STORE_UID]) {
+    const store_environment e = {"v", "c", "cpu", "scalar", "blas", 2};
+    const store_run r = {.experiment = "lone",
+                         .kind = "qat",
+                         .spec_source = "s",
+                         .spec_resolved = "r",
+                         .spec_sha256 = "h",
+                         .config_key = "c",
+                         .cache_key = "k",
+                         .environment = &e};
+    return store_run_begin(s, &r, uid);
+}
+
+/* A run that is ending: `done` is written, and to be seen when its lock was found free. */
+typedef struct ending {
+    const char *path, *lock;
+    int64_t run;
+    pthread_barrier_t written;
+    status bad;
+} ending;
+
+static void *end_when_the_lock_was_taken(void *arg) {
+    ending *e = arg;
+    store *s;
+    diags d;
+    diags_init(&d);
+    e->bad = store_open(e->path, false, &d, &s);
+    store_begin(s);
+    store_run_end(s, e->run, "done", 1, 1, 1, NULL);
+    pthread_barrier_wait(&e->written);
+    while (access(e->lock, F_OK) == 0) usleep(1000);
+    if (!e->bad) e->bad = store_commit(s, &d);
+    store_close(s);
+    diags_fini(&d);
+    return NULL;
+}
+
+Test(claim, a_run_that_ends_while_the_dead_are_looked_for_stays_done) {
+    fixture f = open_new();
+    char uid[STORE_UID];
+    store_begin(f.s);
+    ending e = {.path = f.path, .run = begin_run(f.s, uid)};
+    cr_assert(store_commit(f.s, &f.d) == OK);
+    char *folder = path_join(f.dir, "runs"), *own = path_join(folder, uid);
+    char *lock = path_join(own, "lock");
+    pthread_t thread;
+    e.lock = lock;
+    cr_assert(dir_make(own, &f.d) == OK);
+    write_text(lock, "");
+    pthread_barrier_init(&e.written, NULL, 2);
+    cr_assert(pthread_create(&thread, NULL, end_when_the_lock_was_taken, &e) == 0);
+    pthread_barrier_wait(&e.written);
+    cr_assert(claim_recover(f.s, &f.d) == OK);
+    pthread_join(thread, NULL);
+    pthread_barrier_destroy(&e.written);
+    cr_assert(e.bad == OK);
+    cr_assert(number(f.s, "SELECT status = 'done' AND replica = 0 FROM run") == 1);
+    free(lock);
+    free(own);
+    free(folder);
+    close_all(&f);
+}
+
+Test(claim, a_lock_that_cannot_be_looked_at_is_not_one_of_the_dead) {
+    fixture f = open_new();
+    char uid[STORE_UID];
+    store_begin(f.s);
+    begin_run(f.s, uid);
+    cr_assert(store_commit(f.s, &f.d) == OK);
+    char *folder = path_join(f.dir, "runs"), *own = path_join(folder, uid);
+    char *lock = path_join(own, "lock");
+    cr_assert(dir_make(own, &f.d) == OK && symlink("lock", lock) == 0); /* ELOOP */
+    cr_assert(claim_recover(f.s, &f.d) == OK);
+    cr_assert(number(f.s, "SELECT status = 'running' FROM run") == 1);
+    cr_assert(unlink(lock) == 0 && claim_recover(f.s, &f.d) == OK);
+    cr_assert(number(f.s, "SELECT status = 'interrupted' AND seconds IS NULL FROM run") == 1);
+    free(lock);
+    free(own);
+    free(folder);
+    close_all(&f);
 }
