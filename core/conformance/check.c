@@ -206,9 +206,10 @@ static void blame_end(check_report *r, const child_end *end, const child_job *jo
 /* What it does while it is unloaded, when it could be loaded. */
 static void try_unloading(check_report *r, const plugin_image *m) {
     char *trouble;
+    bool untried;
     for (int i = 0; i < r->n; i++)
         if (strcmp(r->findings[i].check, "load") == 0) return;
-    probe_images(m, 1, &trouble);
+    probe_images(m, 1, &trouble, &untried);
     if (trouble != NULL) add_failure(r, "load", "unloading", "", trouble);
 }
 
@@ -218,6 +219,12 @@ static int count_checks(const check_report *r) {
         if (r->kind != NULL && strcmp(r->kind, plugin_kind_name(kind)) == 0)
             while (check_entries(kind)[n].name != NULL) n++;
     return n;
+}
+
+/* The check that the child was at. A plugin can write there, too: what is no check of its kind,
+ * or one that was done, is loading, behind which nothing is tried. */
+static int check_of(const child_end *end, const work_order *w) {
+    return end->at >= w->from && end->at < count_checks(w->r) ? end->at : LOADING;
 }
 
 /* A crash ends one check, the others have a child of their own; after a crash while
@@ -237,7 +244,7 @@ static status run_all(work_order *w, diags *d) {
         if (bad) return bad;
         child_fate fate = end.fate;
         if (fate != CHILD_DONE) blame_end(r, &end, &job);
-        w->from = end.at + 1;
+        w->from = check_of(&end, w) + 1;
         child_end_free(&end);
         if (fate == CHILD_DONE || fate == CHILD_HUNG || fate == CHILD_SLOW || w->from == 0) break;
         if (w->o->only != NULL) return OK;

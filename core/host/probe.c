@@ -70,8 +70,17 @@ static void load_all(child *c, void *arg) {
         if (b->images[i].fd >= 0) load_one(c, &b->images[i], i);
 }
 
-/* Loads [first, end) in one child; true if all went well, else *at is where it ended. */
-static bool load_batch(batch b, int *at, bool *hung, char **why) {
+typedef struct batch_end {
+    bool fine;
+    bool hung;    /* while the image `at` was loaded */
+    bool untried; /* there was no child */
+    int at;
+    char *why; /* NULL if fine */
+} batch_end;
+
+/* Loads [first, end) in one child. `at` is what the child wrote down, where a plugin can write,
+ * too: what is none of ours is not believed. */
+static batch_end load_batch(batch b) {
     child_job job = {.body = load_all,
                      .arg = &b,
                      .receive = receive,
@@ -83,13 +92,14 @@ static bool load_batch(batch b, int *at, bool *hung, char **why) {
     diags d;
     diags_init(&d);
     bool started = child_run(&job, &d, &end) == OK, fine = started && end.fate == CHILD_DONE;
-    *at = end.at, *hung = end.fate == CHILD_HUNG;
-    *why = fine      ? NULL
-           : started ? child_end_text(&end, &job)
-                     : str_format("could not be tried: %s", d.list[0].message);
+    batch_end e = {.fine = fine, .untried = !started, .at = end.at};
+    e.hung = started && end.fate == CHILD_HUNG && end.at >= b.first && end.at < b.end;
+    e.why = fine      ? NULL
+            : started ? child_end_text(&end, &job)
+                      : str_format("could not be tried: %s", d.list[0].message);
     child_end_free(&end);
     diags_fini(&d);
-    return fine;
+    return e;
 }
 
 static void replace(char **text, char *by) {
@@ -99,21 +109,23 @@ static void replace(char **text, char *by) {
 
 /* Who hangs is who is being loaded. Who crashes may suffer from another that was loaded
  * before: then each has to do it alone. */
-void probe_images(const plugin_image *images, int n, char *trouble[]) {
-    int first = 0, at;
+void probe_images(const plugin_image *images, int n, char *trouble[], bool untried[]) {
+    int first = 0;
     bool hung = true;
-    char *why;
-    for (int i = 0; i < n; i++) trouble[i] = NULL;
+    for (int i = 0; i < n; i++) trouble[i] = NULL, untried[i] = false;
     while (first < n && hung) {
-        if (load_batch((batch){images, first, n, trouble}, &at, &hung, &why)) return;
+        batch_end e = load_batch((batch){images, first, n, trouble});
+        if (e.fine) return;
+        hung = e.hung;
         if (hung)
-            replace(&trouble[at], why), first = at + 1;
+            replace(&trouble[e.at], e.why), first = e.at + 1;
         else
-            free(why);
+            free(e.why);
     }
     for (int i = first; i < n; i++) {
         if (images[i].fd < 0) continue;
-        if (!load_batch((batch){images, i, i + 1, trouble}, &at, &hung, &why))
-            replace(&trouble[i], why);
+        batch_end e = load_batch((batch){images, i, i + 1, trouble});
+        if (!e.fine) replace(&trouble[i], e.why);
+        untried[i] = e.untried;
     }
 }

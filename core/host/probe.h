@@ -10,8 +10,9 @@
 
 /* trouble[i]: NULL if image i loads without a crash, a hang or an exit and leaves the process
  * as it was (host/surroundings.h); else what happened ("crashed (SIGABRT) while loading"), free().
+ * untried[i]: there was no process to do it in, which says nothing of the image.
  * Images may be closed already (fd < 0). A plugin that is refused for what it declares loads: who
  * loads it next says why. */
-void probe_images(const plugin_image *images, int n, char *trouble[]);
+void probe_images(const plugin_image *images, int n, char *trouble[], bool untried[]);
 
 #endif

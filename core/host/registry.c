@@ -95,50 +95,65 @@ static void collect_dir(registry *r, const char *dir, candidates *c) {
     free(why);
 }
 
-static const char UNTRIED[] = "could not be tried"; /* host/probe.h: there was no process for it */
+/* What is known of one candidate before it is loaded. */
+typedef struct fate {
+    char *trouble; /* NULL: none */
+    bool known;    /* from the cache */
+    bool untried;
+} fate;
 
-/* Tries the files that are new in a child; what it comes to is remembered. */
-static void try_new(const candidates *c, verdicts *v) {
+/* Tries the files that are new in a child; what it comes to is remembered, unless there was
+ * none: then the machine was in trouble, not the plugin. */
+static void try_new(const candidates *c, verdicts *v, fate *fates) {
     plugin_image *new = mem_calloc((size_t)c->n + 1, sizeof *new);
     char **trouble = mem_calloc((size_t)c->n + 1, sizeof *trouble);
+    bool *untried = mem_calloc((size_t)c->n + 1, sizeof *untried);
     int n = 0;
     for (int i = 0; i < c->n; i++)
-        if (verdicts_find(v, &c->images[i]) == NULL) new[n++] = c->images[i];
-    if (n > 0) probe_images(new, n, trouble);
-    for (int i = 0; i < n; i++) {
-        const char *what = trouble[i] != NULL ? trouble[i] : "";
-        verdicts_add(v, &new[i], what, strncmp(what, UNTRIED, strlen(UNTRIED)) == 0);
-        free(trouble[i]);
+        if (!fates[i].known) new[n++] = c->images[i];
+    if (n > 0) probe_images(new, n, trouble, untried);
+    for (int i = 0, k = 0; i < c->n; i++) {
+        if (fates[i].known) continue;
+        fates[i].trouble = trouble[k], fates[i].untried = untried[k++];
+        if (!fates[i].untried)
+            verdicts_add(v, &c->images[i], fates[i].trouble != NULL ? fates[i].trouble : "");
     }
     free(new);
     free(trouble);
+    free(untried);
 }
 
-static void load(registry *r, plugin_image *m, const char *trouble, bool again) {
+static void load(registry *r, plugin_image *m, const fate *f) {
     plugin *p;
-    if (trouble == NULL || *trouble == '\0') {
+    if (f->trouble == NULL) {
         if (plugin_load_image(m, &r->failures, &p) != OK) return;
         forbidden_replace(p);
         add_plugin(r, p);
         return;
     }
-    bool untried = strncmp(trouble, UNTRIED, strlen(UNTRIED)) == 0;
-    diag_error(&r->failures, untried ? ERR_RESOURCE : ERR_PLUGIN, "%s: %s%s", m->path, trouble,
-               again ? " when it was first seen, and has not changed since; `quantbench plugins "
-                       "check --retry` tries it again"
-                     : "");
+    diag_error(&r->failures, f->untried ? ERR_RESOURCE : ERR_PLUGIN, "%s: %s%s", m->path,
+               f->trouble,
+               f->known ? " when it was first seen, and has not changed since; `quantbench plugins "
+                          "check --retry` tries it again"
+                        : "");
     image_close(m);
 }
 
 static void load_all(registry *r, candidates *c) {
     verdicts v;
     verdicts_read(&v);
-    bool *known = mem_calloc((size_t)c->n + 1, sizeof *known);
-    for (int i = 0; i < c->n; i++) known[i] = verdicts_find(&v, &c->images[i]) != NULL;
-    try_new(c, &v);
-    for (int i = 0; i < c->n; i++)
-        load(r, &c->images[i], verdicts_find(&v, &c->images[i]), known[i]);
-    free(known);
+    fate *fates = mem_calloc((size_t)c->n + 1, sizeof *fates);
+    for (int i = 0; i < c->n; i++) {
+        const char *found = verdicts_find(&v, &c->images[i]);
+        fates[i].known = found != NULL;
+        if (found != NULL && *found != '\0') fates[i].trouble = mem_strdup(found);
+    }
+    try_new(c, &v, fates);
+    for (int i = 0; i < c->n; i++) {
+        load(r, &c->images[i], &fates[i]);
+        free(fates[i].trouble);
+    }
+    free(fates);
     verdicts_close(&v);
 }
 

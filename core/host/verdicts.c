@@ -71,13 +71,12 @@ const char *verdicts_find(const verdicts *v, const plugin_image *m) {
     return found;
 }
 
-void verdicts_add(verdicts *v, const plugin_image *m, const char *trouble, bool passing) {
+void verdicts_add(verdicts *v, const plugin_image *m, const char *trouble) {
     char *id = identity(m), *clean = str_escape(trouble);
     size_t n = strlen(id);
     if (strchr(m->path, '\n') == NULL && strchr(m->path, '\t') == NULL) {
         add_line(v, str_format("%s%s", id, clean), n);
-        v->list[v->n - 1].passing = passing;
-        v->changed |= !passing;
+        v->changed = true;
     }
     free(id);
     free(clean);
@@ -108,7 +107,7 @@ static void write(const verdicts *v) {
     strbuf b = {0};
     strbuf_add(&b, HEAD);
     for (int i = v->n > KEPT ? v->n - KEPT : 0; i < v->n; i++)
-        if (!v->list[i].passing) strbuf_addf(&b, "%s\n", v->list[i].line);
+        strbuf_addf(&b, "%s\n", v->list[i].line);
     char *dir = path_dir(v->path);
     diags_init(&d);
     if (dir_make(dir, &d) == OK) file_write(v->path, b.s, b.len, &d);

@@ -16,7 +16,6 @@
 typedef struct verdict {
     char *line;          /* what it begins with identifies the file */
     const char *trouble; /* in the line: "" if it loaded */
-    bool passing;        /* not kept: the machine was in trouble, not the plugin */
 } verdict;
 
 typedef struct verdicts {
@@ -29,7 +28,7 @@ typedef struct verdicts {
 void verdicts_read(verdicts *v);
 /* NULL: the file is new. "": it loaded. Else what happened when it was loaded. */
 const char *verdicts_find(const verdicts *v, const plugin_image *m);
-void verdicts_add(verdicts *v, const plugin_image *m, const char *trouble, bool passing);
+void verdicts_add(verdicts *v, const plugin_image *m, const char *trouble);
 /* Forgets a file, whatever its content; was there a bad verdict? */
 bool verdicts_forget(verdicts *v, const char *path);
 /* Writes what changed and frees everything. */

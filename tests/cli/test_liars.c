@@ -54,6 +54,7 @@ static const lie loading[] = {
     {"unload_aborts", "scheme", "load", "crashed (SIGABRT) while unloading", ""},
     {"unload_sleeps", "scheme", "load", "timed out after 5 s while unloading", ""},
     {"huge", NULL, "load", "it wants more than 512 MiB of memory", ""},
+    {"wild_page", NULL, "load", "timed out after 5 s while AAAA", ""},
     {"paints", NULL, "load", "loading: its summary is not one line of UTF-8 without control", ""},
 };
 
@@ -264,15 +265,17 @@ Test(loading, among_all_liars_the_honest_plugin_runs_an_experiment, .init = setu
     outcome o = run(SEARCH "$Q plugins list", root);
     cr_assert(o.exit == 5 && strstr(o.out, "hello") && strstr(o.out, "honest_scheme"), "%s%s",
               o.out, o.err);
+    free_outcome(&o);
     for (size_t i = 0; i < sizeof loading / sizeof *loading; i++) {
         if (loading[i].kind != NULL) continue;
+        o = run(SEARCH "$Q plugins show %s", root, loading[i].name); /* a list says 20 errors */
         char *who = str_format("/%s.so: ", loading[i].name);
         const char *what = loading[i].what, *said = strstr(o.err, who);
         if (strncmp(what, "loading: ", 9) == 0) what += 9;
         cr_assert(said != NULL && strstr(said, what) != NULL, "%s: %s\n%s", who, what, o.err);
         free(who);
+        free_outcome(&o);
     }
-    free_outcome(&o);
     free(expect(0, SEARCH "$Q run small.yaml --db r.db", root));
 }
 
@@ -304,6 +307,17 @@ Test(loading, what_crashed_is_not_loaded_again_before_it_changes_or_one_retries,
     free_outcome(&o);
     free(expect(0, "cp %s good/load_aborts.so", liar("honest_scheme")));
     free(expect(0, "%s $Q plugins show honest_scheme", env));
+}
+
+Test(loading, one_that_writes_over_what_its_judge_reads_is_blamed_alone, .init = setup,
+     .fini = teardown) {
+    free(expect(0, "mkdir good && cp %s good/", liar("wild_page")));
+    free(expect(0, "cp %s good/", liar("honest_scheme")));
+    outcome o = run("QUANTBENCH_PLUGIN_PATH=$PWD/good XDG_CACHE_HOME=$PWD/cache $Q plugins list");
+    cr_assert(o.exit == 5 && strstr(o.out, "honest_scheme") && !strstr(o.err, "honest_scheme") &&
+                  strstr(o.err, "/good/wild_page.so: timed out after 5 s while AAAA"),
+              "exit %d\n%s%s", o.exit, o.out, o.err);
+    free_outcome(&o);
 }
 
 Test(loading, does_without_a_cache_that_can_be_written, .init = setup, .fini = teardown) {
