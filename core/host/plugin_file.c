@@ -2,11 +2,13 @@
 
 #include <ctype.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/guarded.h"
 #include "host/params.h"
+#include "util/files.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -124,14 +126,21 @@ static char *open_and_read(plugin_image *m, plugin *p) {
     /* the code stays loaded: a refused plugin is not called again */
 }
 
-/* Does the loader lack memory or files? The copy that it loads is there and was checked; another
- * library that it wants is named before "cannot open". */
+/* Does the loader lack memory or files? It says so with the words of errno behind its own. Names
+ * of symbols and of libraries stand in its messages, too, and may be any; the copy that it
+ * loads is there and was checked, and another library that it wants is named before "cannot
+ * open". */
 static bool says_starved(const char *why) {
-    static const char *const words[] = {"memory", "Too many open files", "failed to map",
-                                        "cannot create shared object descriptor"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strstr(why, words[i]) != NULL) return true;
-    return strncmp(why, "cannot open shared object file", 30) == 0;
+    static const int wants[] = {ENOMEM, EMFILE, ENFILE, EAGAIN, EIO};
+    if (strstr(why, "undefined symbol: ") != NULL) return false;
+    for (size_t i = 0; i < sizeof wants / sizeof *wants; i++) {
+        char *end = str_format(": %s", strerror(wants[i]));
+        bool is = path_has_suffix(why, end);
+        free(end);
+        if (is) return true;
+    }
+    return strcmp(why, "out of memory") == 0 ||
+           strncmp(why, "cannot open shared object file", 30) == 0;
 }
 
 status plugin_load_image(plugin_image *m, diags *d, plugin **out) {

@@ -42,6 +42,7 @@ static const lie loading[] = {
     {"no_entry", NULL, "load", "loading: no symbol qb_plugin_entry", ""},
     {"no_fit", NULL, "load", "loading: a scheme needs init() and fit()", ""},
     {"undefined", NULL, "load", "loading: undefined symbol: function_of_nobody", ""},
+    {"undefined_memory", NULL, "load", "loading: undefined symbol: shared_memory_init", ""},
     {"two_symbols", "scheme", "load", "loading: it exports 2 symbols, also helper", ""},
     {"load_aborts", NULL, "load", "crashed (SIGABRT) while loading", ""},
     {"load_exits", NULL, "load", "exited with code 0 while loading, before the handshake", ""},
@@ -317,6 +318,16 @@ Test(loading, one_that_writes_over_what_its_judge_reads_is_blamed_alone, .init =
     cr_assert(o.exit == 5 && strstr(o.out, "honest_scheme") && !strstr(o.err, "honest_scheme") &&
                   strstr(o.err, "/good/wild_page.so: timed out after 5 s while AAAA"),
               "exit %d\n%s%s", o.exit, o.out, o.err);
+    free_outcome(&o);
+}
+
+Test(loading, a_missing_symbol_that_speaks_of_memory_is_no_lack_of_it, .init = setup,
+     .fini = teardown) {
+    write_file("small.yaml", SMALL);
+    free(expect(0, "mkdir good && cp %s good/", liar("undefined_memory")));
+    free(expect(0, "QUANTBENCH_PLUGIN_PATH=$PWD/good $Q run small.yaml --db r.db -q"));
+    outcome o = run("QUANTBENCH_PLUGIN_PATH=$PWD/good $Q plugins list");
+    cr_assert(o.exit == 5 && strstr(o.err, "undefined symbol: shared_memory_init"), "%s", o.err);
     free_outcome(&o);
 }
 
