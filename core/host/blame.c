@@ -92,9 +92,8 @@ status blame_check(diags *d) {
 
 /* ---- the end of the process ---- */
 
-/* Async-signal-safe. */
-static void say(const char *text) {
-    size_t n = strlen(text);
+/* These are async-signal-safe. */
+static void say_bytes(const char *text, size_t n) {
     while (n > 0) {
         ssize_t got = write(STDERR_FILENO, text, n);
         if (got <= 0) return;
@@ -102,12 +101,28 @@ static void say(const char *text) {
     }
 }
 
+static void say(const char *text) { say_bytes(text, strlen(text)); }
+
+/* What a file or a user named: escaped, as all that reaches a terminal. */
+static void say_escaped(const char *text) {
+    static const char digit[] = "0123456789abcdef";
+    while (*text != '\0') {
+        size_t n = 0;
+        for (int k; (k = str_harmless_bytes(text + n)) > 0;) n += (size_t)k;
+        say_bytes(text, n);
+        text += n;
+        if (*text == '\0') return;
+        const unsigned char byte = (unsigned char)*text++;
+        say_bytes((char[]){'\\', 'x', digit[byte >> 4], digit[byte & 15]}, 4);
+    }
+}
+
 static void say_who(const instance *in, const char *slot, const char *did, const char *what) {
     const plugin *p = in->choice.plugin;
-    say("quantbench: error: "), say(p->path), say(": ");
+    say("quantbench: error: "), say_escaped(p->path), say(": ");
     say(plugin_kind_name(p->entry.kind)), say(" '"), say(p->entry.name), say("' ");
-    say(did), say(what), say(" in "), say(slot), say(" for "), say(in->site);
-    say("\n  hint: `quantbench plugins check "), say(p->path), say("`\n");
+    say(did), say(what), say(" in "), say(slot), say(" for "), say_escaped(in->site);
+    say("\n  hint: `quantbench plugins check "), say_escaped(p->path), say("`\n");
 }
 
 /* Two threads may crash at once: the second waits until the first has said who it was. */

@@ -116,22 +116,23 @@ static bool is_plain(const char *s) {
     return *s == '\0';
 }
 
+int str_harmless_bytes(const char *s) {
+    uint32_t cp = 0;
+    int len = *s == '\0' ? 0 : decode((const unsigned char *)s, strnlen(s, 4), &cp);
+    return len > 0 && is_harmless(cp) ? len : 0;
+}
+
 char *str_escape(const char *s) {
     if (is_plain(s)) return mem_strdup(s);
     strbuf b = {0};
-    size_t n = strlen(s);
     strbuf_add(&b, "");
-    for (size_t i = 0; i < n;) {
-        uint32_t cp = 0;
-        int len = decode((const unsigned char *)s + i, n - i, &cp);
-        if (len > 0 && is_harmless(cp)) {
-            strbuf_addn(&b, s + i, (size_t)len);
-        } else {
-            len = len > 0 ? len : 1;
-            for (int k = 0; k < len; k++)
-                strbuf_addf(&b, "\\x%02x", (unsigned char)s[i + (size_t)k]);
-        }
-        i += (size_t)len;
+    while (*s != '\0') {
+        int len = str_harmless_bytes(s);
+        if (len > 0)
+            strbuf_addn(&b, s, (size_t)len);
+        else
+            strbuf_addf(&b, "\\x%02x", (unsigned char)*s);
+        s += len > 0 ? len : 1;
     }
     return b.s;
 }

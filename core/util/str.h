@@ -37,6 +37,9 @@ int64_t str_find_bad_utf8(const char *s, size_t n);
 /* Control characters, marks that turn the reading direction and bad UTF-8 as
  * \xNN, so that no input text can drive a terminal. free() */
 char *str_escape(const char *s);
+/* Bytes of the character at s that str_escape() leaves as it is; 0: at the end, or its first byte
+ * is escaped. Async-signal-safe. */
+int str_harmless_bytes(const char *s);
 /* Prints a line, escaped. */
 void str_print_line(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -405,6 +405,28 @@ Test(running, a_packer_that_writes_beside_its_bytes_fails_with_its_name, .init =
     }
 }
 
+/* A tensor may have any name; so may the folder of a plugin. */
+Test(running, names_of_files_drive_no_terminal_when_a_plugin_crashes, .init = setup,
+     .fini = teardown) {
+    const char *header = "{\"\\u001b]0;mine\\u0007\\nquantbench: error: b\\u00e4d\":{\"dtype\":"
+                         "\"F32\",\"shape\":[1,31],\"data_offsets\":[0,124]}}";
+    uint8_t file[8 + 256] = {(uint8_t)strlen(header)};
+    memcpy(file + 8, header, strlen(header) + 1);
+    char *path = str_format("%s/t.safetensors", dir);
+    write_bytes(path, file, 8 + strlen(header) + 124);
+    free(expect(0, "mkdir good\033 && cp %s good\033/", liar("crashes")));
+    outcome o = run("QUANTBENCH_PLUGIN_PATH=\"$PWD/good\033\" $Q quantize t.safetensors --scheme "
+                    "crashes");
+    cr_assert(o.exit == 5 && strchr(o.err, '\033') == NULL && strchr(o.err, '\a') == NULL, "%s",
+              o.err);
+    cr_assert(strstr(o.err, "good\\x1b/crashes.so: scheme 'crashes' crashed with SIGSEGV in fit() "
+                            "for \\x1b]0;mine\\x07\\x0aquantbench: error: b\xc3\xa4"
+                            "d\n"),
+              "%s", o.err);
+    free(path);
+    free_outcome(&o);
+}
+
 /* ---- who may write there ---- */
 
 static void expect_refusal(const char *what) {
