@@ -107,6 +107,7 @@ bool call_end(checker *k, guard *const *outputs) {
     bool was = k->failed, init = strcmp(k->slot, "init()") == 0;
     int before = k->n_known;
     const char *called = watch_allocated(), *printed = watch_printed();
+    const char *started = watch_started();
     if (!init) watch_protect(false);
     if (called != NULL && init)
         checker_warn(k, "it allocates memory in init(), which nobody frees");
@@ -114,6 +115,8 @@ bool call_end(checker *k, guard *const *outputs) {
         checker_fail_once(k, "memory", "it calls %s: after init() no memory is allocated or freed",
                           called);
     if (printed != NULL) checker_warn(k, "it prints, in the middle of what the program prints");
+    if (started != NULL)
+        checker_fail_once(k, "thread", "it calls %s: a plugin starts no thread", started);
     bool all = watch_touched() || k->calls < ALWAYS || k->calls % SOMETIMES == 0;
     const char *changed = surroundings_changed(all);
     k->calls++;

@@ -1,6 +1,8 @@
 #include "conformance/watch.h"
 
+#include <errno.h>
 #include <locale.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -9,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <threads.h>
 #include <unistd.h>
 
 #include "conformance/guard.h"
@@ -16,7 +19,7 @@
 
 /* ---- the functions that are seen ---- */
 
-static _Thread_local const char *allocated, *printed;
+static _Thread_local const char *allocated, *printed, *started;
 static _Thread_local bool touched;
 
 static void *seen_malloc(size_t n) {
@@ -101,6 +104,19 @@ static ssize_t seen_write(int fd, const void *p, size_t n) {
     return write(fd, p, n);
 }
 
+/* There is none to be had: what it would do beside the checks could not be told from them. */
+static int seen_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*body)(void *),
+                               void *arg) {
+    (void)t, (void)a, (void)body, (void)arg;
+    started = "pthread_create()";
+    return EAGAIN;
+}
+static int seen_thrd_create(thrd_t *t, thrd_start_t body, void *arg) {
+    (void)t, (void)body, (void)arg;
+    started = "thrd_create()";
+    return thrd_error;
+}
+
 static int seen_chdir(const char *path) {
     touched = true;
     return chdir(path);
@@ -142,6 +158,8 @@ static const import seen[] = {
     SEEN(fputs),
     SEEN(fwrite),
     SEEN(write),
+    SEEN(pthread_create),
+    SEEN(thrd_create),
     SEEN(chdir),
     SEEN(setlocale),
     SEEN(umask),
@@ -162,6 +180,12 @@ const char *watch_allocated(void) {
 const char *watch_printed(void) {
     const char *which = printed;
     printed = NULL;
+    return which;
+}
+
+const char *watch_started(void) {
+    const char *which = started;
+    started = NULL;
     return which;
 }
 

@@ -1,6 +1,6 @@
 /*
  * conformance/watch.h - what a plugin may not do behind the host's back: allocate, print,
- * change its surroundings (host/surroundings.h) or its own static variables.
+ * start threads, change its surroundings (host/surroundings.h) or its own static variables.
  *
  * Calls of the C library are seen by changing the addresses that the loader wrote into the
  * plugin's table (host/imports.h).
@@ -17,6 +17,7 @@ void watch_plugin(const void *inside);
  * thread. */
 const char *watch_allocated(void);
 const char *watch_printed(void);
+const char *watch_started(void); /* a thread; it did not get one */
 /* Did it call what can change the state of the process? */
 bool watch_touched(void);
 

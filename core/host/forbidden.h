@@ -1,6 +1,6 @@
 /*
- * host/forbidden.h - functions of the C library that end, leave or change the process: a plugin
- * that calls one during a run ends it, with its name (exit code 5).
+ * host/forbidden.h - functions of the C library that end, leave or change the process, or start
+ * a thread: a plugin that calls one during a run ends it, with its name (exit code 5).
  */
 #ifndef HOST_FORBIDDEN_H
 #define HOST_FORBIDDEN_H

@@ -20,7 +20,7 @@
  * Rules that hold everywhere, so they are written once
  *   Threads  `void *self`: the host calls it alone, on the main thread.
  *            `const void *self`: many threads at once, on disjoint buffers.
- *            Write nothing but the output buffers.
+ *            Write nothing but the output buffers. Start no thread.
  *   Failure  Only init() can fail, and unpack() on corrupt bytes.
  *   Memory   The host owns every buffer and the instance (zeroed, 64-byte
  *            aligned). No malloc, free, exit, setlocale, fesetround.
