@@ -217,16 +217,17 @@ status file_out_add(file_out *f, const void *data, size_t n, diags *d) {
     return OK;
 }
 
-/* The new name is on disk when its folder is. Some file systems cannot flush a folder, and
- * some folders can be written and not read. */
-static status sync_dir(const file_out *f, diags *d) {
-    char *dir = path_dir(f->target);
+/* A new name is on disk when its folder is: flushes the folder that `path` is in. Some file systems
+ * cannot flush one, and some folders can be written and not read. */
+static bool sync_dir_of(const char *path) {
+    char *dir = path_dir(path);
     int fd = file_open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool done = fd < 0 ? errno == EACCES : fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP;
-    free(dir);
-    status bad = done ? OK : write_failed(f, "flush its folder to disk", d);
+    int error = errno;
     if (fd >= 0) close(fd);
-    return bad;
+    free(dir);
+    errno = error;
+    return done;
 }
 
 void file_out_abort(file_out *f) {
@@ -240,7 +241,7 @@ static status replace_target(file_out *f, diags *d) {
     if (rename(f->temp, f->target) != 0) return write_failed(f, "rename its new version", d);
     free(f->temp);
     f->temp = NULL;
-    return sync_dir(f, d);
+    return sync_dir_of(f->target) ? OK : write_failed(f, "flush its folder to disk", d);
 }
 
 status file_out_commit(file_out *f, diags *d) {
@@ -297,19 +298,26 @@ bool dir_exists(const char *path) {
 
 status dir_make(const char *path, diags *d) {
     char *p = mem_strdup(path);
-    int failed = 0;
+    bool failed = false, flushed = true;
     for (char *slash = p + 1;; slash++) {
         if (*slash != '/' && *slash != '\0') continue;
         char was = *slash;
         *slash = '\0';
-        failed = mkdir(p, FOLDER_MODE) != 0 && errno != EEXIST;
+        if (mkdir(p, FOLDER_MODE) == 0)
+            flushed = sync_dir_of(p);
+        else
+            failed = errno != EEXIST;
         *slash = was;
-        if (failed || was == '\0') break;
+        if (failed || !flushed || was == '\0') break;
     }
+    int error = errno;
     free(p);
+    if (!flushed)
+        return diag_error(d, ERR_RESOURCE, "%s: cannot flush its folder to disk: %s", path,
+                          strerror(error));
     if (!failed && dir_exists(path)) return OK;
     return diag_error(d, ERR_RESOURCE, "%s: cannot create the folder: %s", path,
-                      failed ? strerror(errno) : "there is a file of this name");
+                      failed ? strerror(error) : "there is a file of this name");
 }
 
 char *path_join(const char *dir, const char *name) {

@@ -44,7 +44,7 @@ bool file_exists(const char *path);
 /* Do both lead to one regular file, or, where there is none yet, would they make the same one? */
 bool file_same(const char *a, const char *b);
 bool dir_exists(const char *path);
-/* Creates the folder and its parents. */
+/* Creates the folder and its parents, and flushes to disk that they are there. */
 status dir_make(const char *path, diags *d);
 
 char *path_join(const char *dir, const char *name); /* name if it is absolute; free() */

@@ -166,6 +166,23 @@ Test(calls, write_flush_rename_and_flush_the_folder_in_this_order, .init = setup
     all_kept("the order of %d calls, %d temporary files", n, temporaries);
 }
 
+Test(calls, that_make_a_folder_flush_the_one_that_it_is_in, .init = setup_tiny,
+     .fini = teardown_tiny) {
+    int n = log_calls(FILES, EXIT(0)), made = 0;
+    for (int i = 0; i < n; i++) {
+        if (!is(&lines[i], "mkdir") || strstr(lines[i].path, "/runs/") == NULL) continue;
+        size_t folder = (size_t)(strrchr(lines[i].path, '/') - lines[i].path);
+        int k = i + 1;
+        while (k < n && !(is(&lines[k], "fsync") && strlen(lines[k].path) == folder &&
+                          strncmp(lines[k].path, lines[i].path, folder) == 0))
+            k++;
+        if (k == n) broken("%s: its folder is not flushed", lines[i].path);
+        made++;
+    }
+    cr_assert(made >= 1, "no folder was made");
+    all_kept("%d folders of runs flushed", made);
+}
+
 Test(calls, on_the_database_are_sqlites_alone, .init = setup_tiny, .fini = teardown_tiny) {
     int n = log_calls(FILES, EXIT(0)), opened = 0; /* R9, I19: its locks go with any close() */
     for (int i = 0; i < n; i++) {
