@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "host/presets.h"
 #include "host/registry.h"
 #include "util/files.h"
 #include "util/mem.h"
@@ -42,6 +43,7 @@ typedef struct words {
     const char *name, *kind, *program, *use;
 } words;
 
+/* Marks that stand in what is filled in stay as they are: it may be the user's. */
 static void fill(strbuf *b, const char *line, const words *w) {
     const struct {
         const char *mark, *text;
@@ -56,11 +58,24 @@ static void fill(strbuf *b, const char *line, const words *w) {
         for (size_t i = 0; i < sizeof marks / sizeof *marks && skip == 0; i++)
             if (strncmp(line, marks[i].mark, strlen(marks[i].mark)) == 0) {
                 skip = strlen(marks[i].mark);
-                fill(b, marks[i].text, w);
+                strbuf_add(b, marks[i].text);
             }
         if (skip == 0 && *line != '\0') strbuf_addn(b, line, skip = 1);
         line += skip;
     }
+}
+
+/* A path as the value of a variable of make: free() */
+static char *make_value(const char *path) {
+    strbuf b = {0};
+    strbuf_add(&b, "");
+    for (size_t slashes = 0; *path != '\0'; path++) {
+        for (size_t i = 0; *path == '#' && i <= slashes; i++) strbuf_add(&b, "\\");
+        strbuf_add(&b, *path == '$' ? "$" : "");
+        strbuf_addn(&b, path, 1);
+        slashes = *path == '\\' ? slashes + 1 : 0;
+    }
+    return b.s;
 }
 
 static status write_one(const char *dir, const char *file, const char *const *lines, const words *w,
@@ -76,19 +91,11 @@ static status write_one(const char *dir, const char *file, const char *const *li
 
 /* ---- checking what was asked for ---- */
 
-/* A name that is one for plugins, C and files alike. */
-static bool is_name(const char *s) {
-    static const char *const taken[] = {
-        "auto",     "bool",     "break",    "case",   "char",   "const",    "continue", "default",
-        "do",       "double",   "else",     "enum",   "extern", "float",    "for",      "goto",
-        "if",       "inline",   "int",      "long",   "main",   "register", "restrict", "return",
-        "short",    "signed",   "sizeof",   "static", "struct", "switch",   "typedef",  "union",
-        "unsigned", "void",     "volatile", "while",  "init",   "fit",      "pack",     "unpack",
-        "bound",    "backward", "params",   "table",  "exp",    "log",      "tanh"};
-    if (*s < 'a' || *s > 'z' || strlen(s) > PLUGIN_MAX_NAME) return false;
-    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
-        if (strcmp(s, taken[i]) == 0) return false;
-    return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(s);
+/* A name for a plugin, which is one for files, too. Specs know "none" as no plugin, "null" as
+ * no text, and presets as packers. */
+static bool is_name(const char *s, qb_kind kind) {
+    return params_is_name(s) && strcmp(s, "none") != 0 && strcmp(s, "null") != 0 &&
+           (kind != QB_PACKER || preset_find(s) == NULL);
 }
 
 static status check_free(const char *dir, const char *const *files, diags *d) {
@@ -116,9 +123,13 @@ static status write_all(const cli_args *a, int kind, const char *dir) {
     const char *name = a->words[1];
     char *source = str_format("%s.c", name), *spec = str_format("%s.yaml", name);
     const char *files[] = {source, "Makefile", spec};
-    char *program = program_path();
-    const words w = {name, kinds[kind], program, uses[kind]};
+    char *path = program_path(), *program = make_value(path);
+    strbuf use = {0};
+    fill(&use, uses[kind], &(words){name, kinds[kind], "", ""});
+    const words w = {name, kinds[kind], program, use.s};
     status bad = check_free(dir, files, a->d);
+    if (!bad && strchr(path, '\n') != NULL)
+        bad = diag_error(a->d, ERR_USAGE, "%s: a Makefile has no way to name this program", path);
     if (!bad) bad = dir_make(dir, a->d);
     if (!bad) bad = write_one(dir, source, sources[kind], &w, a->d);
     if (!bad) bad = write_one(dir, "Makefile", makefile_lines, &w, a->d);
@@ -131,6 +142,8 @@ static status write_all(const cli_args *a, int kind, const char *dir) {
     free(source);
     free(spec);
     free(program);
+    free(path);
+    strbuf_fini(&use);
     return bad;
 }
 
@@ -143,9 +156,10 @@ static status run(const cli_args *a) {
         diag_hint(a->d, "`quantbench new-plugin scheme mine`");
         return ERR_USAGE;
     }
-    if (!is_name(a->words[1])) {
+    if (!is_name(a->words[1], (qb_kind)(QB_SCHEME + kind))) {
         diag_error(a->d, ERR_USAGE, "'%s' cannot be the name of a plugin", a->words[1]);
-        diag_hint(a->d, "[a-z][a-z0-9_]*, at most %d letters, no word of C", PLUGIN_MAX_NAME);
+        diag_hint(a->d, "[a-z][a-z0-9_]*, at most %d letters, not none, null or a preset",
+                  PLUGIN_MAX_NAME);
         return ERR_USAGE;
     }
     registry r;

@@ -28,7 +28,7 @@ Test(new_plugin, each_kind_builds_keeps_the_contract_and_trains_untouched, .init
         cr_assert(strstr(out, "next: cd mine"), "%s", out);
         free(out);
         out = expect(0, "cd mine%d && " MAKE "CFLAGS='-O2 -Wall -Wextra -Werror' check test", i);
-        cr_assert(strstr(out, "inst/bin/quantbench plugins check ./mine") != NULL &&
+        cr_assert(strstr(out, "inst/bin/quantbench' plugins check ./mine") != NULL &&
                       strstr(out, "1 plugins: 1 passed, 0 failed") != NULL &&
                       strstr(out, "done") != NULL,
                   "%s", out);
@@ -64,7 +64,9 @@ Test(new_plugin, nothing_is_overwritten_and_names_are_checked, .init = setup, .f
         {"scheme mine", "mine/Makefile is there already: nothing was written"},
         {"scheme Mine", "'Mine' cannot be the name of a plugin"},
         {"scheme ../x", "'../x' cannot be the name of a plugin"},
-        {"packer while", "'while' cannot be the name of a plugin"},
+        {"packer none", "'none' cannot be the name of a plugin"},
+        {"scheme null", "'null' cannot be the name of a plugin"},
+        {"packer balanced", "'balanced' cannot be the name of a plugin"},
         {"schema mine", "new-plugin wants scheme, packer or ste, got 'schema'"},
         {"scheme ternary", "there is a scheme 'ternary' already: "},
     };
@@ -75,6 +77,29 @@ Test(new_plugin, nothing_is_overwritten_and_names_are_checked, .init = setup, .f
     }
     free(expect(0, "grep -q kept mine/Makefile && test $(ls mine | wc -l) = 1 && test $(ls | wc "
                    "-l) = 1"));
+}
+
+Test(new_plugin, any_other_name_builds_keeps_the_contract_and_trains, .init = setup,
+     .fini = teardown) {
+    static const char *const names[][2] = {{"scheme", "linux"}, {"scheme", "self"},
+                                           {"scheme", "true"},  {"packer", "size_t"},
+                                           {"packer", "while"}, {"ste", "sqrt"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        free(expect(0, "$Q new-plugin %s %s", names[i][0], names[i][1]));
+        free(expect(0, "cd %s && " MAKE "CFLAGS='-O1 -Wall -Wextra -Werror' %s.so test",
+                    names[i][1], names[i][1]));
+    }
+}
+
+/* What the folder of the program is called reaches the Makefile, make and the shell. */
+Test(new_plugin, works_with_a_program_in_a_folder_of_any_name, .init = setup, .fini = teardown) {
+    write_file("name", "a $b $(c) #d\\#e 'f' \"g\" @PROGRAM@ @USE@,%");
+    free(expect(0, "mkdir \"$(cat name)\" && cd \"$(cat name)\" && B=$(dirname \"$Q\") && "
+                   "cp \"$Q\" \"$B/quantbench.pc\" . && ln -s \"$B/plugins\" ."));
+    free(expect(0, "\"$(cat name)\"/quantbench new-plugin scheme mine \"$(cat name)/x\""));
+    char *out = expect(0, "cd \"$(cat name)/x\" && env -u PKG_CONFIG_PATH " MAKE "check test");
+    cr_assert(strstr(out, "1 plugins: 1 passed, 0 failed"), "%s", out);
+    free(out);
 }
 
 Test(new_plugin, a_makefile_without_quantbench_says_what_to_do, .init = setup, .fini = teardown) {

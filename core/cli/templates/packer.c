@@ -8,17 +8,17 @@
 #include <quantbench/plugin.h>
 
 /* One instance for each tensor; the host zeroes it before init(). */
-typedef struct @NAME@ {
+typedef struct my_packer {
     int32_t width; /* bits of a code: 1, 2, 4 or 8 */
     int32_t n_levels;
-} @NAME@;
+} my_packer;
 
 /* Refuse what cannot be held with
  *     return host->fail(host, QB_ENOTSUP, "why");
  * zero_code is the code of the number 0, -1 if there is none. */
 static qb_status init(void *self, const qb_host *host, int32_t n_levels, int32_t zero_code,
                       qb_packer_info *info) {
-    @NAME@ *p = self;
+    my_packer *p = self;
     (void)host, (void)zero_code;
     p->n_levels = n_levels;
     p->width = n_levels <= 2 ? 1 : n_levels <= 4 ? 2 : n_levels <= 16 ? 4 : 8;
@@ -28,13 +28,13 @@ static qb_status init(void *self, const qb_host *host, int32_t n_levels, int32_t
 
 /* The most bytes that n codes need. info->fixed_rate is preset to true: always so many. */
 static int64_t bound(const void *self, int64_t n) {
-    const @NAME@ *p = self;
+    const my_packer *p = self;
     return (n * p->width + 7) / 8;
 }
 
 /* Writes at most bound(n) bytes and returns how many. n can be 0. */
 static int64_t pack(const void *self, const uint8_t *code, int64_t n, uint8_t *dst) {
-    const @NAME@ *p = self;
+    const my_packer *p = self;
     int64_t bytes = bound(self, n), each = 8 / p->width;
     for (int64_t b = 0; b < bytes; b++) {
         unsigned byte = 0;
@@ -48,7 +48,7 @@ static int64_t pack(const void *self, const uint8_t *code, int64_t n, uint8_t *d
 /* The bytes may be damaged: check lengths before reading, codes before returning. */
 static qb_status unpack(const void *self, const uint8_t *src, int64_t src_bytes, int64_t n,
                         uint8_t *code) {
-    const @NAME@ *p = self;
+    const my_packer *p = self;
     int64_t each = 8 / p->width;
     unsigned mask = (1u << p->width) - 1;
     if (src_bytes != bound(self, n)) return QB_ECORRUPT;
@@ -64,5 +64,5 @@ static const qb_packer table = {
     .size = sizeof table, .init = init, .bound = bound, .pack = pack, .unpack = unpack};
 
 /* Without parameters; with them: a table as in a scheme, and QB_PACKER_PLUGIN. */
-QB_PLUGIN_(QB_PACKER, qb_packer, @NAME@, 0, NULL, table, .name = "@NAME@", .version = "0.1.0",
+QB_PLUGIN_(QB_PACKER, qb_packer, my_packer, 0, NULL, table, .name = "@NAME@", .version = "0.1.0",
            .summary = "1, 2, 4 or 8 bits for each code", .example = "packer: @NAME@");

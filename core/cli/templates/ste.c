@@ -10,13 +10,13 @@
 
 /* One instance for each place of the model. Fields that are parameters stand in the table
  * below and are filled before init(). */
-typedef struct @NAME@ {
+typedef struct my_ste {
     double outside;
-} @NAME@;
+} my_ste;
 
 /* What a user may write: default, range with its brackets, unit and one sentence. */
 static const qb_param params[] = {
-    QB_PARAM_REAL(@NAME@, outside, 0.1, 0, 1, "[]", "", "share of the gradient beyond the levels"),
+    QB_PARAM_REAL(my_ste, outside, 0.1, 0, 1, "[]", "", "share of the gradient beyond the levels"),
 };
 
 /* Refuse with host->fail(host, QB_EINVAL, "why"); info asks for levels or statistics. */
@@ -28,7 +28,7 @@ static qb_status init(void *self, const qb_host *host, const qb_site *site, qb_s
 /* A piece of one group: x the values, y the quantized ones, dy the gradient of y, lo and hi
  * where clipping starts. Write all n of dx, which may be dy. From many threads at once. */
 static void backward(const void *self, const qb_ste_span *s, float *dx) {
-    const @NAME@ *e = self;
+    const my_ste *e = self;
     for (int64_t i = 0; i < s->n; i++) {
         bool inside = s->x[i] >= s->lo && s->x[i] <= s->hi;
         dx[i] = inside ? s->dy[i] : (float)(e->outside * s->dy[i]);
@@ -37,6 +37,6 @@ static void backward(const void *self, const qb_ste_span *s, float *dx) {
 
 static const qb_ste table = {.size = sizeof table, .init = init, .backward = backward};
 
-QB_STE_PLUGIN(@NAME@, params, table, .name = "@NAME@", .version = "0.1.0",
+QB_STE_PLUGIN(my_ste, params, table, .name = "@NAME@", .version = "0.1.0",
               .summary = "passes the gradient inside the range, less of it outside",
               .example = "ste: {type: @NAME@, outside: 0.2}");
