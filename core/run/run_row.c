@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "run/claim.h"
 #include "run/environment.h"
@@ -149,6 +150,14 @@ static void free_row(run_row *row) {
     free(row->rel);
 }
 
+/* Of a row that is not there: its folder goes, too. */
+static void drop_row(run_row *row) {
+    claim_release(row->dir, row->claim);
+    row->claim = -1;
+    rmdir(row->dir);
+    free_row(row);
+}
+
 status run_row_begin(run_row *row, const study *t, int i, int64_t sweep_row, store *s, diags *d) {
     *row = (run_row){.claim = -1, .start = clock_seconds(), .start_cpu = clock_cpu_seconds()};
     store_begin(s);
@@ -165,7 +174,7 @@ status run_row_begin(run_row *row, const study *t, int i, int64_t sweep_row, sto
         store_rollback(s);
     else
         bad = store_commit(s, d);
-    if (bad) free_row(row);
+    if (bad) drop_row(row);
     return bad;
 }
 

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "store/handle.h"
 #include "util/clock.h"
@@ -36,10 +35,7 @@ void store_rollback(store *s) {
 static void make_uid(char uid[STORE_UID]) {
     static const char letter[] = "0123456789abcdefghjkmnpqrstvwxyz"; /* Crockford's 32 */
     unsigned char random[STORE_UID - 1];
-    for (size_t have = 0; have < sizeof random;) {
-        ssize_t got = getrandom(random + have, sizeof random - have, 0);
-        if (got > 0) have += (size_t)got;
-    }
+    sqlite3_randomness(sizeof random, random); /* seeded by the system, and never without */
     for (int i = 0; i < STORE_UID - 1; i++) uid[i] = letter[random[i] & 31];
     uid[STORE_UID - 1] = '\0';
 }

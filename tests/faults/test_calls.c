@@ -183,6 +183,18 @@ Test(calls, that_make_a_folder_flush_the_one_that_it_is_in, .init = setup_tiny,
     all_kept("%d folders of runs flushed", made);
 }
 
+Test(calls, that_keep_a_run_from_beginning_leave_no_folder, .init = setup_tiny,
+     .fini = teardown_tiny) {
+    int n = log_calls(FILES, EXIT(0)), at = 0;
+    while (at < n && !(is(&lines[at], "open") && strstr(lines[at].path, "/lock") != NULL)) at++;
+    cr_assert(at < n, "no lock was taken");
+    char *settings = str_format(FILES " FAULT_AT=%d FAULT_HOW=EIO", at);
+    log_calls(settings, EXIT(7));
+    free(expect(0, "test -d runs && test -z \"$(ls runs)\""));
+    free(settings);
+    all_kept("the lock of a run fails at call %d", at);
+}
+
 Test(calls, on_the_database_are_sqlites_alone, .init = setup_tiny, .fini = teardown_tiny) {
     int n = log_calls(FILES, EXIT(0)), opened = 0; /* R9, I19: its locks go with any close() */
     for (int i = 0; i < n; i++) {
