@@ -27,22 +27,16 @@ static void add_file(files *f, const char *path) {
     f->paths[f->n++] = mem_strdup(path);
 }
 
-/* All plugins of this name, or all; also files that did not load, whose messages say the
- * path first. */
+/* All plugins of this name, or all; also files that did not load. */
 static bool add_found(files *f, const registry *r, const char *name) {
     int before = f->n;
+    char *file = str_format("%s.so", name != NULL ? name : "");
     for (int i = 0; i < r->n; i++)
         if (name == NULL || strcmp(r->plugins[i]->entry.name, name) == 0)
             add_file(f, r->plugins[i]->path);
-    for (int i = 0; i < r->failures.n; i++) {
-        const char *text = r->failures.list[i].message, *end = strstr(text, ".so: ");
-        if (end == NULL) continue;
-        char *path = mem_strndup(text, (size_t)(end - text) + 3),
-             *file = str_format("%s.so", name != NULL ? name : "");
-        if (name == NULL || strcmp(path_base(path), file) == 0) add_file(f, path);
-        free(path);
-        free(file);
-    }
+    for (int i = 0; i < r->n_failed; i++)
+        if (name == NULL || strcmp(path_base(r->failed[i]), file) == 0) add_file(f, r->failed[i]);
+    free(file);
     return f->n > before;
 }
 

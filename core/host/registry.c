@@ -53,11 +53,17 @@ static int same_kind_and_name(const plugin *a, const plugin *b) {
     return a->entry.kind == b->entry.kind && strcmp(a->entry.name, b->entry.name) == 0;
 }
 
+static void add_failed(registry *r, const char *path) {
+    r->failed = mem_realloc(r->failed, (size_t)(r->n_failed + 1) * sizeof *r->failed);
+    r->failed[r->n_failed++] = mem_strdup(path);
+}
+
 static void add_plugin(registry *r, plugin *p) {
     for (int i = 0; i < r->n; i++) {
         if (!same_kind_and_name(r->plugins[i], p)) continue;
         diag_error(&r->failures, ERR_PLUGIN, "%s: the %s '%s' is already loaded from %s", p->path,
                    plugin_kind_name(p->entry.kind), p->entry.name, r->plugins[i]->path);
+        add_failed(r, p->path);
         plugin_free(p);
         return;
     }
@@ -87,6 +93,8 @@ static void collect_dir(registry *r, const char *dir, candidates *c) {
         if (why == NULL && image_open(&m, path, &r->failures) == OK) {
             c->images = mem_realloc(c->images, (size_t)(c->n + 1) * sizeof *c->images);
             c->images[c->n++] = m;
+        } else if (why == NULL) {
+            add_failed(r, path);
         }
         free(path);
         free(entries[i]);
@@ -125,18 +133,22 @@ static void try_new(const candidates *c, verdicts *v, fate *fates) {
 
 static void load(registry *r, plugin_image *m, const fate *f) {
     plugin *p;
-    if (f->trouble == NULL) {
-        if (plugin_load_image(m, &r->failures, &p) != OK) return;
+    char *path = mem_strdup(m->path);
+    if (f->trouble != NULL) {
+        diag_error(&r->failures, f->untried ? ERR_RESOURCE : ERR_PLUGIN, "%s: %s%s", path,
+                   f->trouble,
+                   f->known ? " when it was first seen, and has not changed since; `quantbench "
+                              "plugins check --retry` tries it again"
+                            : "");
+        image_close(m);
+        add_failed(r, path);
+    } else if (plugin_load_image(m, &r->failures, &p) == OK) {
         forbidden_replace(p);
         add_plugin(r, p);
-        return;
+    } else {
+        add_failed(r, path);
     }
-    diag_error(&r->failures, f->untried ? ERR_RESOURCE : ERR_PLUGIN, "%s: %s%s", m->path,
-               f->trouble,
-               f->known ? " when it was first seen, and has not changed since; `quantbench plugins "
-                          "check --retry` tries it again"
-                        : "");
-    image_close(m);
+    free(path);
 }
 
 static void load_all(registry *r, candidates *c) {
@@ -185,6 +197,8 @@ status registry_open(registry *r, diags *d) {
 void registry_fini(registry *r) {
     for (int i = 0; i < r->n; i++) plugin_free(r->plugins[i]);
     for (int i = 0; i < r->n_dirs; i++) free(r->dirs[i]);
+    for (int i = 0; i < r->n_failed; i++) free(r->failed[i]);
+    free(r->failed);
     free(r->plugins);
     free(r->dirs);
     diags_fini(&r->failures);

@@ -17,7 +17,9 @@ typedef struct registry {
     plugin **plugins; /* by kind, then name */
     int n;
     diags failures; /* of files that did not load */
-    char **dirs;    /* searched */
+    char **failed;  /* their paths */
+    int n_failed;
+    char **dirs; /* searched */
     int n_dirs;
 } registry;
 

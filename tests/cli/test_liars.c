@@ -333,6 +333,16 @@ Test(loading, a_missing_symbol_that_speaks_of_memory_is_no_lack_of_it, .init = s
     free_outcome(&o);
 }
 
+Test(loading, a_file_that_did_not_load_is_found_in_a_folder_of_any_length, .init = setup,
+     .fini = teardown) {
+    free(expect(0, "D=good/$(printf %%0200d 1)/$(printf %%0200d 2) && mkdir -p $D && cp %s $D/",
+                liar("load_aborts")));
+    outcome o = run("QUANTBENCH_PLUGIN_PATH=$PWD/$(echo good/*/*) $Q plugins check load_aborts");
+    cr_assert(o.exit == 5 && strstr(o.err, "load_aborts.so: check load: crashed (SIGABRT)"),
+              "exit %d\n%s", o.exit, o.err);
+    free_outcome(&o);
+}
+
 Test(loading, does_without_a_cache_that_can_be_written, .init = setup, .fini = teardown) {
     free(expect(0, "mkdir good && cp %s good/", liar("honest_scheme")));
     free(expect(0, "QUANTBENCH_PLUGIN_PATH=$PWD/good XDG_CACHE_HOME=/proc/none $Q plugins list | "
