@@ -306,6 +306,11 @@ static status read_tensors(reader *r) {
     return bad;
 }
 
+status gguf_check_header(tensor_file *f, diags *d) {
+    reader r = {.f = f, .c = cursor_of(f->bytes, (size_t)f->n_bytes), .d = d};
+    return read_header(&r);
+}
+
 status gguf_parse(tensor_file *f, diags *d) {
     reader r = {.f = f, .c = cursor_of(f->bytes, (size_t)f->n_bytes), .d = d};
     status bad = read_header(&r);

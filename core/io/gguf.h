@@ -34,6 +34,10 @@ void gguf_values_free(gguf_value *values, int n);
 /* A text as the value of a key, which is borrowed; free((void *)v.data). */
 gguf_value gguf_text_value(char *key, const char *text);
 
+/* Magic, version and counts of a file whose first bytes are there alone: f has path, bytes and
+ * n_bytes, those of the whole file. */
+status gguf_check_header(tensor_file *f, diags *d);
+
 /* Can a tensor of this type be in a file? */
 bool gguf_has_type(dtype t);
 

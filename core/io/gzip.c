@@ -24,13 +24,11 @@ int64_t gzip_most(const gzip_file *g) {
     return g->n * DEFLATE_MOST < BOMB_BYTES ? g->n * DEFLATE_MOST : BOMB_BYTES;
 }
 
-static bool is_member(const uint8_t *bytes, int64_t n) {
-    return n >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
-}
+bool gzip_is(const void *bytes, int64_t n) { return n >= 2 && memcmp(bytes, "\x1f\x8b", 2) == 0; }
 
 status gzip_open(gzip_file *g, const char *path, const void *bytes, int64_t n, diags *d) {
     *g = (gzip_file){.path = path, .bytes = bytes, .n = n};
-    if (!is_member(bytes, n)) return OK;
+    if (!gzip_is(bytes, n)) return OK;
     g->z = mem_calloc(1, sizeof *g->z);
     if (inflateInit2(g->z, 16 + MAX_WBITS) == Z_OK) return OK;
     free(g->z);
@@ -79,7 +77,7 @@ static status inflate_some(gzip_file *g, uint8_t *to, int64_t n, int64_t *got, d
         if (code == Z_OK) continue;
         if (code != Z_STREAM_END) return damaged(g, d);
         int64_t at = position(g);
-        if (!is_member(g->bytes + at, g->n - at))
+        if (!gzip_is(g->bytes + at, g->n - at))
             g->ended = true;
         else
             inflateReset(g->z); /* members that follow one another are one text */

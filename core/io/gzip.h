@@ -21,6 +21,8 @@ typedef struct gzip_file {
     bool ended;           /* the compressed data is at its end */
 } gzip_file;
 
+/* Do these first bytes of a file begin compressed data? */
+bool gzip_is(const void *bytes, int64_t n);
 status gzip_open(gzip_file *g, const char *path, const void *bytes, int64_t n, diags *d);
 void gzip_close(gzip_file *g);
 

@@ -20,6 +20,10 @@ void npy_add_header(strbuf *b, dtype type, const int64_t *shape, int n_dims);
 
 /* What reader and writer of .npz share. */
 enum { NPZ_MAX_MEMBERS = 4096, NPZ_MAX_NAME = 1024 };
+/* The record that ends the directory, and the bytes among which it stands. */
+enum { NPZ_END = 22, NPZ_TAIL = NPZ_END + 65535 };
+/* Does the archive with these last NPZ_TAIL bytes have a directory? */
+status npz_check_tail(const char *path, const char *tail, diags *d);
 /* What is wrong with the name of a member, NULL if nothing is. */
 const char *npz_check_name(const char *member);
 

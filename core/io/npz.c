@@ -159,7 +159,7 @@ typedef struct entry {
     bool sizes_missing; /* they are said to be in a field that is not there */
 } entry;
 
-enum { DIRECTORY_END = 22, ENTRY_MAGIC = 0x02014b50, ENCRYPTED = 1, ZIP64 = 1, AES = 99 };
+enum { ENTRY_MAGIC = 0x02014b50, ENCRYPTED = 1, ZIP64 = 1, AES = 99 };
 
 /* Has an entry's extra data the field of 64-bit sizes (APPNOTE 4.5.3)? */
 static bool has_zip64(const uint8_t *extra, size_t n) {
@@ -217,13 +217,25 @@ static status check_entry(const tensor_file *f, const entry *e, diags *d) {
     return refuse_entry(f, e, why, d);
 }
 
-/* What libzip does not see, or says of no member. The directory is where the end of the file says
- * (APPNOTE 4.3.16); archives with 64-bit sizes say it elsewhere. */
+/* The record that ends the directory (APPNOTE 4.3.16), a comment of up to 65,535 bytes behind it;
+ * NULL: there is none. */
+static const char *find_end(const char *bytes, int64_t n) {
+    int64_t at = n - NPZ_END, least = n > NPZ_TAIL ? n - NPZ_TAIL : 0;
+    while (at >= least && memcmp(bytes + at, "PK\5\6", 4) != 0) at--;
+    return at >= least ? bytes + at : NULL;
+}
+
+status npz_check_tail(const char *path, const char *tail, diags *d) {
+    if (find_end(tail, NPZ_TAIL) != NULL) return OK;
+    return diag_error(d, ERR_INPUT, "%s: not an NPZ file: Not a zip archive", path);
+}
+
+/* What libzip does not see, or says of no member. The directory is where the end of the file says;
+ * archives with 64-bit sizes say it elsewhere. */
 static status check_entries(const tensor_file *f, diags *d) {
-    const char *bytes = f->bytes, *end = bytes + f->n_bytes - DIRECTORY_END;
-    while (end >= bytes && memcmp(end, "PK\5\6", 4) != 0) end--;
-    if (end < bytes) return OK;
-    cursor c = cursor_of(end + 10, 10), all = cursor_of(bytes, (size_t)f->n_bytes);
+    const char *end = find_end(f->bytes, f->n_bytes);
+    if (end == NULL) return OK;
+    cursor c = cursor_of(end + 10, 10), all = cursor_of(f->bytes, (size_t)f->n_bytes);
     int most = cursor_u16le(&c), n = 0;
     cursor_u32le(&c);
     cursor_take(&all, cursor_u32le(&c));

@@ -7,6 +7,7 @@
 
 #include "io/gguf.h"
 #include "io/integrity.h"
+#include "io/npy.h"
 #include "util/files.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -148,24 +149,40 @@ status tensor_file_parse(tensor_file *f, diags *d) {
     return bad;
 }
 
-/* The header of a large file: gigabytes behind one that lies are not read. What comes with checks
- * is compared with them first, and the header of a .gguf or .npz file can be anywhere. */
-static status check_head(const char *path, diags *d) {
-    bool npy = path_has_suffix(path, ".npy");
-    tensor_file head = {0};
-    if (!npy && !path_has_suffix(path, ".safetensors")) return OK;
-    status bad = file_head(path, LARGE, HEAD, ERR_INPUT, d, &head.bytes, &head.n_bytes);
-    if (bad || head.bytes == NULL) return bad;
-    head.path = mem_strdup(path);
+/* What comes with checks is compared with them first. */
+static status check_safetensors_head(tensor_file *head, diags *d) {
     diags own;
     diags_init(&own);
-    bad = npy ? npy_parse(&head, &own) : safetensors_parse(&head, &own);
-    if (bad &&
-        (npy || memmem(head.bytes, HEAD, INTEGRITY_TENSOR, sizeof INTEGRITY_TENSOR - 1) == NULL))
+    status bad = safetensors_parse(head, &own);
+    if (bad && memmem(head->bytes, HEAD, INTEGRITY_TENSOR, sizeof INTEGRITY_TENSOR - 1) == NULL)
         diag_error(d, bad, "%s", own.list[0].message);
     else
         bad = OK;
     diags_fini(&own);
+    return bad;
+}
+
+static status check_tail(const char *path, diags *d) {
+    char *tail;
+    status bad = file_tail(path, LARGE, NPZ_TAIL, ERR_INPUT, d, &tail);
+    if (!bad && tail != NULL) bad = npz_check_tail(path, tail, d);
+    free(tail);
+    return bad;
+}
+
+/* The header of a large file, or what stands in its place: gigabytes of one that lies are not
+ * read. */
+static status check_head(const char *path, diags *d) {
+    bool npy = path_has_suffix(path, ".npy"), gguf = path_has_suffix(path, ".gguf");
+    tensor_file head = {0};
+    if (path_has_suffix(path, ".npz")) return check_tail(path, d);
+    if (!npy && !gguf && !path_has_suffix(path, ".safetensors")) return OK;
+    status bad = file_head(path, LARGE, HEAD, ERR_INPUT, d, &head.bytes, &head.n_bytes);
+    if (bad || head.bytes == NULL) return bad;
+    head.path = mem_strdup(path);
+    bad = npy    ? npy_parse(&head, d)
+          : gguf ? gguf_check_header(&head, d)
+                 : check_safetensors_head(&head, d);
     tensor_file_close(&head);
     return bad;
 }

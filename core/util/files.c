@@ -78,14 +78,16 @@ done:
     return bad;
 }
 
-status file_head(const char *path, int64_t limit, size_t n, status st, diags *d, char **data,
-                 int64_t *size) {
+/* n bytes of a file that is larger than `limit`, from its beginning or up to its end. */
+static status read_part(const char *path, int64_t limit, size_t n, bool last, status st, diags *d,
+                        char **data, int64_t *size) {
     int fd;
     *data = NULL;
     status bad = open_regular(path, st, d, &fd, size);
     if (bad) return bad;
     if (*size > limit && *size > (int64_t)n) {
         char *bytes = mem_aligned(n);
+        if (last) lseek(fd, (off_t)(*size - (int64_t)n), SEEK_SET);
         bad = read_all(fd, path, bytes, n, st, d);
         if (bad)
             free(bytes);
@@ -94,6 +96,16 @@ status file_head(const char *path, int64_t limit, size_t n, status st, diags *d,
     }
     close(fd);
     return bad;
+}
+
+status file_head(const char *path, int64_t limit, size_t n, status st, diags *d, char **data,
+                 int64_t *size) {
+    return read_part(path, limit, n, false, st, d, data, size);
+}
+
+status file_tail(const char *path, int64_t limit, size_t n, status st, diags *d, char **data) {
+    int64_t size;
+    return read_part(path, limit, n, true, st, d, data, &size);
 }
 
 static status write_failed(const file_out *f, const char *doing, diags *d) {

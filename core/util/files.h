@@ -21,6 +21,8 @@ status file_read(const char *path, int64_t max_bytes, status st, diags *d, char 
  * reading it; *data NULL: it is not that large. *size: of the file. free(*data) */
 status file_head(const char *path, int64_t limit, size_t n, status st, diags *d, char **data,
                  int64_t *size);
+/* The same of its last n bytes. */
+status file_tail(const char *path, int64_t limit, size_t n, status st, diags *d, char **data);
 
 /* A file that is written piece by piece and is there whole or not at all: temporary
  * file in the same folder, fsync, rename, fsync of the folder. Symbolic links are

@@ -160,17 +160,27 @@ Test(hostile_places, large_files_are_not_read_for_a_header_that_lies, .init = se
     } files[] = {{"t.npy", "\x93NUMPY\1\0\4\0oops", "malformed header", 14},
                  {"t.npy", "\x93NUMPY\2\0\0\0\0\1{", "at most 1048576 are read", 13},
                  {"t.safetensors", "\2\0\0\0\0\0\0\0[]", "does not begin with '{'", 10},
-                 {"t.csv", "x,y\n1,2\n", "a NUL character at byte 8", 8}};
-    for (int i = 0; i < 4; i++) {
+                 {"t.gguf", "oops", "not a GGUF file (bad magic): 'oops'", 4},
+                 {"t.gguf", "GGUF\7\0\0", "GGUF version 7, known are 2 and 3", 7},
+                 {"t.gguf", "GGUF\3\0\0\0\1\0\0\0\0\0\0\1", "72057594037927937 tensors", 16},
+                 {"t.npz", "PK\3\4", "not an NPZ file", 4},
+                 {"t.csv", "x,y\n1,2\n", "a NUL character at byte 8", 8},
+                 {"t.idx", "oops", "bad magic: it begins with 0x6f", 4},
+                 {"t.idx", "\0\0\x08\1\0\0\1\0", "4294967032 bytes behind the last", 8},
+                 {"t.idx", "\0\0\x0e\1\xff\xff\xff\xff", "its shape wants", 8}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         strbuf b = {0};
         strbuf_addn(&b, files[i].begins, files[i].n);
         put_file(files[i].name, &b);
         char *path = in_dir(files[i].name);
         cr_assert(truncate(path, (off_t)4 << 30) == 0);
         free(path);
-        if (i < 3)
-            judge("sparse", 4, files[i].name, files[i].says, ARGS("inspect", files[i].name));
-        else
+        if (strcmp(files[i].name, "t.csv") == 0)
             refused_data("sparse", "{format: csv, path: t.csv}", files[i].name, files[i].says);
+        else if (strcmp(files[i].name, "t.idx") == 0)
+            refused_data("sparse", "{format: idx, images: t.idx, labels: t.idx}", files[i].name,
+                         files[i].says);
+        else
+            judge("sparse", 4, files[i].name, files[i].says, ARGS("inspect", files[i].name));
     }
 }
