@@ -6,7 +6,8 @@
 /* Prints dotted keys as nested YAML: what the last key and this one share stands above
  * already. */
 typedef struct printer {
-    bool all; /* also what is a default */
+    bool all;       /* also what is a default */
+    bool seed_axis; /* `repeats` beside it is an error */
     char last[512];
 } printer;
 
@@ -52,9 +53,10 @@ static void print_one(const schema_value *v, void *arg) {
     if (!p->all && v->given == NULL) return;
     bool absent = v->given == NULL && (v->value[0] == '\0' || v->no_default);
     if (absent) return; /* neither given nor a default: nothing to write */
+    if (v->given == NULL && p->seed_axis && strcmp(v->key, "repeats") == 0) return;
     int depth = open_maps(p, v->key);
     const char *dot = strrchr(v->key, '.');
-    printf("%*s%s: ", 2 * depth, "", dot != NULL ? dot + 1 : v->key);
+    printf("%*s%s%s: ", 2 * depth, "", v->moves ? "# " : "", dot != NULL ? dot + 1 : v->key);
     print_value(v);
     print_origin(v);
     snprintf(p->last, sizeof p->last, "%s", v->key);
@@ -67,7 +69,7 @@ static status run(const cli_args *a) {
         spec base;
         spec_fork(&base, &s.t.base, s.t.base.root);
         bad = spec_check(&base, &s.r, a->d);
-        printer p = {.all = cli_has(a, "--resolved")};
+        printer p = {.all = cli_has(a, "--resolved"), .seed_axis = s.t.sweep.n_seeds > 0};
         if (!bad) spec_walk(&base, print_one, &p);
         spec_close(&base);
     }
@@ -83,7 +85,9 @@ const verb verb_show = {
     .summary = "print a spec as it is after `extends` and --set, with where each value comes from",
     .text =
         "The output is a spec itself. Of a sweep it is the part that all points share, with the\n"
-        "axes below `sweep`.\n",
+        "axes below `sweep`. A parameter that moves over the training unless it is given, such as "
+        "the\n"
+        "temperature of ste tanh, is a comment.\n",
     .options = {{"--resolved", NULL, "also what was not given, with its default"},
                 STUDY_SET_OPTION},
     .run = run,

@@ -120,6 +120,7 @@ typedef struct schema_value {
     bool is_default;        /* has the default's value */
     bool no_default;        /* nothing stands where it is not given */
     bool not_identity;
+    bool moves; /* from one value to another over the training, which no spec can write */
 } schema_value;
 
 typedef void (*schema_visit_fn)(const schema_value *v, void *arg);

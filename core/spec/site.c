@@ -10,6 +10,8 @@
 
 /* ---- keys and merging ---- */
 
+bool site_is_for_activations(const char *key) { return strcmp(key, "dynamic") == 0; }
+
 bool site_is_host_key(const char *key) {
     for (int i = 0; i < site_schema.n; i++)
         if (strcmp(site_schema.fields[i].key, key) == 0) return true;
@@ -303,9 +305,9 @@ site_config site_resolve(const schema_context *c, const registry *r, const site_
     schema_parse(c, &site_schema, &host, where, &v);
     if (v.granularity != SITE_OWN) out.granularity = v.granularity;
     if (activations) check_activations(c, s, where, out.granularity);
-    int dynamic = find_key(s, "dynamic");
-    if (!activations && dynamic >= 0) {
-        diag_error_at(c->d, ERR_SPEC, &s->keys[dynamic]->at, "unknown key 'dynamic' in '%s'",
+    for (int i = 0; i < s->n && !activations; i++) {
+        if (!site_is_for_activations(s->keys[i]->text)) continue;
+        diag_error_at(c->d, ERR_SPEC, &s->keys[i]->at, "unknown key '%s' in '%s'", s->keys[i]->text,
                       where);
         diag_hint(c->d, "it is for activations; weights are fitted anew after every step");
     }

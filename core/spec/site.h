@@ -46,6 +46,7 @@ site_spec site_keys(const schema_context *c, const yaml_node *n, const char *whe
 bool site_has_key(const site_spec *s, const char *key);
 const char *site_text(const site_spec *s, const char *key); /* of a scalar; NULL */
 bool site_is_host_key(const char *key);                     /* not a parameter of the scheme */
+bool site_is_for_activations(const char *key);              /* a host's key that weights lack */
 
 /* base with over's keys on top; another scheme drops the old one's parameters. */
 site_spec site_merge(arena *a, const site_spec *base, const site_spec *over);

@@ -12,14 +12,16 @@ typedef struct walking {
     spec *s;
     schema_visit_fn visit;
     void *arg;
+    bool activations; /* of the site that is visited */
 } walking;
 
-static void visit_text(const walking *w, const char *key, const char *value,
-                       const yaml_node *given) {
+static void visit_text(const walking *w, const char *key, const char *value, const yaml_node *given,
+                       bool moves) {
     schema_value v = {.key = key,
                       .value = value,
                       .given = given,
                       .is_default = given == NULL,
+                      .moves = moves,
                       .not_identity = true}; /* quant is hashed as its layers have it */
     w->visit(&v, w->arg);
 }
@@ -29,14 +31,15 @@ static void visit_plugin(const walking *w, const char *where, const char *tag,
                          const plugin_choice *choice, const yaml_node *n) {
     const yaml_node *name = n->kind == YAML_MAP ? yaml_get(n, tag) : n;
     visit_text(w, arena_format(w->c.a, "%s.%s", where, tag),
-               choice->plugin != NULL ? choice->plugin->entry.name : "none", name);
+               choice->plugin != NULL ? choice->plugin->entry.name : "none", name, false);
     for (int i = 0; choice->plugin != NULL && i < choice->plugin->n_params; i++) {
-        const char *key = choice->plugin->params[i].name;
+        const qb_param *p = &choice->plugin->params[i];
         strbuf b = {0};
         strbuf_add(&b, "");
         params_print(choice, i, &b);
-        visit_text(w, arena_format(w->c.a, "%s.%s", where, key), b.s,
-                   n->kind == YAML_MAP ? yaml_get(n, key) : NULL);
+        visit_text(w, arena_format(w->c.a, "%s.%s", where, p->name), b.s,
+                   n->kind == YAML_MAP ? yaml_get(n, p->name) : NULL,
+                   (p->flags & QB_LIVE) != 0 && !choice->values[i].given);
         strbuf_fini(&b);
     }
 }
@@ -44,6 +47,7 @@ static void visit_plugin(const walking *w, const char *where, const char *tag,
 static void visit_quant_value(const schema_value *v, void *arg) {
     const walking *w = arg;
     schema_value own = *v;
+    if (!w->activations && site_is_for_activations(strrchr(v->key, '.') + 1)) return;
     own.not_identity = true;
     w->visit(&own, w->arg);
 }
@@ -58,7 +62,9 @@ static void visit_site(const walking *w, const char *where, const yaml_node *n,
     yaml_node host = site_host_keys(w->c.a, keys, &n->at);
     schema_parse(&w->c, &site_schema, &host, where, &v);
     if (activations && v.granularity == SITE_OWN) v.granularity = SITE_TOKEN;
-    schema_walk(&w->c, &site_schema, &v, &host, where, visit_quant_value, (void *)(uintptr_t)w);
+    walking here = *w;
+    here.activations = activations;
+    schema_walk(&w->c, &site_schema, &v, &host, where, visit_quant_value, &here);
 }
 
 static void visit_named(const walking *w, const char *where, qb_kind kind, const yaml_node *n) {

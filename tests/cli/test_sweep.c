@@ -3,6 +3,7 @@
  */
 #include "cli/command.h"
 
+#include "cli/fake_data.h"
 #include "util/files.h"
 #include "util/str.h"
 
@@ -179,4 +180,32 @@ Test(show, its_output_is_the_same_spec, .init = setup_sweep, .fini = teardown) {
                   strstr(out, "  epochs: 3  # s.yaml:7\n"),
               "%s", out);
     free(out);
+}
+
+Test(show, every_spec_is_the_same_experiment_once_it_is_resolved, .init = setup, .fini = teardown) {
+    fake_data();
+    free(expect(0, "cp -r %s/experiments/* %s/tests/golden/spec_fine/*.yaml .", getenv("PWD"),
+                getenv("PWD")));
+    char *out = expect(
+        0,
+        "export QUANTBENCH_DATA=data; for f in *.yaml; do "
+        "$Q show --resolved $f > all.yml && mv all.yml all_$f || exit; $Q check -q all_$f || exit; "
+        "for s in $f all_$f; do $Q plan $s --db no.db --json | "
+        "grep -o '\"[a-z]*_key\":[^,}]*' > $s.keys; done; "
+        "cmp $f.keys all_$f.keys && test -s $f.keys || exit; echo $f; done");
+    int n = 0;
+    for (const char *s = out; (s = strchr(s, '\n')) != NULL; s++) n++;
+    cr_assert(n >= 18, "%s", out);
+    free(out);
+}
+
+Test(show, what_moves_over_the_training_is_a_comment, .init = setup, .fini = teardown) {
+    write_file("s.yaml", SMALL);
+    const char *show = "$Q show s.yaml --resolved --set quant.ste=";
+    char *moves = expect(0, "%stanh", show),
+         *stays = expect(0, "%s'{type: tanh, temperature: 0.5}'", show);
+    cr_assert(strstr(moves, "\n    # temperature: \"1->0.05\"  # default\n") != NULL, "%s", moves);
+    cr_assert(strstr(stays, "\n    temperature: 0.5  # --set\n") != NULL, "%s", stays);
+    free(moves);
+    free(stays);
 }
