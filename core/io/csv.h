@@ -7,7 +7,7 @@
 #include "io/tensor_file.h"
 
 /* One line for each row of tensor_entry_matrix(); the shortest decimals that read back as
- * the same float32, or float64 and integers if the tensor has them. */
+ * the same float32, or float64 if the tensor has them, and integers with all their digits. */
 status csv_write(const char *path, const named_tensor *t, diags *d);
 
 /* A table of numbers. */

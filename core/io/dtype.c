@@ -61,19 +61,33 @@ int64_t dtype_size(dtype t, int64_t n) { return n / types[t].block * types[t].by
 bool dtype_is_known(dtype t) { return t <= DTYPE_TQ2_0; }
 bool dtype_is_real(dtype t) { return t >= DTYPE_F16 && t <= DTYPE_TQ2_0; }
 
+bool dtype_is_signed(dtype t) {
+    return t == DTYPE_I8 || t == DTYPE_I16 || t == DTYPE_I32 || t == DTYPE_I64;
+}
+
 /* ---- reading ---- */
 
-static double signed_value(uint64_t bits, int bytes) {
+static uint64_t stored_bits(const uint8_t *p, int bytes, bool big_endian) {
+    uint64_t bits = 0;
+    for (int k = 0; k < bytes; k++) bits |= (uint64_t)p[big_endian ? bytes - 1 - k : k] << (8 * k);
+    return bits;
+}
+
+static int64_t signed_value(uint64_t bits, int bytes) {
     int shift = 64 - 8 * bytes;
-    return (double)((int64_t)(bits << shift) >> shift);
+    return (int64_t)(bits << shift) >> shift;
+}
+
+uint64_t dtype_integer(dtype t, const uint8_t *data, int64_t i, bool big_endian) {
+    int bytes = types[t].bytes;
+    uint64_t bits = stored_bits(data + i * bytes, bytes, big_endian);
+    return dtype_is_signed(t) ? (uint64_t)signed_value(bits, bytes) : bits;
 }
 
 double dtype_value(dtype t, const uint8_t *data, int64_t i, bool big_endian) {
     int bytes = types[t].bytes, block = types[t].block;
     if (block > 1) return block_value(t, data + i / block * bytes, (int)(i % block));
-    const uint8_t *p = data + i * bytes;
-    uint64_t bits = 0;
-    for (int k = 0; k < bytes; k++) bits |= (uint64_t)p[big_endian ? bytes - 1 - k : k] << (8 * k);
+    uint64_t bits = stored_bits(data + i * bytes, bytes, big_endian);
     double real;
     switch (t) {
     case DTYPE_F16: return half_to_float((uint16_t)bits);
@@ -83,7 +97,7 @@ double dtype_value(dtype t, const uint8_t *data, int64_t i, bool big_endian) {
     case DTYPE_I8:
     case DTYPE_I16:
     case DTYPE_I32:
-    case DTYPE_I64: return signed_value(bits, bytes);
+    case DTYPE_I64: return (double)signed_value(bits, bytes);
     default: return (double)bits;
     }
 }

@@ -64,11 +64,15 @@ int dtype_bytes(dtype t);
 int dtype_block(dtype t);
 /* Bytes of n elements, a whole number of blocks. */
 int64_t dtype_size(dtype t, int64_t n);
-bool dtype_is_known(dtype t); /* has values          */
-bool dtype_is_real(dtype t);  /* has values, which are floating-point */
+bool dtype_is_known(dtype t);  /* has values          */
+bool dtype_is_real(dtype t);   /* has values, which are floating-point */
+bool dtype_is_signed(dtype t); /* an integer that can be negative */
 
 /* Element i as a number; integers up to 2^53 exactly, NaN for types without values. */
 double dtype_value(dtype t, const uint8_t *data, int64_t i, bool big_endian);
+
+/* The same of integers, all bits of them: of signed ones, extended by their sign. */
+uint64_t dtype_integer(dtype t, const uint8_t *data, int64_t i, bool big_endian);
 
 /* Writes n finite values, a whole number of blocks, as F32, F16, BF16 (to nearest even)
  * or one of the known blocks. The index of the first value (in a block: of its first)

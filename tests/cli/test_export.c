@@ -3,6 +3,7 @@
  */
 #include "cli/command.h"
 
+#include "io/npy.h"
 #include "io/safetensors.h"
 #include "util/files.h"
 #include "util/half.h"
@@ -86,6 +87,43 @@ Test(export, csv_has_a_line_for_each_row_and_numbers_that_read_back, .init = set
     cr_assert(*at == '\0');
     tensor_file_close(&t);
     free(text);
+}
+
+Test(export, csv_has_every_digit_of_an_integer, .init = setup, .fini = teardown) {
+    static const struct {
+        dtype type;
+        uint64_t v[3];
+        const char *text;
+    } integers[] = {{DTYPE_I64,
+                     {(uint64_t)INT64_MIN, INT64_MAX, ((uint64_t)1 << 53) + 1},
+                     "-9223372036854775808,9223372036854775807,9007199254740993\n"},
+                    {DTYPE_U64,
+                     {UINT64_MAX, ((uint64_t)1 << 63) + 1, 100000},
+                     "18446744073709551615,9223372036854775809,100000\n"},
+                    {DTYPE_I32,
+                     {(uint32_t)INT32_MIN, 100000, UINT32_MAX},
+                     "-2147483648,100000,-1\n"},
+                    {DTYPE_U32, {UINT32_MAX, 100000, 0}, "4294967295,100000,0\n"},
+                    {DTYPE_I16, {0x8000, 0x7fff, 0xffff}, "-32768,32767,-1\n"},
+                    {DTYPE_U16, {0x8000, 0x7fff, 0xffff}, "32768,32767,65535\n"},
+                    {DTYPE_I8, {0x80, 0x7f, 0xff}, "-128,127,-1\n"},
+                    {DTYPE_U8, {0x80, 0x7f, 0xff}, "128,127,255\n"},
+                    {DTYPE_BOOL, {0, 1, 1}, "0,1,1\n"}};
+    for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
+        uint8_t bytes[24];
+        int each = dtype_bytes(integers[i].type);
+        char *path = in_dir("i.npy");
+        diags d;
+        diags_init(&d);
+        for (int k = 0; k < 3; k++) memcpy(bytes + k * each, &integers[i].v[k], (size_t)each);
+        cr_assert(npy_write(path, integers[i].type, (int64_t[]){3}, 1, bytes, &d) == OK);
+        free(expect(0, "$Q export i.npy -o i.csv"));
+        char *text = read_file("i.csv");
+        cr_assert_str_eq(text, integers[i].text);
+        diags_fini(&d);
+        free(text);
+        free(path);
+    }
 }
 
 Test(export, types_are_kept_where_the_format_has_them, .init = setup, .fini = teardown) {
