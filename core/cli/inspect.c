@@ -31,13 +31,20 @@ static void print_json(const inspect_result *r, void *arg) {
     json_print_line(o, stdout);
 }
 
-static void print_value_json(const char *key, const char *type, json_t *v, void *arg) {
+/* Piece by piece: the vocabulary of a language model is a long list. */
+static void print_value_json(const char *key, const char *type, const char *text,
+                             const gguf_value *v, void *arg) {
     (void)arg;
-    json_t *o = json_object();
-    json_set_str(o, "metadata", key);
-    json_set_str(o, "type", type);
-    json_object_set_new(o, "value", v);
-    json_print_line(o, stdout);
+    fputs("{\"metadata\":", stdout);
+    json_print(json_of_str(key), stdout);
+    fputs(",\"type\":", stdout);
+    json_print(json_of_str(type), stdout);
+    fputs(",\"value\":", stdout);
+    if (v != NULL)
+        gguf_value_print(v, stdout);
+    else
+        json_print(json_of_str(text), stdout);
+    fputs("}\n", stdout);
 }
 
 typedef struct tables {
@@ -45,9 +52,9 @@ typedef struct tables {
     int n_values;
 } tables;
 
-static void count_value(const char *key, const char *type, json_t *v, void *arg) {
-    (void)key, (void)type;
-    json_decref(v);
+static void count_value(const char *key, const char *type, const char *text, const gguf_value *v,
+                        void *arg) {
+    (void)key, (void)type, (void)text, (void)v;
     ((tables *)arg)->n_values++;
 }
 
@@ -151,7 +158,6 @@ static status run(const cli_args *a) {
                          .packed = json ? print_packed_json : add_packed_row,
                          .model = json ? no_model : print_model,
                          .value = json ? print_value_json : count_value,
-                         .values = json,
                          .arg = &t};
     status bad = inspect_file(a->words[0], &v, a->d);
     if (!json && !bad) table_print(t.packed.cells > 0 ? &t.packed : &t.tensors, stdout);

@@ -26,8 +26,10 @@ typedef struct gguf_value {
 
 /* "u32", "string", "array of f32"; append to b. */
 void gguf_value_type(const gguf_value *v, strbuf *b);
-/* A number, a text, true or false, an array of these. */
+/* A number, a text, true or false; the value is no array. */
 json_t *gguf_value_json(const gguf_value *v);
+/* The same as JSON text, an array as a list of these: without memory for more than one of them. */
+void gguf_value_print(const gguf_value *v, FILE *out);
 /* Frees the list and its keys. */
 void gguf_values_free(gguf_value *values, int n);
 

@@ -75,12 +75,11 @@ static status inspect_packed_file(tensor_file *f, const inspect_visitor *v, diag
 
 static void visit_values(const tensor_file *f, const inspect_visitor *v) {
     for (int i = 0; i < f->n_texts; i++)
-        v->value(f->texts[i].key, "string", json_of_str(f->texts[i].value), v->arg);
+        v->value(f->texts[i].key, "string", f->texts[i].value, NULL, v->arg);
     for (int i = 0; i < f->n_values; i++) {
         strbuf type = {0};
         gguf_value_type(&f->values[i], &type);
-        v->value(f->values[i].key, type.s, v->values ? gguf_value_json(&f->values[i]) : NULL,
-                 v->arg);
+        v->value(f->values[i].key, type.s, NULL, &f->values[i], v->arg);
         strbuf_fini(&type);
     }
 }

@@ -31,10 +31,10 @@ typedef struct inspect_visitor {
     void (*tensor)(const inspect_result *r, void *arg);
     void (*packed)(const inspect_packed *r, void *arg); /* instead, for a packed file */
     void (*model)(const char *line, void *arg);         /* of a packed file that has one */
-    /* What stands beside the tensors of a file that is not packed, before them; takes v, which is
-     * NULL where !values: a list of numbers costs 20 times its bytes as JSON. */
-    void (*value)(const char *key, const char *type, json_t *v, void *arg);
-    bool values;
+    /* What stands beside the tensors of a file that is not packed, before them: a text, or the
+     * value of a GGUF file, and the other is NULL. */
+    void (*value)(const char *key, const char *type, const char *text, const gguf_value *v,
+                  void *arg);
     void *arg;
 } inspect_visitor;
 

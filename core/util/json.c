@@ -47,8 +47,16 @@ void json_set_bool(json_t *object, const char *key, int value) {
     json_object_set_new(object, key, json_boolean(value));
 }
 
+/* As all text of ours. */
+static const size_t style = JSON_COMPACT | JSON_REAL_PRECISION(17) | JSON_ENSURE_ASCII;
+
+void json_print(json_t *value, FILE *out) {
+    json_dumpf(value, out, style | JSON_ENCODE_ANY);
+    json_decref(value);
+}
+
 void json_print_line(json_t *object, FILE *out) {
-    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17) | JSON_ENSURE_ASCII);
+    char *text = json_dumps(object, style);
     if (text != NULL) fprintf(out, "%s\n", text);
     free(text);
     json_decref(object);

@@ -26,6 +26,8 @@ void json_set_seed(json_t *object, const char *key, uint64_t seed);
 void json_set_real(json_t *object, const char *key, double value);
 void json_set_bool(json_t *object, const char *key, int value);
 
+/* Prints and frees a value, without the end of a line; its text is never whole in memory. */
+void json_print(json_t *value, FILE *out);
 /* Prints and frees the object. */
 void json_print_line(json_t *object, FILE *out);
 

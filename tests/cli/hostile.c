@@ -156,8 +156,6 @@ int judge(const char *row, int exit, const char *name, const char *says, const c
     return code;
 }
 
-#define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
 void refused_tensors(const char *row, const char *name, strbuf *b, const char *says) {
     put_file(name, b);
     judge(row, 4, name, says, ARGS("inspect", name));

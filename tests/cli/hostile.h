@@ -17,6 +17,7 @@ void put_text_file(const char *name, const char *text);
 
 /* Runs the program twice in the folder and judges it; argv ends with NULL. `name`: what the line
  * must name, `says`: what else. Returns the exit code; exit -1: 0 and 4 are both fine. */
+#define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 int judge(const char *row, int exit, const char *name, const char *says, const char *const *argv);
 
 /* A file of tensors that `inspect` and `quantize` refuse with exit 4; its file is `name`. */

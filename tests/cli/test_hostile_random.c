@@ -10,8 +10,6 @@
 
 enum { EACH = 40 };
 
-#define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
 static const struct {
     const char *name;
     void (*make)(dice *r, strbuf *out);

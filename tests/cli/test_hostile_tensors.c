@@ -312,6 +312,35 @@ Test(hostile_gguf, values_that_lie, .init = setup, .fini = teardown) {
     gguf("F06", b, "its key is not UTF-8 text");
 }
 
+/* The whole of a list is printed, and takes no more memory than the file. */
+Test(hostile_gguf, long_lists_beside_the_tensors_are_printed_in_little_memory, .init = setup,
+     .fini = teardown) {
+    const struct {
+        uint32_t type;
+        uint64_t n, bytes;
+        const char *ends;
+    } lists[] = {{0, 8 << 20, 1, ",0,0,7]}"},
+                 {8, 1 << 20, 8, ",\"\",\"\"]}"},
+                 {9, 1 << 19, 12, ",[],[]]}"}};
+    for (int i = 0; i < 3; i++) {
+        strbuf b = gguf_head(1, 1);
+        put_text(&b, "k"), put_le(&b, 9, 4), put_le(&b, lists[i].type, 4),
+            put_le(&b, lists[i].n, 8);
+        for (uint64_t k = 0; k < lists[i].n * lists[i].bytes; k += 4096)
+            strbuf_addn(&b, zeros, sizeof zeros);
+        if (i == 0) b.s[b.len - 1] = 7;
+        put_tensor(&b, "w", 1, &(uint64_t){4}, 0, 0);
+        put_data(&b, 16);
+        put_file("t.gguf", &b);
+        judge("long list", 0, "t.gguf", "", ARGS("inspect", "t.gguf", "--json"));
+        char *out = expect(0, "$Q inspect t.gguf --json | head -1"), *end = strchr(out, '\n');
+        cr_assert(end != NULL && strlen(out) > 2 * lists[i].n, "%zu", strlen(out));
+        *end = '\0';
+        cr_assert_str_eq(end - strlen(lists[i].ends), lists[i].ends);
+        free(out);
+    }
+}
+
 Test(hostile_gguf, tensors_that_lie, .init = setup, .fini = teardown) {
     const uint64_t ok[] = {4, 4, 4, 4}, minus[] = {4, UINT64_MAX}, wide[] = {INT64_MAX, 2},
                    stride[] = {4, ((uint64_t)1 << 42) + 1}, pad[] = {UINT64_MAX / 4},
