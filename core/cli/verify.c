@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "run/verify_file.h"
 #include "util/json.h"
+#include "util/str.h"
 
 static const char *verdict(const verify_result *r) {
     if (r->fine) return "fine";
@@ -43,25 +44,30 @@ static void print_json(const char *path, const verify_result *r) {
     json_print_line(o, stdout);
 }
 
+/* Names are the file's, and it is damaged. */
 static void print_block(const verify_block *b) {
-    printf("damaged: %s block at byte %" PRId64 ", %" PRId64 " bytes", b->kind, b->offset,
-           b->bytes);
-    if (b->stripe >= 0) printf(", stripe %" PRId64, b->stripe);
-    for (int i = 0; i < b->n_names; i++) printf("%s%s", i > 0 ? ", " : ": ", b->names[i]);
+    strbuf line = {0};
+    strbuf_addf(&line, "damaged: %s block at byte %" PRId64 ", %" PRId64 " bytes", b->kind,
+                b->offset, b->bytes);
+    if (b->stripe >= 0) strbuf_addf(&line, ", stripe %" PRId64, b->stripe);
+    for (int i = 0; i < b->n_names; i++)
+        strbuf_addf(&line, "%s%s", i > 0 ? ", " : ": ", b->names[i]);
     if (b->first >= 0 && b->first == b->last)
-        printf(" (byte %" PRId64 ")", b->first);
+        strbuf_addf(&line, " (byte %" PRId64 ")", b->first);
     else if (b->first >= 0)
-        printf(" (bytes %" PRId64 " to %" PRId64 ")", b->first, b->last);
-    printf("\n");
+        strbuf_addf(&line, " (bytes %" PRId64 " to %" PRId64 ")", b->first, b->last);
+    str_print_line(stdout, "%s", line.s);
+    strbuf_fini(&line);
 }
 
 static void print_text(const char *path, const verify_result *r) {
     for (int i = 0; i < r->n_blocks; i++) print_block(&r->blocks[i]);
     if (r->g.total == 0) return;
-    printf("%s: %s; %" PRId64 " bytes, %" PRId64 " blocks of %d in %" PRId64
-           " stripe%s, each with %d of parity\n",
-           path, verdict(r), r->repaired ? r->g.total : r->present, r->g.blocks, INTEGRITY_BLOCK,
-           r->g.stripes, r->g.stripes == 1 ? "" : "s", r->g.parity);
+    str_print_line(stdout,
+                   "%s: %s; %" PRId64 " bytes, %" PRId64 " blocks of %d in %" PRId64
+                   " stripe%s, each with %d of parity",
+                   path, verdict(r), r->repaired ? r->g.total : r->present, r->g.blocks,
+                   INTEGRITY_BLOCK, r->g.stripes, r->g.stripes == 1 ? "" : "s", r->g.parity);
 }
 
 static status run(const cli_args *a) {

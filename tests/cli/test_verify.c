@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/safetensors.h"
 #include "util/files.h"
+#include "util/hash.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -310,4 +312,29 @@ Test(verify, quantize_writes_the_parity_it_is_told, .init = setup, .fini = teard
     json_decref(o);
     free(expect(2, "$Q quantize w.safetensors --scheme int -o x.safetensors --parity 33"));
     free(expect(2, "$Q quantize w.safetensors --scheme int --parity 3"));
+}
+
+Test(verify, names_of_the_file_are_shown_escaped, .init = setup, .fini = teardown) {
+    static float w[32 * 32];
+    named_floats t = {.name = "e\x1b[31mW\nx: error: y", .n_dims = 2, .shape = {32, 32}, .data = w};
+    char *path = in_dir("w.safetensors"), hex[HASH_HEX];
+    int64_t bytes;
+    diags d;
+    diags_init(&d);
+    fill_gauss(1, w, 32 * 32, 1);
+    cr_assert(safetensors_write(path, &t, 1, &d, hex, &bytes) == OK);
+    free(expect(0, "$Q quantize w.safetensors --scheme int -o m.safetensors"));
+    size_t n;
+    uint64_t header;
+    char *text = load("m.safetensors", &n);
+    memcpy(&header, text, sizeof header);
+    flip(8 + (int64_t)header + 100);
+    char *out = expect(4, "m=$(printf 'm\\033[1m'); mv m.safetensors \"$m\"; $Q verify \"$m\"");
+    cr_assert(strchr(out, 0x1b) == NULL && strstr(out, ": e\\x1b[31mW\\x0ax: error: y") != NULL &&
+                  strstr(out, "\nm\\x1b[1m: damaged; ") != NULL,
+              "%s", out);
+    diags_fini(&d);
+    free(text);
+    free(path);
+    free(out);
 }
