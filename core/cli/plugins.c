@@ -33,6 +33,15 @@ static void list_text(const registry *r) {
     table_close(&t);
 }
 
+static json_t *preset_json(const packer_preset *preset) {
+    json_t *o = json_object();
+    json_set_str(o, "kind", "preset");
+    json_set_str(o, "name", preset->name);
+    json_set_str(o, "summary", preset->summary);
+    json_set_str(o, "packer", preset->packer);
+    return o;
+}
+
 static void list_json(const registry *r) {
     for (int i = 0; i < r->n; i++) {
         const plugin *p = r->plugins[i];
@@ -43,6 +52,11 @@ static void list_json(const registry *r) {
         json_set_str(o, "summary", p->entry.summary);
         json_set_str(o, "path", p->path);
         json_set_str(o, "sha256", p->sha256);
+        json_print_line(o, stdout);
+    }
+    for (int i = 0; i < n_packer_presets; i++) {
+        json_t *o = preset_json(&packer_presets[i]);
+        json_set_str(o, "settings", packer_presets[i].settings);
         json_print_line(o, stdout);
     }
 }
@@ -92,7 +106,8 @@ static void show_text(const plugin *p) {
     }
     if (p->n_params == 0) printf("  no parameters\n");
     if (e->doc != NULL) printf("\n%s\n", e->doc);
-    printf("  file: %s\n  sha256: %s, ABI %d.%d\n", p->path, p->sha256, e->abi_major, e->abi_minor);
+    str_print_line(stdout, "  file: %s", p->path);
+    printf("  sha256: %s, ABI %d.%d\n", p->sha256, e->abi_major, e->abi_minor);
 }
 
 static void show_json(const plugin *p) {
@@ -125,19 +140,43 @@ static void show_json(const plugin *p) {
     json_print_line(o, stdout);
 }
 
-static bool show_preset(const char *name, const registry *r) {
+/* c->plugin NULL: the packer is not installed. */
+static void preset_text(const packer_preset *preset, const plugin_choice *c) {
+    strbuf b = {0};
+    strbuf_addf(&b, "{type: %s", preset->packer);
+    for (int i = 0; c->plugin != NULL && i < c->plugin->n_params; i++) {
+        strbuf_addf(&b, ", %s: ", c->plugin->params[i].name);
+        params_print(c, i, &b);
+    }
+    printf("packer preset %s - %s\n  is packer: %s}%s\n", preset->name, preset->summary, b.s,
+           c->plugin == NULL ? ", which is not installed" : "");
+    strbuf_fini(&b);
+}
+
+static void show_preset_json(const packer_preset *preset, const plugin_choice *c) {
+    json_t *o = preset_json(preset), *params = json_array();
+    json_set_bool(o, "installed", c->plugin != NULL);
+    for (int i = 0; c->plugin != NULL && i < c->plugin->n_params; i++) {
+        json_t *q = json_object();
+        strbuf b = {0};
+        params_print(c, i, &b);
+        json_set_str(q, "name", c->plugin->params[i].name);
+        json_set_str(q, "value", b.s);
+        json_array_append_new(params, q);
+        strbuf_fini(&b);
+    }
+    json_object_set_new(o, "params", params);
+    json_print_line(o, stdout);
+}
+
+static bool show_preset(const char *name, const registry *r, bool json) {
     const packer_preset *preset = preset_find(name);
     if (preset == NULL) return false;
     plugin_choice c = preset_choice(preset, r);
-    strbuf b = {0};
-    strbuf_addf(&b, "{type: %s", preset->packer);
-    for (int i = 0; c.plugin != NULL && i < c.plugin->n_params; i++) {
-        strbuf_addf(&b, ", %s: ", c.plugin->params[i].name);
-        params_print(&c, i, &b);
-    }
-    printf("packer preset %s - %s\n  is packer: %s}%s\n", preset->name, preset->summary, b.s,
-           c.plugin == NULL ? ", which is not installed" : "");
-    strbuf_fini(&b);
+    if (json)
+        show_preset_json(preset, &c);
+    else
+        preset_text(preset, &c);
     return true;
 }
 
@@ -148,12 +187,12 @@ static status show(const cli_args *a, const registry *r) {
         return ERR_USAGE;
     }
     const char *name = a->words[1], **names = calloc((size_t)r->n + 1, sizeof *names);
-    bool found = !cli_has(a, "--json") && show_preset(name, r);
+    bool json = cli_has(a, "--json"), found = show_preset(name, r, json);
     for (int i = 0; i < r->n; i++) {
         if (names != NULL) names[i] = r->plugins[i]->entry.name;
         if (strcmp(r->plugins[i]->entry.name, name) != 0) continue;
         found = true;
-        if (cli_has(a, "--json"))
+        if (json)
             show_json(r->plugins[i]);
         else
             show_text(r->plugins[i]);
@@ -222,7 +261,7 @@ const verb verb_plugins = {
         "there is not loaded again before it changes or `plugins check --retry FILE` was "
         "typed. Files and folders\n"
         "that others can write to are refused.\n",
-    .options = {{"--json", NULL, "one JSON object for each plugin"},
+    .options = {{"--json", NULL, "one JSON object for each plugin and preset"},
                 {"--case", "NAME", "check: this one alone, as a failure names it"},
                 {"--seed", "N", "check: of the random cases, default 1"},
                 {"--settings", "N", "check: random settings of the parameters, default 64"},

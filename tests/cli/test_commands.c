@@ -192,6 +192,40 @@ Test(plugins, listing_and_showing_call_no_plugin_function, .init = setup, .fini 
         "QUANTBENCH_PLUGIN_PATH=. $Q plugins show deadly | grep -q 'an integer 0..9, default 1'"));
 }
 
+Test(plugins, presets_are_json_objects_as_plugins_are, .init = setup, .fini = teardown) {
+    const char *const names[] = {"max_speed", "balanced", "max_compression"};
+    char *list = expect(0, "$Q plugins list --json"), *rows_of = expect(0, "$Q plugins list");
+    int objects = 0, rows = -1; /* the head is no row */
+    for (const char *s = list; (s = strchr(s, '\n')) != NULL; s++) objects++;
+    for (const char *s = rows_of; (s = strchr(s, '\n')) != NULL; s++) rows++;
+    cr_assert(objects == rows, "%d objects, %d rows\n%s", objects, rows, rows_of);
+    for (int i = 0; i < 3; i++) {
+        json_t *o = json_line(list, objects - 3 + i);
+        cr_assert_str_eq(text_of(o, "kind"), "preset");
+        cr_assert_str_eq(text_of(o, "name"), names[i]);
+        json_decref(o);
+    }
+    json_t *o = json_of(expect(0, "$Q plugins show balanced --json")),
+           *params = json_object_get(o, "params");
+    cr_assert_str_eq(text_of(o, "packer"), "hybrid");
+    cr_assert_str_eq(text_of(json_array_get(params, 0), "name"), "block_size");
+    cr_assert_str_eq(text_of(json_array_get(params, 0), "value"), "4096");
+    json_decref(o);
+    free(list);
+    free(rows_of);
+}
+
+Test(plugins, a_folder_whose_name_drives_a_terminal_is_shown_escaped, .init = setup,
+     .fini = teardown) {
+    char *out =
+        expect(0,
+               "d=$(printf 'f\\033[31mX') && mkdir \"$d\" && cp %s/%s/plugins/schemes/int.so "
+               "\"$d\" && QUANTBENCH_PLUGIN_PATH=\"$d\" $Q plugins show int",
+               getenv("PWD"), build_dir());
+    cr_assert(strchr(out, 0x1b) == NULL && strstr(out, "f\\x1b[31mX/int.so\n") != NULL, "%s", out);
+    free(out);
+}
+
 Test(plugins, one_that_does_not_load_is_exit_5_where_it_is_wanted, .init = setup,
      .fini = teardown) {
     write_file("broken.so", "no plugin");
