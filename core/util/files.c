@@ -162,8 +162,19 @@ static status find_target(file_out *f, bool *as_it_is, diags *d) {
     return write_failed(f, "create it", d);
 }
 
+/* "NAME.XXXXXX.tmp" beside the file; of a name that is as long as names can be, the beginning, up
+ * to the end of a character. free() */
+static char *temp_pattern(const char *target) {
+    static const char end[] = ".XXXXXX.tmp";
+    const char *name = path_base(target);
+    size_t n = strlen(name), most = NAME_MAX - (sizeof end - 1);
+    if (n > most && n <= NAME_MAX)
+        for (n = most; n > 0 && ((unsigned char)name[n] & 0xc0) == 0x80;) n--;
+    return str_format("%.*s%s", (int)(name - target + (ptrdiff_t)n), target, end);
+}
+
 static status open_temp(file_out *f, diags *d) {
-    char *temp = str_format("%s.XXXXXX.tmp", f->target);
+    char *temp = temp_pattern(f->target);
     f->fd = mkstemps(temp, 4);
     if (f->fd < 0) {
         status bad = write_failed(f, "create it", d);

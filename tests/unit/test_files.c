@@ -201,6 +201,28 @@ Test(files, of_several_names_are_the_same_also_before_they_are_there, .init = se
     free(a);
 }
 
+Test(files, a_name_of_255_bytes_is_written_as_any_other, .init = setup, .fini = teardown) {
+    for (int n = 240; n <= 255; n++) {
+        char name[256], wide[256];
+        memset(name, 'n', sizeof name), name[n] = '\0';
+        for (int i = 0; i < n; i++) wide[i] = "\xe2\x82\xac"[i % 3]; /* the sign of the euro */
+        wide[n - n % 3] = '\0';
+        cr_assert(put(name, "one") == NULL && put(name, "two") == NULL &&
+                      put(wide, "three") == NULL,
+                  "%d bytes", n);
+        expect_text(name, "two");
+        expect_text(wide, "three");
+    }
+    expect_files(16 + 6);
+    char too_long[257];
+    memset(too_long, 'n', 256), too_long[256] = '\0';
+    char *why = put(too_long, "no");
+    cr_assert(why != NULL && strstr(why, "cannot create it: File name too long") != NULL, "%s",
+              why);
+    free(why);
+    expect_files(16 + 6);
+}
+
 Test(files, a_folder_is_no_file_to_write, .init = setup, .fini = teardown) {
     char *sub = path_join(dir, "sub");
     cr_assert(mkdir(sub, 0700) == 0);
