@@ -1,6 +1,7 @@
 #include "report/runs.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,6 +171,14 @@ static char *weights_hash(store *s, int64_t run) {
     return hash;
 }
 
+/* What a run has at its end only is null before. */
+static void set_int(json_t *o, const char *key, const store_rows *h, int column) {
+    if (store_is_null(h, column))
+        json_object_set_new(o, key, json_null());
+    else
+        json_set_int(o, key, store_int(h, column));
+}
+
 static void info_json(store *s, int64_t run, const store_rows *h, FILE *out) {
     json_t *o = json_object(), *e = json_object();
     char *weights = weights_hash(s, run);
@@ -178,11 +187,11 @@ static void info_json(store *s, int64_t run, const store_rows *h, FILE *out) {
     json_set_str(o, "kind", store_text(h, 2));
     json_set_str(o, "status", store_text(h, 3));
     json_set_seed(o, "seed", (uint64_t)store_int(h, 4));
-    json_set_int(o, "replica", store_int(h, 5));
+    set_int(o, "replica", h, 5);
     json_set_str(o, "started", store_text(h, 6));
     json_set_real(o, "seconds", store_real(h, 7));
     json_set_real(o, "cpu_seconds", store_real(h, 8));
-    json_set_int(o, "peak_bytes", store_int(h, 9));
+    set_int(o, "peak_bytes", h, 9);
     json_set_str(o, "error", store_text(h, 10));
     json_set_str(o, "config_key", store_text(h, 11));
     json_set_str(o, "cache_key", store_text(h, 12));
@@ -264,19 +273,31 @@ static void print_pairs(store *s, int64_t run, const char *title, const char *sq
     store_rows_end(r);
 }
 
+/* A run that has not ended, or whose process died, has neither times nor memory. */
+static void print_times(const store_rows *h, FILE *out) {
+    char seconds[2][32], peak[32] = "-";
+    for (int i = 0; i < 2; i++) {
+        double v = store_real(h, 7 + i);
+        if (isfinite(v))
+            snprintf(seconds[i], sizeof seconds[i], "%.1f", v);
+        else
+            snprintf(seconds[i], sizeof seconds[i], "-");
+    }
+    if (!store_is_null(h, 9)) str_bytes(peak, store_int(h, 9));
+    fprintf(out, "  started %s, %s s, %s s of CPU, peak memory %s\n", store_text(h, 6), seconds[0],
+            seconds[1], peak);
+}
+
 static void info_text(store *s, int64_t run, const store_rows *h, FILE *out, diags *d) {
-    char peak[32];
-    str_bytes(peak, store_int(h, 9));
     str_print_line(out, "run %s  %s (%s), seed %" PRIu64 ", %s", store_text(h, 0), store_text(h, 1),
                    store_text(h, 2), (uint64_t)store_int(h, 4), store_text(h, 3));
-    fprintf(out, "  started %s, %.1f s, %.1f s of CPU, peak memory %s\n", store_text(h, 6),
-            store_real(h, 7), store_real(h, 8), peak);
+    print_times(h, out);
     str_print_line(out, "  quantbench %s (%s), %s, %s kernels, %" PRId64 " threads",
                    store_text(h, 13), store_text(h, 14), store_text(h, 15), store_text(h, 16),
                    store_int(h, 18));
     str_print_line(out, "  %s", store_text(h, 17));
-    fprintf(out, "  config_key %.16s...  cache_key %.16s...  replica %" PRId64 "\n",
-            store_text(h, 11), store_text(h, 12), store_int(h, 5));
+    fprintf(out, "  config_key %.16s...  cache_key %.16s...  replica %s\n", store_text(h, 11),
+            store_text(h, 12), store_is_null(h, 5) ? "-" : store_text(h, 5));
     if (!store_is_null(h, 10)) str_print_line(out, "  error: %s", store_text(h, 10));
     print_metrics(s, run, out);
     print_layers(s, run, out);

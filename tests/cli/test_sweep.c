@@ -156,6 +156,23 @@ Test(sweep, a_run_whose_folder_is_gone_belongs_to_nobody, .init = setup, .fini =
     free(said);
 }
 
+Test(info, what_a_run_without_an_end_does_not_have_is_a_dash_or_null, .init = setup,
+     .fini = teardown) {
+    write_file("s.yaml", SMALL);
+    free(expect(0,
+                "$Q run s.yaml --db r.db -q && sqlite3 r.db \"UPDATE run SET status = 'running', "
+                "seconds = NULL, cpu_seconds = NULL, peak_bytes = NULL, replica = NULL\""));
+    char *text = expect(0, "$Q info @last --db r.db");
+    cr_assert(strstr(text, ", - s, - s of CPU, peak memory -\n") != NULL &&
+                  strstr(text, "...  replica -\n") != NULL && strstr(text, "nan") == NULL,
+              "%s", text);
+    json_t *o = json_of(expect(0, "$Q info @last --db r.db --json"));
+    const char *const keys[] = {"seconds", "cpu_seconds", "peak_bytes", "replica"};
+    for (int i = 0; i < 4; i++) cr_assert(json_is_null(json_object_get(o, keys[i])), "%s", keys[i]);
+    json_decref(o);
+    free(text);
+}
+
 Test(sweep, a_baseline_under_its_gate_is_exit_8, .init = setup_sweep, .fini = teardown) {
     outcome o =
         run("$Q run s.yaml --db r.db -q --set repeats=1 --set verify.baseline_accuracy=0.999");
