@@ -110,7 +110,9 @@ static void check_database(doctor *o) {
     diags_init(&d);
     char *path;
     store *s = NULL;
-    status bad = cli_db_path(&(cli_args){.verb = o->a->verb, .d = &d}, false, &path);
+    cli_args own = *o->a;
+    own.d = &d;
+    status bad = cli_db_path(&own, false, &path);
     bool there = !bad && file_exists(path);
     if (there) bad = store_open(path, true, &d, &s);
     char *folder = bad ? NULL : path_dir(path);
@@ -167,6 +169,7 @@ const verb verb_doctor = {
     .summary = "what this machine has, what is missing and what helps",
     .text = "ok: it is there. missing: the program works without it, but for what the line says.\n"
             "broken: exit code 7.\n",
-    .options = {{"--json", NULL, "one JSON object a line"}},
+    .options = {{"--db", "FILE", "the results database to look at"},
+                {"--json", NULL, "one JSON object a line"}},
     .run = run,
 };

@@ -35,3 +35,13 @@ Test(doctor, a_wrong_data_folder_a_foreign_database_and_a_broken_plugin_are_exit
     cr_assert(strstr(out, "p/x.so: not an ELF") != NULL, "%s", out);
     free(out);
 }
+
+Test(doctor, the_database_that_its_hint_names_is_looked_at) {
+    free(expect(0, "mkdir other; printf 'no database' > x.db"));
+    char *out = expect(0, "$Q doctor --db other/r.db | grep database");
+    cr_assert(strstr(out, "other/r.db (not there yet)") != NULL, "%s", out);
+    free(out);
+    out = expect(7, "$Q doctor --db x.db");
+    cr_assert(strstr(out, "name another file with --db") != NULL, "%s", out);
+    free(out);
+}
