@@ -90,11 +90,10 @@ static const char *nearest_preset(qb_kind kind, const yaml_node *name) {
     return kind == QB_PACKER ? suggest_nearest(name->text, names, n) : NULL;
 }
 
-/* NULL and an error if there is no such plugin: a slip in the spec if *nearest is like it,
- * else one that is not installed, an ERR_PLUGIN. */
+/* NULL and an error if there is no such plugin: a slip in the spec if one is like it, else one that
+ * is not installed, an ERR_PLUGIN. */
 static const plugin *find_plugin(const schema_context *c, const registry *r, qb_kind kind,
-                                 const yaml_node *name, const char *where, const plugin **nearest) {
-    *nearest = NULL;
+                                 const yaml_node *name, const char *where) {
     if (name->kind != YAML_SCALAR || yaml_is_null(name) || *name->text == '\0') {
         diag_error_at(c->d, ERR_SPEC, &name->at, "%s: the name of a%s %s is wanted", where,
                       kind == QB_STE ? "n" : "", kind_word(kind));
@@ -127,7 +126,6 @@ static const plugin *find_plugin(const schema_context *c, const registry *r, qb_
     strbuf_add(&list, n > 0 ? "" : "none found");
     strbuf_join(&list, names, n);
     if (near != NULL) {
-        *nearest = registry_find(r, kind, near);
         diag_error_at(c->d, ERR_SPEC, &name->at, "unknown %s '%s'", kind_word(kind), name->text);
         diag_hint(c->d, "did you mean '%s'? (%s: %s; `quantbench plugins list`)", near,
                   plural(kind), list.s);
@@ -201,18 +199,12 @@ static bool is_none(const yaml_node *name) {
     return name->kind == YAML_SCALAR && strcmp(name->text, "none") == 0;
 }
 
-/* The scheme that the keys name; *checked: the plugin that parameters are checked
- * against, after an unknown scheme the suggested one. */
+/* The scheme that the keys name. The parameters of one that is unknown are not checked: which it is
+ * meant to be would be a guess, and a second error of the same slip. */
 static plugin_choice choose_scheme(const schema_context *c, const registry *r,
-                                   const yaml_node *name, const char *where,
-                                   plugin_choice *checked) {
-    *checked = (plugin_choice){0};
-    if (is_none(name)) return *checked;
-    const plugin *nearest, *p = find_plugin(c, r, QB_SCHEME, name, where, &nearest);
-    if (p != NULL) *checked = params_defaults(p);
-    plugin_choice chosen = *checked;
-    if (nearest != NULL) *checked = params_defaults(nearest);
-    return chosen;
+                                   const yaml_node *name, const char *where) {
+    const plugin *p = is_none(name) ? NULL : find_plugin(c, r, QB_SCHEME, name, where);
+    return p != NULL ? params_defaults(p) : (plugin_choice){0};
 }
 
 /* `scheme: none` has no parameters; a key that no scheme could have is a slip. */
@@ -295,11 +287,9 @@ site_config site_resolve(const schema_context *c, const registry *r, const site_
         missing_scheme(c, s, where);
         return out;
     }
-    plugin_choice checked;
     out.at = s->values[at]->at;
-    out.scheme = choose_scheme(c, r, s->values[at], where, &checked);
-    set_parameters(c, s, is_none(s->values[at]), &checked);
-    if (out.scheme.plugin != NULL) out.scheme = checked;
+    out.scheme = choose_scheme(c, r, s->values[at], where);
+    set_parameters(c, s, is_none(s->values[at]), &out.scheme);
     site_values v = {0};
     yaml_node host = site_host_keys(c->a, s, &out.at);
     schema_parse(c, &site_schema, &host, where, &v);
@@ -329,7 +319,6 @@ static plugin_choice choose_preset(const registry *r, const yaml_node *name) {
 plugin_choice plugin_resolve(const schema_context *c, const registry *r, qb_kind kind,
                              const yaml_node *n, const char *where) {
     const yaml_node *name = n->kind == YAML_MAP ? yaml_get(n, "type") : n;
-    const plugin *nearest;
     static const char *const tag[] = {"type"};
     for (int i = 0; name == NULL && i < n->n; i++) {
         if (suggest_nearest(n->keys[i]->text, tag, 1) == NULL) continue;
@@ -344,7 +333,7 @@ plugin_choice plugin_resolve(const schema_context *c, const registry *r, qb_kind
     plugin_choice choice = {0};
     if (kind == QB_PACKER) choice = choose_preset(r, name);
     if (choice.plugin == NULL) {
-        const plugin *found = find_plugin(c, r, kind, name, where, &nearest);
+        const plugin *found = find_plugin(c, r, kind, name, where);
         if (found == NULL) return (plugin_choice){0};
         choice = params_defaults(found);
     }
