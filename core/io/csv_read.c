@@ -143,21 +143,14 @@ static status check_name(const reader *r, const char *name) {
                       r->path, r->row_line, r->col);
 }
 
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static status check_twice(const reader *r) {
-    const char **sorted = mem_calloc((size_t)r->t->cols, sizeof *sorted);
-    status bad = OK;
-    for (int64_t i = 0; i < r->t->cols; i++) sorted[i] = r->t->names[i];
-    qsort(sorted, (size_t)r->t->cols, sizeof *sorted, by_text);
-    for (int64_t i = 1; i < r->t->cols && !bad; i++)
-        if (strcmp(sorted[i - 1], sorted[i]) == 0)
-            bad = diag_error(r->d, ERR_INPUT, "%s: line %" PRId64 ": two columns are named '%s'",
-                             r->path, r->row_line, sorted[i]);
-    free(sorted);
-    return bad;
+    const char **names = mem_calloc((size_t)r->t->cols, sizeof *names);
+    for (int64_t i = 0; i < r->t->cols; i++) names[i] = r->t->names[i];
+    const char *twice = str_find_twice(names, r->t->cols);
+    free(names);
+    if (twice == NULL) return OK;
+    return diag_error(r->d, ERR_INPUT, "%s: line %" PRId64 ": two columns are named '%s'", r->path,
+                      r->row_line, twice);
 }
 
 /* Counts the columns and finds out whether they are names. */

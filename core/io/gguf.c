@@ -143,18 +143,6 @@ static status skip_value(reader *r, uint32_t type, int depth) {
     return cursor_take(&r->c, (size_t)gguf_scalar_bytes(type)) == NULL ? truncated(r) : OK;
 }
 
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Sorts; the text that is there twice, or NULL. */
-static const char *find_twice(const char **texts, int n) {
-    qsort(texts, (size_t)n, sizeof *texts, by_text);
-    for (int i = 1; i < n; i++)
-        if (strcmp(texts[i - 1], texts[i]) == 0) return texts[i];
-    return NULL;
-}
-
 /* A whole number of a key, -1 without it. */
 static int64_t find_whole(const reader *r, const char *key) {
     for (int i = 0; i < r->f->n_values; i++) {
@@ -179,7 +167,7 @@ static status check_whole(reader *r) {
 static status check_keys(reader *r) {
     const char **keys = mem_calloc((size_t)r->f->n_values + 1, sizeof *keys);
     for (int i = 0; i < r->f->n_values; i++) keys[i] = r->f->values[i].key;
-    r->name = find_twice(keys, r->f->n_values);
+    r->name = str_find_twice(keys, r->f->n_values);
     free(keys);
     if (r->name != NULL) return refuse(r, "the key is there twice");
     if (gguf_alignment(r->f->values, r->f->n_values) > 0) return check_whole(r);
@@ -253,7 +241,7 @@ static status read_tensor(reader *r, uint64_t i) {
 static status check_names(reader *r) {
     const char **names = mem_calloc((size_t)r->f->n + 1, sizeof *names);
     for (int i = 0; i < r->f->n; i++) names[i] = r->f->tensors[i].name;
-    r->name = find_twice(names, r->f->n);
+    r->name = str_find_twice(names, r->f->n);
     free(names);
     return r->name != NULL ? refuse(r, "the name is there twice") : OK;
 }

@@ -116,21 +116,13 @@ static status inflate_member(const tensor_file *f, zip_t *z, zip_uint64_t i, con
     return bad;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const tensor_entry *)a)->name, ((const tensor_entry *)b)->name);
-}
-
 /* Names are unique, so that a name means one tensor. */
 static status check_names(const tensor_file *f, diags *d) {
-    tensor_entry *sorted = mem_calloc((size_t)f->n + 1, sizeof *sorted);
-    if (f->n > 0) memcpy(sorted, f->tensors, (size_t)f->n * sizeof *sorted);
-    qsort(sorted, (size_t)f->n, sizeof *sorted, by_name);
-    status bad = OK;
-    for (int i = 1; i < f->n && !bad; i++)
-        if (strcmp(sorted[i - 1].name, sorted[i].name) == 0)
-            bad = refuse(f, sorted[i].name, "it is there twice", d);
-    free(sorted);
-    return bad;
+    const char **names = mem_calloc((size_t)f->n + 1, sizeof *names);
+    for (int i = 0; i < f->n; i++) names[i] = f->tensors[i].name;
+    const char *twice = str_find_twice(names, f->n);
+    free(names);
+    return twice != NULL ? refuse(f, twice, "it is there twice", d) : OK;
 }
 
 static status read_members(tensor_file *f, zip_t *z, zip_int64_t n, char *to, diags *d) {

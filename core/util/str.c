@@ -147,6 +147,17 @@ void str_print_line(FILE *out, const char *fmt, ...) {
     free(shown);
 }
 
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const char *str_find_twice(const char **texts, int64_t n) {
+    if (n > 1) qsort(texts, (size_t)n, sizeof *texts, by_text);
+    for (int64_t i = 1; i < n; i++)
+        if (strcmp(texts[i - 1], texts[i]) == 0) return texts[i];
+    return NULL;
+}
+
 /* ---- numbers ---- */
 
 bool str_to_uint(const char *s, uint64_t *out) {

@@ -43,6 +43,9 @@ int str_harmless_bytes(const char *s);
 /* Prints a line, escaped. */
 void str_print_line(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Sorts n texts; the first of them that is there twice, NULL if none is. */
+const char *str_find_twice(const char **texts, int64_t n);
+
 /* Whole-string parsers: false if anything is left over or out of range. Decimal
  * only, independent of the locale. */
 bool str_to_int(const char *s, int64_t *out);

@@ -214,6 +214,14 @@ Test(str, texts_are_joined_with_commas_between_them) {
     strbuf_fini(&b);
 }
 
+Test(str, of_texts_the_first_in_order_that_is_there_twice_is_found) {
+    const char *texts[] = {"d", "b", "", "d", "a", "b", "aa"};
+    cr_assert(str_find_twice(NULL, 0) == NULL && str_find_twice(texts, 3) == NULL);
+    cr_assert_str_eq(str_find_twice(texts, 7), "b");
+    const char *empty[] = {"", "x", ""};
+    cr_assert_str_eq(str_find_twice(empty, 3), "");
+}
+
 Test(str, text_for_the_terminal_is_escaped) {
     char *s = str_escape("a\x1b[31m\xe2\x80\xae\xff z\xc3\xa9");
     cr_assert_str_eq(s, "a\\x1b[31m\\xe2\\x80\\xae\\xff z\xc3\xa9");
