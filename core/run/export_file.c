@@ -204,7 +204,10 @@ static status write_safetensors(const work *w) {
         char *text = carried(w, f->values[i].key) ? value_text(&f->values[i]) : NULL;
         if (text != NULL) texts[n++] = (named_text){f->values[i].key, text};
     }
-    status bad = safetensors_write_tensors(w->j->out, w->t, w->n, texts, n, w->d, sha256, &bytes);
+    named_tensor *sorted = mem_calloc((size_t)w->n + 1, sizeof *sorted); /* by the writer */
+    memcpy(sorted, w->t, (size_t)w->n * sizeof *sorted);
+    status bad = safetensors_write_tensors(w->j->out, sorted, w->n, texts, n, w->d, sha256, &bytes);
+    free(sorted);
     for (int i = 0; i < n; i++) free((char *)(uintptr_t)texts[i].value);
     free(texts);
     return bad;

@@ -2,6 +2,7 @@
  * Tensors from one format to another, and .gguf files where the others go.
  */
 #include "cli/command.h"
+#include "support/formats.h"
 
 #include "io/npy.h"
 #include "io/safetensors.h"
@@ -141,6 +142,32 @@ Test(export, types_are_kept_where_the_format_has_them, .init = setup, .fini = te
         cr_assert(difference(&g.tensors[i], tensor_file_find(&z, name)) == 0);
     }
     tensor_file_close(&s), tensor_file_close(&z), tensor_file_close(&g);
+}
+
+Test(export, each_tensor_is_listed_with_its_own_type_in_the_order_of_the_source, .init = setup,
+     .fini = teardown) {
+    static const char *const outs[] = {"o.safetensors", "o.gguf", "o.npz"};
+    strbuf b = {0};
+    const char header[] = "{\"z\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+                          "\"a\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[4,6]},"
+                          "\"m\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[6,10]}}";
+    safetensors_file(&b, header, "\0\0\x80\x3f\0\x3c\3\0\0\0", 10);
+    char *path = in_dir("zam.safetensors");
+    write_bytes(path, b.s, b.len);
+    for (int i = 0; i < 3; i++) {
+        char *out = expect(0, "$Q export zam.safetensors -o %s --json", outs[i]);
+        for (int k = 0; k < 3; k++) {
+            json_t *o = json_line(out, k);
+            const char *type = k == 0 ? "F32" : k == 1 ? "F16" : "I32";
+            cr_assert(text_of(o, "tensor")[0] == "zam"[k], "%s: %s", outs[i], out);
+            cr_assert_str_eq(text_of(o, "from"), type);
+            cr_assert_str_eq(text_of(o, "dtype"), type);
+            json_decref(o);
+        }
+        free(out);
+    }
+    strbuf_fini(&b);
+    free(path);
 }
 
 Test(export, integers_stay_integers_or_are_refused, .init = setup, .fini = teardown) {
