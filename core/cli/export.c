@@ -106,7 +106,12 @@ const verb verb_export = {
             "is no matrix;\n"
             "the others become F32. A ternary tensor with one scale keeps its values up to the "
             "rounding of the\n"
-            "scale to f16 in TQ1_0 and TQ2_0. Metadata goes along between gguf and safetensors.\n",
+            "scale to f16 in TQ1_0 and TQ2_0.\n"
+            "Metadata goes along between gguf and safetensors: numbers and arrays as JSON texts, "
+            "the text gguf.types has\n"
+            "their types, with which they come back; what safetensors cannot hold is left out with "
+            "a warning. npz, npy\n"
+            "and csv have none, and a packed file has none of the file that it was made of.\n",
     .options = {{"--output", "OUT", "the file to write (-o)"},
                 {"--format", "FORMAT",
                  "safetensors, gguf, npz, npy or csv (one tensor); default: OUT's suffix"},

@@ -13,7 +13,6 @@
 
 /* The least that a value and a tensor take in a file; no more than COUNT_LIMIT of each. */
 enum { VALUE_LEAST = 8 + 1 + 4 + 1, TENSOR_LEAST = 8 + 1 + 4 + 8 + 4 + 8, COUNT_LIMIT = 1 << 20 };
-enum { ARRAY_DEPTH = 4 };
 
 typedef struct reader {
     tensor_file *f;
@@ -117,8 +116,8 @@ static status skip_array(reader *r, int depth) {
     uint64_t n = cursor_u64le(&r->c);
     if (r->c.failed) return truncated(r);
     if (type >= GGUF_TYPES) return refuse(r, "an array of invalid type %" PRIu32, type);
-    if (type == GGUF_ARRAY && depth == ARRAY_DEPTH)
-        return refuse(r, "nested arrays deeper than %d", ARRAY_DEPTH);
+    if (type == GGUF_ARRAY && depth == GGUF_ARRAY_DEPTH)
+        return refuse(r, "nested arrays deeper than %d", GGUF_ARRAY_DEPTH);
     size_t each = type == GGUF_STRING  ? 8
                   : type == GGUF_ARRAY ? 12
                                        : (size_t)gguf_scalar_bytes(type);

@@ -30,6 +30,12 @@ void gguf_value_type(const gguf_value *v, strbuf *b);
 json_t *gguf_value_json(const gguf_value *v);
 /* The same as JSON text, an array as a list of these: without memory for more than one of them. */
 void gguf_value_print(const gguf_value *v, FILE *out);
+/* "u32", "array of f32"; of an array of arrays the list of their types. */
+json_t *gguf_type_json(const gguf_value *v);
+/* The value that has this type and these elements, for a key that is borrowed; false: one does
+ * not fit the other. What gguf_value_print() gives comes back as it was, but for numbers that are
+ * not finite and strings that are no text. free((void *)out->data). */
+bool gguf_value_of_json(char *key, const json_t *type, const json_t *v, gguf_value *out);
 /* Frees the list and its keys. */
 void gguf_values_free(gguf_value *values, int n);
 
@@ -69,9 +75,11 @@ enum {
     GGUF_F64,
     GGUF_TYPES
 };
-enum { GGUF_ALIGNMENT = 32, GGUF_ALIGNMENT_MOST = 4096 };
-int gguf_scalar_bytes(uint32_t type);        /* 0: no type of fixed size */
-bool gguf_find_dtype(uint32_t id, dtype *t); /* of the file's number for it */
+enum { GGUF_ALIGNMENT = 32, GGUF_ALIGNMENT_MOST = 4096, GGUF_ARRAY_DEPTH = 4 };
+const char *gguf_type_name(uint32_t type);
+void gguf_add_int(strbuf *b, uint64_t v, int bytes); /* little endian */
+int gguf_scalar_bytes(uint32_t type);                /* 0: no type of fixed size */
+bool gguf_find_dtype(uint32_t id, dtype *t);         /* of the file's number for it */
 uint32_t gguf_dtype_id(dtype t);
 /* The alignment that the values ask for; 0: `general.alignment` is no power of two up to
  * 4096 of type u32. */

@@ -21,6 +21,8 @@ static const struct {
     [GGUF_F64] = {"f64", 8},
 };
 
+const char *gguf_type_name(uint32_t type) { return types[type].name; }
+
 int gguf_scalar_bytes(uint32_t type) { return type < GGUF_TYPES ? types[type].bytes : 0; }
 
 /* ---- types of tensors, by the file's number; those left out were removed from it ---- */

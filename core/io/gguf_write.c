@@ -12,14 +12,14 @@
 #define QUANTIZATION_KEY "general.quantization_version"
 enum { VERSION = 3, QUANTIZATION_VERSION = 2 };
 
-static void add_little(strbuf *b, uint64_t v, int bytes) {
+void gguf_add_int(strbuf *b, uint64_t v, int bytes) {
     char p[8];
     for (int i = 0; i < bytes; i++) p[i] = (char)(v >> (8 * i));
     strbuf_addn(b, p, (size_t)bytes);
 }
 
 static void add_text(strbuf *b, const char *text) {
-    add_little(b, strlen(text), 8);
+    gguf_add_int(b, strlen(text), 8);
     strbuf_add(b, text);
 }
 
@@ -97,11 +97,11 @@ static bool wants_quantization_version(const named_tensor *tensors, int n, const
 
 static void add_tensor(strbuf *b, const named_tensor *t, int64_t offset) {
     add_text(b, t->name);
-    add_little(b, t->n_dims > 0 ? (uint64_t)t->n_dims : 1, 4);
-    if (t->n_dims == 0) add_little(b, 1, 8);
-    for (int i = t->n_dims - 1; i >= 0; i--) add_little(b, (uint64_t)t->shape[i], 8);
-    add_little(b, gguf_dtype_id(t->type), 4);
-    add_little(b, (uint64_t)offset, 8);
+    gguf_add_int(b, t->n_dims > 0 ? (uint64_t)t->n_dims : 1, 4);
+    if (t->n_dims == 0) gguf_add_int(b, 1, 8);
+    for (int i = t->n_dims - 1; i >= 0; i--) gguf_add_int(b, (uint64_t)t->shape[i], 8);
+    gguf_add_int(b, gguf_dtype_id(t->type), 4);
+    gguf_add_int(b, (uint64_t)offset, 8);
 }
 
 /* All that stands before the data, without its padding. */
@@ -109,18 +109,18 @@ static void add_header(strbuf *b, const named_tensor *tensors, int n, const gguf
                        int n_values, int64_t alignment) {
     bool version = wants_quantization_version(tensors, n, values, n_values);
     strbuf_add(b, "GGUF");
-    add_little(b, VERSION, 4);
-    add_little(b, (uint64_t)n, 8);
-    add_little(b, (uint64_t)n_values + version, 8);
+    gguf_add_int(b, VERSION, 4);
+    gguf_add_int(b, (uint64_t)n, 8);
+    gguf_add_int(b, (uint64_t)n_values + version, 8);
     for (int i = 0; i < n_values; i++) {
         add_text(b, values[i].key);
-        add_little(b, values[i].type, 4);
+        gguf_add_int(b, values[i].type, 4);
         strbuf_addn(b, (const char *)values[i].data, (size_t)values[i].n_bytes);
     }
     if (version) {
         add_text(b, QUANTIZATION_KEY);
-        add_little(b, GGUF_U32, 4);
-        add_little(b, QUANTIZATION_VERSION, 4);
+        gguf_add_int(b, GGUF_U32, 4);
+        gguf_add_int(b, QUANTIZATION_VERSION, 4);
     }
     int64_t at = 0;
     for (int i = 0; i < n; i++) {

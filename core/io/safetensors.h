@@ -24,6 +24,10 @@ int64_t safetensors_size(const char *bytes, int64_t n, bool *least);
 /* Can so many tensors be written? */
 status safetensors_check_count(const char *path, int64_t n, diags *d);
 
+/* Bytes that the header would have, without its padding; 0: a name or a text is not UTF-8. */
+int64_t safetensors_header_bytes(const named_tensor *tensors, int n, const named_text *texts,
+                                 int n_texts);
+
 /* Writes tensors in the order of their names and texts in that of their keys (the
  * arrays are sorted), with nothing else in the file: equal content gives equal
  * bytes. Names are UTF-8; two equal ones, and more than is read, are ERR_INPUT before anything

@@ -50,6 +50,14 @@ static char *make_header(const named_tensor *tensors, int n, const named_text *t
     return text;
 }
 
+int64_t safetensors_header_bytes(const named_tensor *tensors, int n, const named_text *texts,
+                                 int n_texts) {
+    char *header = make_header(tensors, n, texts, n_texts);
+    int64_t bytes = header != NULL ? (int64_t)strlen(header) : 0;
+    free(header);
+    return bytes;
+}
+
 status safetensors_check_count(const char *path, int64_t n, diags *d) {
     if (n <= SAFETENSORS_MAX_TENSORS) return OK;
     diag_error(d, ERR_INPUT, "%s: %" PRId64 " tensors, a safetensors file has at most %d", path, n,

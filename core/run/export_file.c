@@ -9,6 +9,7 @@
 #include "io/npy.h"
 #include "io/safetensors.h"
 #include "quant/packed.h"
+#include "run/export_metadata.h"
 #include "util/hash.h"
 #include "util/log.h"
 #include "util/mem.h"
@@ -159,61 +160,29 @@ static status load(const work *w, int i) {
     return OK;
 }
 
-/* ---- what stands beside the tensors ---- */
-
-/* With --type, the type that most tensors have is another one. */
-static bool carried(const work *w, const char *key) {
-    return w->j->type == NULL || strcmp(key, "general.file_type") != 0;
-}
+/* ---- the file ---- */
 
 static status write_gguf(const work *w) {
-    const tensor_file *f = &w->f;
-    gguf_value *values = mem_calloc((size_t)(f->n_values + f->n_texts) + 1, sizeof *values);
-    int n = 0;
+    int n;
     int64_t bytes;
-    for (int i = 0; i < f->n_values; i++)
-        if (carried(w, f->values[i].key)) values[n++] = f->values[i];
-    for (int i = 0; i < f->n_texts; i++)
-        if (strcmp(f->texts[i].key, "general.alignment") != 0) /* of a GGUF file before */
-            values[n++] = gguf_text_value((char *)(uintptr_t)f->texts[i].key, f->texts[i].value);
+    gguf_value *values = metadata_values(&w->f, w->j->type != NULL, w->d, &n);
     status bad = gguf_write(w->j->out, w->t, w->n, values, n, w->d, &bytes);
-    for (int i = 0; i < n && f->n_texts > 0; i++) free((void *)(uintptr_t)values[i].data);
-    free(values);
+    metadata_values_free(&w->f, values, n);
     return bad;
 }
 
-/* A text as it is, a number as JSON has it; NULL for an array. free() */
-static char *value_text(const gguf_value *v) {
-    if (v->type == GGUF_ARRAY) return NULL;
-    json_t *json = gguf_value_json(v);
-    char *text = json_is_string(json) ? mem_strdup(json_string_value(json))
-                                      : json_dumps(json, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
-    json_decref(json);
-    return text;
-}
-
 static status write_safetensors(const work *w) {
-    const tensor_file *f = &w->f;
-    named_text *texts = mem_calloc((size_t)(f->n_values + f->n_texts) + 1, sizeof *texts);
-    int n = 0;
-    char sha256[HASH_HEX];
+    int n;
     int64_t bytes;
-    for (int i = 0; i < f->n_texts; i++)
-        texts[n++] = (named_text){f->texts[i].key, mem_strdup(f->texts[i].value)};
-    for (int i = 0; i < f->n_values; i++) {
-        char *text = carried(w, f->values[i].key) ? value_text(&f->values[i]) : NULL;
-        if (text != NULL) texts[n++] = (named_text){f->values[i].key, text};
-    }
+    char sha256[HASH_HEX];
+    named_text *texts = metadata_texts(&w->f, w->j->type != NULL, w->t, w->n, w->d, &n);
     named_tensor *sorted = mem_calloc((size_t)w->n + 1, sizeof *sorted); /* by the writer */
     memcpy(sorted, w->t, (size_t)w->n * sizeof *sorted);
     status bad = safetensors_write_tensors(w->j->out, sorted, w->n, texts, n, w->d, sha256, &bytes);
     free(sorted);
-    for (int i = 0; i < n; i++) free((char *)(uintptr_t)texts[i].value);
-    free(texts);
+    metadata_texts_free(texts, n);
     return bad;
 }
-
-/* ---- the file ---- */
 
 static status write_file(const work *w) {
     const export_job *j = w->j;

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "support/formats.h"
 
+#include "io/gguf.h"
 #include "io/npy.h"
 #include "io/safetensors.h"
 #include "util/files.h"
@@ -181,6 +182,178 @@ Test(export, integers_stay_integers_or_are_refused, .init = setup, .fini = teard
     tensor_file_close(&f);
     cr_assert(same_files("c.safetensors", "c3.safetensors"));
     refused(4, "'c' has the type U8, which gguf files do not have", "$Q export c.npy -o c.gguf");
+}
+
+/* ---- metadata ---- */
+
+/* The bytes of a value, by a format: 1, 2, 4, 8 an integer of so many bytes, s a string. */
+static void put_value(strbuf *b, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    for (; *format != '\0'; format++) {
+        if (*format != 's') {
+            put_le(b, va_arg(ap, uint64_t), *format - '0');
+            continue;
+        }
+        const char *text = va_arg(ap, const char *);
+        put_le(b, strlen(text), 8);
+        strbuf_add(b, text);
+    }
+    va_end(ap);
+}
+
+#define U(x) ((uint64_t)(x))
+enum { N_VALUES = 20, LEFT_OUT = 3 };
+
+/* m.gguf: a value of every type; the last LEFT_OUT have no text. */
+static void make_metadata(int n) {
+    static const char *const keys[N_VALUES] = {"general.architecture",
+                                               "general.alignment",
+                                               "u8",
+                                               "i8",
+                                               "u16",
+                                               "i16",
+                                               "u32",
+                                               "i32",
+                                               "f32",
+                                               "bool",
+                                               "empty",
+                                               "u64",
+                                               "i64",
+                                               "f64",
+                                               "numbers",
+                                               "words",
+                                               "lists",
+                                               "infinite",
+                                               "nul",
+                                               "gguf.types"};
+    static const uint32_t types[N_VALUES] = {8, 4,  0,  1,  2, 3, 4, 5, 6, 7,
+                                             8, 10, 11, 12, 9, 9, 9, 6, 8, 8};
+    strbuf b[N_VALUES] = {{0}};
+    gguf_value values[N_VALUES];
+    float x[64] = {1, -2};
+    named_tensor t[] = {{.name = "x", .n_dims = 1, .shape = {64}, .type = DTYPE_F32, .data = x}};
+    put_value(&b[0], "s", "a \"name\" \\ \xc3\xa9");
+    put_value(&b[1], "4", U(64));
+    put_value(&b[2], "1", U(200)), put_value(&b[3], "1", U(-5));
+    put_value(&b[4], "2", U(65535)), put_value(&b[5], "2", U(-300));
+    put_value(&b[6], "4", U(4000000000)), put_value(&b[7], "4", U(-7));
+    put_value(&b[8], "4", U(0x3dcccccd)), put_value(&b[9], "1", U(1));
+    put_value(&b[10], "s", "");
+    put_value(&b[11], "8", UINT64_MAX), put_value(&b[12], "8", U(INT64_MIN));
+    put_value(&b[13], "8", U(0x3fb999999999999a));
+    put_value(&b[14], "48444", U(5), U(3), U(1), U(-2), U(3));
+    put_value(&b[15], "48sss", U(8), U(3), "a", "b,\"c", "");
+    put_value(&b[16], "484814848s", U(9), U(3), U(7), U(1), U(1), U(10), U(0), U(8), U(1), "x");
+    put_value(&b[17], "4", U(0x7f800000));
+    put_le(&b[18], 3, 8), strbuf_addn(&b[18], "a\0b", 3);
+    put_value(&b[19], "s", "{}");
+    for (int i = 0; i < n; i++)
+        values[i] = (gguf_value){(char *)(uintptr_t)keys[i], types[i], (const uint8_t *)b[i].s,
+                                 (int64_t)b[i].len};
+    char *path = in_dir("m.gguf");
+    int64_t bytes;
+    diags d;
+    diags_init(&d);
+    cr_assert(gguf_write(path, t, 1, values, n, &d, &bytes) == OK);
+    diags_fini(&d);
+    free(path);
+    for (int i = 0; i < N_VALUES; i++) strbuf_fini(&b[i]);
+}
+
+/* Has b the first n values of a, and no more? */
+static void check_same_values(const char *a, const char *b, int n) {
+    tensor_file f = open_tensors(a), g = open_tensors(b);
+    cr_assert(g.n_values == n, "%d values", g.n_values);
+    for (int i = 0, found = 0; i < n; i++, found = 0) {
+        const gguf_value *v = &f.values[i];
+        for (int k = 0; k < n; k++) {
+            const gguf_value *w = &g.values[k];
+            if (strcmp(v->key, w->key) != 0) continue;
+            found++;
+            cr_assert(v->type == w->type && v->n_bytes == w->n_bytes, "%s", v->key);
+            cr_assert(memcmp(v->data, w->data, (size_t)v->n_bytes) == 0, "%s", v->key);
+        }
+        cr_assert(found == 1, "%s", v->key);
+    }
+    tensor_file_close(&f), tensor_file_close(&g);
+}
+
+Test(export, metadata_of_every_type_goes_through_safetensors_and_back, .init = setup,
+     .fini = teardown) {
+    make_metadata(N_VALUES - LEFT_OUT);
+    char *out = expect_both(0, "$Q export m.gguf -o m.safetensors && $Q export m.safetensors -o "
+                               "s.safetensors && $Q export s.safetensors -o m2.gguf");
+    cr_assert(strstr(out, "warning") == NULL, "%s", out);
+    free(out);
+    check_same_values("m.gguf", "m2.gguf", N_VALUES - LEFT_OUT);
+    tensor_file f = open_tensors("m.safetensors");
+    cr_assert_str_eq(tensor_file_text(&f, "u32"), "4000000000");
+    cr_assert_str_eq(tensor_file_text(&f, "words"), "[\"a\",\"b,\\\"c\",\"\"]");
+    cr_assert(strstr(tensor_file_text(&f, "gguf.types"), "\"words\":\"array of string\"") != NULL);
+    tensor_file_close(&f);
+}
+
+Test(export, metadata_that_safetensors_cannot_hold_is_named, .init = setup, .fini = teardown) {
+    make_metadata(N_VALUES);
+    char *out = expect_both(0, "$Q export m.gguf -o m.safetensors && $Q export m.safetensors -o "
+                               "m2.gguf");
+    cr_assert(strstr(out, "metadata left out: 'infinite', 'nul', 'gguf.types'") != NULL, "%s", out);
+    free(out);
+    check_same_values("m.gguf", "m2.gguf", N_VALUES - LEFT_OUT);
+}
+
+Test(export, the_longest_metadata_is_left_out_and_named_where_the_header_would_be_too_long,
+     .init = setup, .fini = teardown) {
+    const size_t n = (size_t)16 << 20;
+    char *text = mem_calloc(1, n + 1), *path = in_dir("l.gguf");
+    memset(text, 'x', n);
+    gguf_value values[] = {gguf_text_value((char *)(uintptr_t) "short", "is kept"),
+                           gguf_text_value((char *)(uintptr_t) "long", text)};
+    float x = 1;
+    named_tensor t = {.name = "x", .n_dims = 1, .shape = {1}, .type = DTYPE_F32, .data = &x};
+    int64_t bytes;
+    diags d;
+    diags_init(&d);
+    cr_assert(gguf_write(path, &t, 1, values, 2, &d, &bytes) == OK);
+    char *out = expect_both(0, "$Q export l.gguf -o l.safetensors");
+    cr_assert(strstr(out, "metadata left out: 'long'") != NULL && strstr(out, "16 MiB"), "%s", out);
+    tensor_file f = open_tensors("l.safetensors");
+    cr_assert(f.n_texts == 1);
+    cr_assert_str_eq(tensor_file_text(&f, "short"), "is kept");
+    tensor_file_close(&f);
+    for (int i = 0; i < 2; i++) free((void *)(uintptr_t)values[i].data);
+    diags_fini(&d);
+    free(text), free(path), free(out);
+}
+
+Test(export, a_text_that_is_not_of_its_type_goes_along_as_a_string, .init = setup,
+     .fini = teardown) {
+    static const char *const types[] = {"{\\\"k\\\":\\\"u8\\\"}",
+                                        "{\\\"k\\\":\\\"array of u8\\\"}",
+                                        "{\\\"k\\\":\\\"f16\\\"}",
+                                        "{\\\"k\\\":[7]}",
+                                        "{\\\"k\\\":[\\\"u16\\\"]}",
+                                        "{\\\"k\\\":7}",
+                                        "[1]",
+                                        "{"};
+    for (int i = 0; i < 8; i++) {
+        strbuf b = {0};
+        char *header = str_format("{\"__metadata__\":{\"k\":\"[256]\",\"gguf.types\":\"%s\"},"
+                                  "\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+                                  types[i]);
+        char *path = in_dir("h.safetensors");
+        safetensors_file(&b, header, "\0\0\x80\x3f", 4);
+        write_bytes(path, b.s, b.len);
+        char *out = expect_both(0, "$Q export h.safetensors -o h.gguf");
+        cr_assert(strstr(out, "as strings") != NULL || strstr(out, "as a string") != NULL, "%s",
+                  out);
+        tensor_file f = open_tensors("h.gguf");
+        cr_assert(f.n_values == 1 && f.values[0].type == GGUF_STRING && f.values[0].n_bytes == 13);
+        tensor_file_close(&f);
+        strbuf_fini(&b);
+        free(header), free(path), free(out);
+    }
 }
 
 /* ---- blocks ---- */
