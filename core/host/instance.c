@@ -96,6 +96,17 @@ status instance_open_ste(instance *in, const plugin_choice *c, const qb_site *si
     return finish(in, c->plugin->guarded.ste.init(in->self, &in->host, site, info), st, at, d);
 }
 
+char *instance_refusal(const plugin_choice *packer) {
+    instance in;
+    qb_packer_info info = {.size = sizeof info, .unit = 1, .align = 1, .fixed_rate = true};
+    create(&in, packer, "its codes");
+    /* the levels that every packer holds; one that does not says QB_ENOTSUP */
+    qb_status got = packer->plugin->guarded.packer.init(in.self, &in.host, 3, 1, &info);
+    char *why = got == QB_EINVAL && in.message != NULL ? mem_strdup(in.message) : NULL;
+    instance_close(&in);
+    return why;
+}
+
 void instance_close(instance *in) {
     if (in->self != NULL) free((char *)in->self - GUARDED_HEAD);
     free(in->message);

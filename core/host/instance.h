@@ -33,6 +33,9 @@ status instance_open_packer(instance *in, const plugin_choice *c, int32_t n_leve
                             diags *d);
 status instance_open_ste(instance *in, const plugin_choice *c, const qb_site *site,
                          qb_ste_info *info, status st, const place *at, diags *d);
+/* What the packer says against the values of its parameters, whatever the levels are; NULL:
+ * nothing. free() */
+char *instance_refusal(const plugin_choice *packer);
 void instance_close(instance *in); /* a zeroed one is closed */
 
 /* The kernels that plugins get (host/services.c): those of the level in force. The table of a

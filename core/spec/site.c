@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/instance.h"
 #include "host/presets.h"
 #include "spec/field.h"
 #include "spec/language.h"
@@ -316,6 +317,29 @@ static plugin_choice choose_preset(const registry *r, const yaml_node *name) {
     return preset_choice(preset, r);
 }
 
+/* What a packer says of its parameters together: at the value of the one that it names. */
+static void check_packer(const schema_context *c, const plugin_choice *choice, const yaml_node *n,
+                         const yaml_node *name) {
+    char *why = instance_refusal(choice);
+    if (why == NULL) return;
+    const plugin *p = choice->plugin;
+    size_t word = strcspn(why, " ");
+    int k = 0;
+    while (k < p->n_params &&
+           (strlen(p->params[k].name) != word || strncmp(p->params[k].name, why, word) != 0))
+        k++;
+    const yaml_node *value = k < p->n_params ? yaml_get(n, p->params[k].name) : NULL;
+    if (value != NULL) {
+        diag_error_at(c->d, ERR_SPEC, &value->at, "packer '%s': %s, got '%s'", p->entry.name, why,
+                      value->text);
+        diag_hint(c->d, "%s: %s", p->params[k].name, p->params[k].doc);
+    } else {
+        diag_error_at(c->d, ERR_SPEC, &name->at, "packer '%s': %s", p->entry.name, why);
+        diag_hint(c->d, "`quantbench plugins show %s` has its parameters", p->entry.name);
+    }
+    free(why);
+}
+
 plugin_choice plugin_resolve(const schema_context *c, const registry *r, qb_kind kind,
                              const yaml_node *n, const char *where) {
     const yaml_node *name = n->kind == YAML_MAP ? yaml_get(n, "type") : n;
@@ -338,6 +362,7 @@ plugin_choice plugin_resolve(const schema_context *c, const registry *r, qb_kind
         choice = params_defaults(found);
     }
     const plugin *p = choice.plugin;
+    int errors = c->d->errors;
     for (int i = 0; n->kind == YAML_MAP && i < n->n; i++) {
         if (strcmp(n->keys[i]->text, "type") == 0) continue;
         int k = params_find(p, n->keys[i]->text);
@@ -346,5 +371,7 @@ plugin_choice plugin_resolve(const schema_context *c, const registry *r, qb_kind
         else
             set_parameter(c, &choice, k, n->items[i]);
     }
+    if (kind == QB_PACKER && n->kind == YAML_MAP && c->d->errors == errors)
+        check_packer(c, &choice, n, name);
     return choice;
 }
