@@ -110,7 +110,7 @@ static status parse_option(cli_args *a, int argc, char **argv, int *i) {
     const char *value = equals != NULL ? equals + 1 : NULL;
     if (o == NULL)
         bad = unknown_option(a->verb, name, a->d);
-    else if (o->value != NULL && cli_has(a, o->name) && strcmp(o->name, "--set") != 0)
+    else if (o->value != NULL && cli_has(a, o->name) && strcmp(o->value, "KEY=VALUE") != 0)
         bad = diag_error(a->d, ERR_USAGE, "%s is there twice", o->name);
     else if (o->value == NULL && value != NULL)
         bad = diag_error(a->d, ERR_USAGE, "%s takes no value", name);

@@ -77,11 +77,17 @@ static status run(const cli_args *a) {
     static const char *const heads[] = {"tensor",   ">elements", ">groups",   ">mse",
                                         ">SQNR dB", ">cosine",   ">sparsity", ">entropy",
                                         ">bits/w",  ">vs f32",   "packer",    NULL};
-    const char *settings[CLI_MAX_ARGS];
+    const char *settings[CLI_MAX_ARGS], *packer_settings[CLI_MAX_ARGS];
     int n = cli_values(a, "--set", settings);
+    int n_packer = cli_values(a, "--packer-set", packer_settings);
     if (!cli_has(a, "--scheme")) {
         diag_error(a->d, ERR_USAGE, "quantize wants --scheme NAME");
         diag_hint(a->d, "`quantbench plugins list` has the schemes");
+        return ERR_USAGE;
+    }
+    if (n_packer > 0 && !cli_has(a, "--packer")) {
+        diag_error(a->d, ERR_USAGE, "--packer-set %s: of which packer?", packer_settings[0]);
+        diag_hint(a->d, "it goes with --packer NAME (`quantbench plugins list`)");
         return ERR_USAGE;
     }
     quantize_job j = {.path = a->words[0],
@@ -90,6 +96,8 @@ static status run(const cli_args *a) {
                       .packer = cli_value(a, "--packer"),
                       .settings = settings,
                       .n_settings = n,
+                      .packer_settings = packer_settings,
+                      .n_packer_settings = n_packer,
                       .codes_path = cli_value(a, "--codes"),
                       .meta_path = cli_value(a, "--meta"),
                       .dequant_path = cli_value(a, "--dequant"),
@@ -121,17 +129,20 @@ const verb verb_quantize = {
     .max_words = 1,
     .summary =
         "quantize the tensors of a .safetensors, .gguf, .npz or .npy file and measure the error",
-    .text = "A tensor is (R, C): R its first dimension, C the product of the others. --set takes "
-            "any key of a\n"
-            "spec's `weights:` map: --set bits=4 --set granularity=group --set group_size=128 "
-            "--set scale_dtype=f16\n"
-            "A packed file has codes, metadata and all that decoding needs; its format is in "
-            "core/quant/README.md.\n",
+    .text =
+        "A tensor is (R, C): R its first dimension, C the product of the others. --set takes "
+        "any key of a\n"
+        "spec's `weights:` map: --set bits=4 --set granularity=group --set group_size=128 "
+        "--set scale_dtype=f16\n"
+        "The parameters of a packer are set by --packer-set: --packer planes --packer-set alignment=64\n"
+        "A packed file has codes, metadata and all that decoding needs; its format is in "
+        "core/quant/README.md.\n",
     .options = {{"--scheme", "NAME", "the scheme (`quantbench plugins list`)"},
                 {"--set", "KEY=VALUE",
                  "a parameter of the scheme or a key of the site; may be repeated"},
                 {"--tensor", "GLOB", "only the tensors that match"},
                 {"--packer", "NAME", "or a preset; default base3 for three levels, else bits"},
+                {"--packer-set", "KEY=VALUE", "a parameter of that packer; may be repeated"},
                 {"--codes", "F.npy", "write the level indices (uint8, the tensor's shape)"},
                 {"--meta", "F.npy", "write the stored metadata (float32, groups x metadata)"},
                 {"--dequant", "F.npy", "write the dequantized tensor (float32)"},

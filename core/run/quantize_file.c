@@ -26,19 +26,39 @@ static yaml_node *scalar(arena *a, const char *text, const char *option) {
     return n;
 }
 
-static status read_settings(const quantize_job *j, arena *a, yaml_node *map, diags *d) {
+/* The map of a site or a packer: `tag` is the key of its name, and the option that has it. */
+typedef struct named_map {
+    const char *tag, *name, *option, *set_option;
+    const char *const *settings;
+    int n;
+} named_map;
+
+/* The name has an option of its own, and so has the packer. */
+static status check_key(const named_map *m, const char *key, const yaml_node *value, diags *d) {
+    bool packer = strcmp(key, "packer") == 0 || strncmp(key, "packer.", 7) == 0;
+    if (packer && strcmp(m->tag, "scheme") == 0) {
+        diag_error_at(d, ERR_SPEC, &value->at, "%s %s: the packer is no key of the tensor",
+                      m->set_option, key);
+        diag_hint(d, "--packer NAME, and its parameters with --packer-set KEY=VALUE");
+        return ERR_SPEC;
+    }
+    if (strcmp(key, m->tag) != 0 || value->kind != YAML_SCALAR || strcmp(value->text, m->name) == 0)
+        return OK;
+    return diag_error_at(d, ERR_SPEC, &value->at, "%s %s and %s %s=%s", m->option, m->name,
+                         m->set_option, m->tag, value->text);
+}
+
+static status read_settings(const named_map *m, arena *a, yaml_node *map, diags *d) {
     *map = (yaml_node){.kind = YAML_MAP};
-    yaml_node *scheme = scalar(a, j->scheme, "--scheme");
-    tree_set(a, map, "scheme", &scheme->at, scheme);
-    for (int i = 0; i < j->n_settings; i++) {
+    yaml_node *name = scalar(a, m->name, m->option);
+    map->at = name->at;
+    tree_set(a, map, m->tag, &name->at, name);
+    for (int i = 0; i < m->n; i++) {
         const char *key;
         yaml_node *value;
-        status bad = yaml_parse_setting(a, j->settings[i], d, &key, &value);
+        status bad = yaml_parse_setting(a, m->set_option, m->settings[i], d, &key, &value);
+        if (!bad) bad = check_key(m, key, value, d);
         if (bad) return bad;
-        if (strcmp(key, "scheme") == 0 && value->kind == YAML_SCALAR &&
-            strcmp(value->text, j->scheme) != 0)
-            return diag_error_at(d, ERR_SPEC, &value->at, "--scheme %s and --set scheme=%s",
-                                 j->scheme, value->text);
         if (tree_set(a, map, key, &value->at, value) > 0)
             return diag_error_at(d, ERR_SPEC, &value->at, "no such key: '%s'", key);
     }
@@ -48,19 +68,35 @@ static status read_settings(const quantize_job *j, arena *a, yaml_node *map, dia
 typedef struct choice {
     quant_config config;
     plugin_choice packer; /* plugin NULL: by the number of levels */
+    place packer_at;      /* where it was named */
 } choice;
+
+/* A map of a spec has no place on the command line. */
+static status check_packer_name(const char *text, diags *d) {
+    if (text == NULL || strpbrk(text, "{:=") == NULL) return OK;
+    diag_error(d, ERR_USAGE, "--packer %s: the name of a packer or a preset is wanted", text);
+    diag_hint(d, "its parameters go with --packer-set KEY=VALUE");
+    return ERR_USAGE;
+}
 
 static status read_choice(const quantize_job *j, const registry *r, arena *a, diags *d,
                           choice *out) {
-    yaml_node map;
-    status bad = read_settings(j, a, &map, d);
+    const named_map scheme = {"scheme", j->scheme, "--scheme", "--set", j->settings, j->n_settings};
+    const named_map packer = {"type",         j->packer,          "--packer",
+                              "--packer-set", j->packer_settings, j->n_packer_settings};
+    yaml_node map, packer_map;
+    status bad = check_packer_name(j->packer, d);
+    if (!bad) bad = read_settings(&scheme, a, &map, d);
+    if (!bad && j->packer != NULL) bad = read_settings(&packer, a, &packer_map, d);
     if (bad) return bad;
     schema_context c = {.a = a, .d = d, .file = "--set", .top = &site_schema};
     site_spec keys = site_keys(&c, &map, "weights");
     site_config site = site_resolve(&c, r, &keys, "weights", false);
     *out = (choice){.config = quant_config_of(&site)};
-    if (j->packer != NULL)
-        out->packer = plugin_resolve(&c, r, QB_PACKER, scalar(a, j->packer, "--packer"), "packer");
+    if (j->packer != NULL) {
+        out->packer_at = packer_map.at;
+        out->packer = plugin_resolve(&c, r, QB_PACKER, &packer_map, "packer");
+    }
     bad = diags_status(d);
     if (!bad && site.scheme.plugin == NULL)
         bad = diag_error(d, ERR_USAGE, "--scheme none quantizes nothing");
@@ -141,7 +177,9 @@ static status open_and_quantize(const work *w, const tensor_entry *t, const floa
     params_set_live(&q.scheme.choice, q.scheme.self, 1); /* as in evaluation */
     plugin_choice packer = w->c->packer;
     bad = packing_choose(w->r, q.info.n_levels, &packer, w->d);
-    if (!bad) bad = packing_open(&k, &packer, q.info.n_levels, q.info.zero_code, NULL, w->d);
+    if (!bad)
+        bad = packing_open(&k, &packer, q.info.n_levels, q.info.zero_code,
+                           w->c->packer.plugin != NULL ? &w->c->packer_at : NULL, w->d);
     if (!bad) {
         bad = quantize(w, t, &q, &k, x, rows);
         packing_close(&k);

@@ -14,6 +14,8 @@ typedef struct quantize_job {
     const char *scheme, *packer; /* packer NULL: base3 for three levels, else bits */
     const char *const *settings; /* "bits=4": keys of a spec's `weights:` map */
     int n_settings;
+    const char *const *packer_settings; /* "alignment=64": parameters of `packer` */
+    int n_packer_settings;
     const char *codes_path, *meta_path, *dequant_path; /* .npy to write, NULL: not */
     const char *packed_path; /* packed file of the tensors to write, NULL: not */
     int parity;              /* of the packed file: io/integrity.h */

@@ -258,7 +258,7 @@ status settings_apply(const schema_context *c, yaml_node *root, const char *cons
     status first = OK;
     for (int i = 0; i < n; i++) {
         setting one = {0};
-        status bad = yaml_parse_setting(c->a, settings[i], c->d, &one.path, &one.value);
+        status bad = yaml_parse_setting(c->a, "--set", settings[i], c->d, &one.path, &one.value);
         if (!bad && strcmp(one.path, "extends") == 0) { /* files are read before settings */
             bad = diag_error_at(c->d, ERR_SPEC, &one.value->at, "extends cannot be set");
             diag_hint(c->d, "write it into the spec");

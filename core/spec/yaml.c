@@ -454,17 +454,18 @@ static const char *blank_key(arena *a, const char *setting, const char *value) {
     return blanked;
 }
 
-status yaml_parse_setting(arena *a, const char *setting, diags *d, const char **path,
-                          yaml_node **value) {
+status yaml_parse_setting(arena *a, const char *option, const char *setting, diags *d,
+                          const char **path, yaml_node **value) {
     const char *equals = strchr(setting, '=');
     *value = NULL;
     if (equals == NULL || equals == setting) {
-        diag_error(d, ERR_USAGE, "--set %s: a key, '=' and a value are wanted", setting);
-        diag_hint(d, "for example --set train.epochs=3");
+        diag_error(d, ERR_USAGE, "%s %s: a key, '=' and a value are wanted", option, setting);
+        diag_hint(d, "for example %s %s", option,
+                  strcmp(option, "--set") == 0 ? "train.epochs=3" : "alignment=64");
         return ERR_USAGE;
     }
     parse p = {.a = a, .d = d};
-    p.text = (yaml_text){.name = "--set", .bytes = setting, .n = strlen(setting)};
+    p.text = (yaml_text){.name = option, .bytes = setting, .n = strlen(setting)};
     split_lines(a, &p.text);
     status bad = check_characters(&p);
     if (bad) return bad;

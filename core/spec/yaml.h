@@ -52,10 +52,10 @@ status yaml_parse(arena *a, const char *name, const char *bytes, size_t n, diags
 /* Reads and parses a file; *source is its text. */
 status yaml_read(arena *a, const char *path, diags *d, yaml_node **root, const char **source);
 
-/* "key.path=value" of --set: the path and the value as a tree, with places in a text
- * that is called "--set". */
-status yaml_parse_setting(arena *a, const char *setting, diags *d, const char **path,
-                          yaml_node **value);
+/* "key.path=value" of --set or another option: the path and the value as a tree, with places in
+ * a text that is called as the option. */
+status yaml_parse_setting(arena *a, const char *option, const char *setting, diags *d,
+                          const char **path, yaml_node **value);
 
 /* The value of a key, NULL if the map has none. */
 yaml_node *yaml_get(const yaml_node *map, const char *key);

@@ -89,6 +89,40 @@ Test(quantize, a_preset_chooses_the_packer_and_its_parameters, .init = setup, .f
     free(shown);
 }
 
+Test(quantize, parameters_of_the_packer_are_set_beside_its_name, .init = setup, .fini = teardown) {
+#define QUANTIZE "$Q quantize t.safetensors --tensor fc.bias --scheme bitnet158 "
+    make_tensors();
+    json_t *a = json_of(expect(0, QUANTIZE "--packer planes --json"));
+    json_t *b = json_of(expect(0, QUANTIZE "--packer planes --packer-set alignment=64 --json"));
+    cr_assert(real_of(a, "packed_bytes") < 64 + 4 && real_of(b, "packed_bytes") >= 128);
+    json_decref(a), json_decref(b);
+    free(expect(0, QUANTIZE "--packer balanced --packer-set block_size=1024 "
+                            "--packer-set compression_level=0 -o p.safetensors"));
+    tensor_file f = open_tensors("p.safetensors");
+    const char *how = tensor_file_text(&f, "tensor:fc.bias");
+    cr_assert(strstr(how, "\"block_size\":\"1024\"") && strstr(how, "\"compression_level\":\"0\""),
+              "%s", how);
+    tensor_file_close(&f);
+    refused(2,
+            "--packer-set:1:11: error: packer 'planes': alignment must be a power of two, got '48'",
+            QUANTIZE "--packer planes --packer-set alignment=48");
+    refused(2, "did you mean 'alignment'?", QUANTIZE "--packer planes --packer-set algnment=64");
+    refused(2, "--packer-set alignment: a key, '=' and a value",
+            QUANTIZE "--packer planes --packer-set alignment");
+    refused(2, "--packer planes and --packer-set type=bits",
+            QUANTIZE "--packer planes --packer-set type=bits");
+    refused(2, "it goes with --packer NAME", QUANTIZE "--packer-set alignment=64");
+    refused(2, "its parameters go with --packer-set KEY=VALUE",
+            QUANTIZE "--packer '{type: planes, alignment: 64}'");
+    refused(2, "--set packer.alignment: the packer is no key of the tensor",
+            QUANTIZE "--set packer.alignment=64");
+    refused(5, "the packer 'wurzelholz' is not installed", QUANTIZE "--packer wurzelholz");
+    refused(5, "the scheme 'wurzelholz' is not installed",
+            "$Q quantize t.safetensors --scheme wurzelholz");
+    refused(2, "--packer:1:10: error: packer 'base3' for its codes: it holds at most three levels",
+            "$Q quantize t.safetensors --scheme int --packer base3");
+}
+
 Test(quantize, bad_input_has_the_right_exit_code, .init = setup, .fini = teardown) {
     make_tensors();
     free(expect(2, "$Q quantize t.safetensors"));

@@ -29,7 +29,7 @@ static bool parse(const char *text, size_t n, bool setting) {
     diags d;
     const char *path;
     diags_init(&d);
-    status bad = setting ? yaml_parse_setting(&a, text, &d, &path, &root)
+    status bad = setting ? yaml_parse_setting(&a, "--set", text, &d, &path, &root)
                          : yaml_parse(&a, "t.yaml", text, n, &d, &root);
     fuzz_require(bad == OK ? d.errors == 0 : d.errors > 0, "errors exactly where it fails");
     fuzz_require(bad == OK || bad == ERR_SPEC || (setting && bad == ERR_USAGE), "exit 3");

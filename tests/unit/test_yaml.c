@@ -152,12 +152,12 @@ Test(yaml, a_setting_replaces_or_makes_the_maps_on_its_way) {
     const char *path, *text = "x: &m {a: 1}\ny: *m\n";
     diags_init(&d);
     cr_assert(yaml_parse(&a, "t", text, strlen(text), &d, &root) == OK);
-    cr_assert(yaml_parse_setting(&a, "y.b.c={d: [1, 2]}", &d, &path, &value) == OK);
+    cr_assert(yaml_parse_setting(&a, "--set", "y.b.c={d: [1, 2]}", &d, &path, &value) == OK);
     cr_assert(tree_set(&a, root, path, &value->at, value) == 0);
     cr_assert(yaml_get(yaml_get(yaml_get(root, "y"), "b"), "c")->kind == YAML_MAP);
     cr_assert(yaml_get(yaml_get(root, "x"), "b") == NULL,
               "an alias must not change what it was made from");
-    cr_assert(yaml_parse_setting(&a, "x.a.z=1", &d, &path, &value) == OK);
+    cr_assert(yaml_parse_setting(&a, "--set", "x.a.z=1", &d, &path, &value) == OK);
     cr_assert(tree_set(&a, root, path, &value->at, value) == 3, "x.a is no map");
     cr_assert(value->at.col == 7 && strcmp(value->at.source, "x.a.z=1") == 0);
     diags_fini(&d);
@@ -171,7 +171,8 @@ Test(yaml, a_setting_of_wide_line_breaks_alone_is_empty) {
     const char *path;
     diags d;
     diags_init(&d);
-    cr_assert(yaml_parse_setting(&a, "a.b=\xe2\x80\xa9\xe2\x80\xa9", &d, &path, &value) == OK);
+    cr_assert(yaml_parse_setting(&a, "--set", "a.b=\xe2\x80\xa9\xe2\x80\xa9", &d, &path, &value) ==
+              OK);
     cr_assert(value->kind == YAML_SCALAR && *value->text == '\0' && value->at.line == 2);
     cr_assert(value->at.col >= 1 && value->at.col <= 3);
     diags_fini(&d);
@@ -184,14 +185,14 @@ Test(yaml, places_in_a_setting_count_characters_and_lines) {
     yaml_node *value;
     const char *path;
     diags_init(&d);
-    cr_assert(yaml_parse_setting(&a, "\xc3\xa9=\xc3\xa9", &d, &path, &value) == OK);
+    cr_assert(yaml_parse_setting(&a, "--set", "\xc3\xa9=\xc3\xa9", &d, &path, &value) == OK);
     cr_assert(value->at.col == 3);
-    cr_assert(yaml_parse_setting(&a, "\xc3\xa9\xc3\xa9=", &d, &path, &value) == OK);
+    cr_assert(yaml_parse_setting(&a, "--set", "\xc3\xa9\xc3\xa9=", &d, &path, &value) == OK);
     cr_assert(value->at.col == 3 && strcmp(value->at.source, "\xc3\xa9\xc3\xa9=") == 0);
-    cr_assert(yaml_parse_setting(&a, "a=\n  *x", &d, &path, &value) == ERR_SPEC);
+    cr_assert(yaml_parse_setting(&a, "--set", "a=\n  *x", &d, &path, &value) == ERR_SPEC);
     cr_assert(d.list[0].at.line == 2 && d.list[0].at.col == 3 &&
               strcmp(d.list[0].at.source, "  *x") == 0);
-    cr_assert(yaml_parse_setting(&a, "a=\x1b", &d, &path, &value) == ERR_SPEC);
+    cr_assert(yaml_parse_setting(&a, "--set", "a=\x1b", &d, &path, &value) == ERR_SPEC);
     cr_assert(d.list[1].at.line == 1 && d.list[1].at.col == 3);
     diags_fini(&d);
     arena_fini(&a);
