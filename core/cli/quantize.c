@@ -1,7 +1,12 @@
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "cli/cli.h"
 #include "report/table.h"
+#include "run/export_file.h"
 #include "run/quantize_file.h"
+#include "util/files.h"
 #include "util/json.h"
 
 static json_t *params_json(const plugin_choice *c) {
@@ -73,6 +78,32 @@ static void add_row(const quantize_result *r, void *arg) {
     table_add(t, "%s", r->packer);
 }
 
+/* Would the file have a name that says another format than the one that is written? */
+static status check_suffix(const cli_args *a, const char *option, const char *format) {
+    const char *out = cli_value(a, option), *other = NULL;
+    for (int i = 0; out != NULL && export_formats[i] != NULL; i++) {
+        char *suffix = str_format(".%s", export_formats[i]);
+        if (path_has_suffix(out, suffix)) other = export_formats[i];
+        free(suffix);
+    }
+    if (other == NULL || strcmp(other, format) == 0) return OK;
+    diag_error(a->d, ERR_USAGE, "%s %s: it is written as %s, not as %s", option, out, format,
+               other);
+    if (strcmp(option, "--output") == 0)
+        diag_hint(a->d, "-o OUT.safetensors; `quantbench export` makes other formats of it");
+    else
+        diag_hint(a->d, "%s F.npy", option);
+    return ERR_USAGE;
+}
+
+static status check_outputs(const cli_args *a) {
+    static const char *const outputs[] = {"--output", "--codes", "--meta", "--dequant", NULL};
+    status bad = cli_check_outputs(a, a->words[0], outputs);
+    for (int i = 0; outputs[i] != NULL && !bad; i++)
+        bad = check_suffix(a, outputs[i], i == 0 ? "safetensors" : "npy");
+    return bad;
+}
+
 static status run(const cli_args *a) {
     static const char *const heads[] = {"tensor",   ">elements", ">groups",   ">mse",
                                         ">SQNR dB", ">cosine",   ">sparsity", ">entropy",
@@ -104,8 +135,7 @@ static status run(const cli_args *a) {
                       .packed_path = cli_value(a, "--output")};
     bool json = cli_has(a, "--json");
     int64_t parity;
-    static const char *const outputs[] = {"--output", "--codes", "--meta", "--dequant", NULL};
-    status bad = cli_check_outputs(a, j.path, outputs);
+    status bad = check_outputs(a);
     if (!bad) bad = cli_int(a, "--parity", 0, INTEGRITY_MAX_PARITY, INTEGRITY_PARITY, &parity);
     if (bad) return bad;
     if (cli_has(a, "--parity") && j.packed_path == NULL)
@@ -135,8 +165,10 @@ const verb verb_quantize = {
         "spec's `weights:` map: --set bits=4 --set granularity=group --set group_size=128 "
         "--set scale_dtype=f16\n"
         "The parameters of a packer are set by --packer-set: --packer planes --packer-set alignment=64\n"
-        "A packed file has codes, metadata and all that decoding needs; its format is in "
-        "core/quant/README.md.\n",
+        "A packed file has codes, metadata and all that decoding needs; its format, in that of "
+        "safetensors, is in\n"
+        "core/quant/README.md. Texts and metadata that stand beside the tensors of FILE are left "
+        "out.\n",
     .options = {{"--scheme", "NAME", "the scheme (`quantbench plugins list`)"},
                 {"--set", "KEY=VALUE",
                  "a parameter of the scheme or a key of the site; may be repeated"},

@@ -123,6 +123,19 @@ Test(quantize, parameters_of_the_packer_are_set_beside_its_name, .init = setup, 
             "$Q quantize t.safetensors --scheme int --packer base3");
 }
 
+Test(quantize, names_that_end_as_another_format_are_refused, .init = setup, .fini = teardown) {
+    static const char *const wrong[] = {"-o x.gguf",       "-o x.npz",      "-o x.npy",
+                                        "-o x.csv",        "--codes x.npz", "--meta x.safetensors",
+                                        "--dequant x.gguf"};
+    make_tensors();
+    for (int i = 0; i < 7; i++)
+        refused(2, i < 4 ? "it is written as safetensors, not as" : "it is written as npy, not as",
+                "$Q quantize t.safetensors --tensor fc.bias --scheme int %s", wrong[i]);
+    cr_assert(count_files("x.*") == 0);
+    free(expect(0, "$Q quantize t.safetensors --scheme int -o x.packed"));
+    cr_assert(count_files("x.packed") == 1, "another name is as good");
+}
+
 Test(quantize, bad_input_has_the_right_exit_code, .init = setup, .fini = teardown) {
     make_tensors();
     free(expect(2, "$Q quantize t.safetensors"));
