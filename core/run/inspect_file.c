@@ -5,7 +5,9 @@
 
 #include "run/pack_model.h"
 
-static inspect_result inspect(const tensor_entry *t) {
+/* scale: a power of two that all values are multiplied by on the way, 1 unless their squares would
+ * be too large or too small for a double. */
+static inspect_result inspect_scaled(const tensor_entry *t, double scale) {
     inspect_result r = {.t = t,
                         .min = INFINITY,
                         .max = -INFINITY,
@@ -18,16 +20,24 @@ static inspect_result inspect(const tensor_entry *t) {
             r.non_finite++;
             continue;
         }
-        double delta = v - mean;
+        double delta = v * scale - mean;
         mean += delta / (double)++n;
-        squares += delta * (v - mean);
+        squares += delta * (v * scale - mean);
         r.zeros += v == 0;
         r.min = v < r.min ? v : r.min;
         r.max = v > r.max ? v : r.max;
     }
     if (n == 0) r.min = r.max = mean = NAN;
-    r.mean = mean;
-    r.std = n > 0 ? sqrt(squares / (double)n) : (double)NAN;
+    r.mean = mean / scale;
+    r.std = n > 0 ? sqrt(squares / (double)n) / scale : (double)NAN;
+    return r;
+}
+
+static inspect_result inspect(const tensor_entry *t) {
+    inspect_result r = inspect_scaled(t, 1);
+    double most = fmax(fabs(r.min), fabs(r.max));
+    if (most > 0x1p480) return inspect_scaled(t, 0x1p-600);
+    if (most > 0 && most < 0x1p-480) return inspect_scaled(t, 0x1p600);
     return r;
 }
 

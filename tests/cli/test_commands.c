@@ -161,6 +161,26 @@ Test(quantize, bad_input_has_the_right_exit_code, .init = setup, .fini = teardow
     free_outcome(&o);
 }
 
+Test(inspect, deviations_of_the_largest_and_smallest_doubles_are_finite, .init = setup,
+     .fini = teardown) {
+    const double x[][2] = {{-1e308, 1e308}, {1e300, 3e300}, {1e-300, 3e-300}, {1, 3}};
+    for (int i = 0; i < 4; i++) {
+        named_tensor t = {.name = "x", .n_dims = 1, .shape = {2}, .type = DTYPE_F64, .data = x[i]};
+        char *path = in_dir("x.safetensors"), hex[HASH_HEX];
+        int64_t bytes;
+        diags d;
+        diags_init(&d);
+        cr_assert(safetensors_write_tensors(path, &t, 1, NULL, 0, &d, hex, &bytes) == OK);
+        json_t *o = json_of(expect(0, "$Q inspect x.safetensors --json"));
+        double std = (x[i][1] / 2 - x[i][0] / 2);
+        assert_near(real_of(o, "std") / std, 1, 1e-15, 0);
+        assert_near(real_of(o, "mean") / std, (x[i][0] / 2 + x[i][1] / 2) / std, 1e-15, 0);
+        json_decref(o);
+        diags_fini(&d);
+        free(path);
+    }
+}
+
 Test(inspect, lists_tensors_with_their_ranges, .init = setup, .fini = teardown) {
     make_tensors();
     char *out = expect(0, "$Q inspect t.safetensors --json");
