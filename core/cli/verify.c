@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "run/verify_file.h"
@@ -47,8 +48,12 @@ static void print_json(const char *path, const verify_result *r) {
 /* Names are the file's, and it is damaged. */
 static void print_block(const verify_block *b) {
     strbuf line = {0};
-    strbuf_addf(&line, "damaged: %s block at byte %" PRId64 ", %" PRId64 " bytes", b->kind,
-                b->offset, b->bytes);
+    if (strcmp(b->kind, "missing") == 0)
+        strbuf_addf(&line, "missing: %" PRId64 " bytes from byte %" PRId64 " on", b->bytes,
+                    b->offset);
+    else
+        strbuf_addf(&line, "damaged: %s block at byte %" PRId64 ", %" PRId64 " bytes", b->kind,
+                    b->offset, b->bytes);
     if (b->stripe >= 0) strbuf_addf(&line, ", stripe %" PRId64, b->stripe);
     for (int i = 0; i < b->n_names; i++)
         strbuf_addf(&line, "%s%s", i > 0 ? ", " : ": ", b->names[i]);
@@ -64,10 +69,11 @@ static void print_text(const char *path, const verify_result *r) {
     for (int i = 0; i < r->n_blocks; i++) print_block(&r->blocks[i]);
     if (r->g.total == 0) return;
     str_print_line(stdout,
-                   "%s: %s; %" PRId64 " bytes, %" PRId64 " blocks of %d in %" PRId64
+                   "%s: %s; %" PRId64 " bytes, %" PRId64 " block%s of %d in %" PRId64
                    " stripe%s, each with %d of parity",
                    path, verdict(r), r->repaired ? r->g.total : r->present, r->g.blocks,
-                   INTEGRITY_BLOCK, r->g.stripes, r->g.stripes == 1 ? "" : "s", r->g.parity);
+                   r->g.blocks == 1 ? "" : "s", INTEGRITY_BLOCK, r->g.stripes,
+                   r->g.stripes == 1 ? "" : "s", r->g.parity);
 }
 
 static status run(const cli_args *a) {
@@ -91,7 +97,8 @@ const verb verb_verify = {
             "the data is not as it was\n"
             "written, or if that cannot be known; a warning if only parity or checks are damaged. "
             "Each damaged block is\n"
-            "named, with its offset and the tensors (or the header) in it. As many blocks of a "
+            "named, with its offset and the tensors (or the header) in it, and so is what a file "
+            "that was cut off lacks. As many blocks of a "
             "stripe as it has of parity\n"
             "can be restored: output.save.parity of a spec, --parity of quantize.\n",
     .options = {{"--repair", NULL,

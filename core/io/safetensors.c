@@ -237,6 +237,22 @@ int64_t safetensors_size(const char *bytes, int64_t n, bool *least) {
     return most > INT64_MAX - data ? 0 : data + most;
 }
 
+char **safetensors_behind(const char *bytes, int64_t n, int *count) {
+    cursor c = cursor_of(bytes, (size_t)n);
+    uint64_t length = cursor_u64le(&c);
+    const char *name, *text = (const char *)cursor_take(&c, length);
+    json_trouble why;
+    json_t *root = text != NULL ? json_read(text, length, &why) : NULL, *v;
+    char **names = mem_calloc(json_object_size(root) + 1, sizeof *names);
+    *count = 0;
+    json_object_foreach(root, name, v) {
+        json_int_t end = json_integer_value(json_array_get(json_object_get(v, "data_offsets"), 1));
+        if (end > (json_int_t)cursor_left(&c)) names[(*count)++] = mem_strdup(name);
+    }
+    json_decref(root);
+    return names;
+}
+
 status safetensors_parse(tensor_file *f, diags *d) {
     cursor c = cursor_of(f->bytes, (size_t)f->n_bytes);
     uint64_t length = cursor_u64le(&c);

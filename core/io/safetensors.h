@@ -21,6 +21,10 @@ enum {
  * *least: the header itself is cut off, there would be more. */
 int64_t safetensors_size(const char *bytes, int64_t n, bool *least);
 
+/* Names of the tensors of such a file, in its header's order, that have bytes behind `n`; free()
+ * each and the list. The header itself is there. */
+char **safetensors_behind(const char *bytes, int64_t n, int *count);
+
 /* Can so many tensors be written? */
 status safetensors_check_count(const char *path, int64_t n, diags *d);
 

@@ -22,6 +22,7 @@ typedef struct work {
     tensor_file f;
     bool readable; /* the header is; else there are no tensors */
     int64_t data;  /* where the first tensor begins */
+    bool repair;
     verify_result *out;
     diags *d;
 } work;
@@ -56,10 +57,21 @@ static void add_name(verify_block *b, const char *name) {
     b->names[b->n_names++] = mem_strdup(name);
 }
 
+/* The same under a header that cannot be read: by its length, where that can be believed. */
+static void name_unread(const work *w, verify_block *b, int64_t first, int64_t last) {
+    cursor c = cursor_of(w->view, 8);
+    uint64_t length = cursor_u64le(&c);
+    bool known = length >= 2 && length <= SAFETENSORS_MAX_HEADER &&
+                 (int64_t)length + 8 <= w->report.g.payload;
+    int64_t data = known ? 8 + (int64_t)length : 8;
+    if (first < data) add_name(b, "header");
+    if (last >= data) add_name(b, "unknown tensors");
+}
+
 /* What has bytes from `first` to `last`. */
 static void name_range(const work *w, verify_block *b, int64_t first, int64_t last) {
     if (!w->readable) {
-        if (first == 0) add_name(b, "header");
+        name_unread(w, b, first, last);
         return;
     }
     if (first < w->data) add_name(b, "header");
@@ -96,6 +108,23 @@ static void describe(const work *w, const damaged_block *from, verify_block *b) 
 
 /* ---- verdicts ---- */
 
+/* Of a file that should have `wants` bytes by its header, or more if that is cut off. */
+static void list_missing(work *w, int64_t wants, bool header) {
+    verify_block *b = w->out->blocks = mem_calloc(1, sizeof *b);
+    int64_t have = w->report.present;
+    w->out->n_blocks = 1;
+    *b = (verify_block){.kind = "missing",
+                        .offset = have,
+                        .bytes = wants - have,
+                        .stripe = -1,
+                        .first = -1,
+                        .last = -1};
+    if (header)
+        add_name(b, "header"), add_name(b, "unknown tensors");
+    else
+        b->names = safetensors_behind((const char *)w->bytes, have, &b->n_names);
+}
+
 /* Says whether the file ends before its header says that it does. */
 static bool too_short(work *w) {
     bool least;
@@ -110,6 +139,7 @@ static bool too_short(work *w) {
                    "%s: it is too short: it has %" PRId64 " bytes, its header says %" PRId64 "%s",
                    w->path, have, wants, least ? " or more" : "");
     w->out->beyond = have < 8 || have < wants;
+    if (have >= 8 && have < wants) list_missing(w, wants, least);
     return w->out->beyond > 0;
 }
 
@@ -144,14 +174,17 @@ static status beyond_repair(const work *w) {
         return diag_error(w->d, ERR_INPUT, "%s: it cannot be restored: its checks do not agree",
                           w->path);
     diag_error(w->d, ERR_INPUT,
-               "%s: beyond repair: %" PRId64 " blocks of %s are damaged, its parity restores %d",
-               w->path, r->worst_lost, r->worst >= 0 ? where : "the checks themselves",
+               "%s: beyond repair: %" PRId64 " block%s of %s %s damaged, its parity restores %d",
+               w->path, r->worst_lost, r->worst_lost == 1 ? "" : "s",
+               r->worst >= 0 ? where : "the checks themselves", r->worst_lost == 1 ? "is" : "are",
                r->g.parity);
+    char others[64] = "";
+    const char *left = w->repair ? "the file is left as it is" : "";
     if (r->beyond > 1)
-        diag_hint(w->d, "so are %" PRId64 " other stripes; the file is left as it is",
-                  r->beyond - 1);
-    else
-        diag_hint(w->d, "the file is left as it is");
+        snprintf(others, sizeof others, "so %s %" PRId64 " other stripe%s%s",
+                 r->beyond == 2 ? "is" : "are", r->beyond - 1, r->beyond == 2 ? "" : "s",
+                 w->repair ? "; " : "");
+    if (r->beyond > 1 || w->repair) diag_hint(w->d, "%s%s", others, left);
     return ERR_INPUT;
 }
 
@@ -198,7 +231,7 @@ static void list_blocks(work *w) {
     w->out->n_blocks = (int)r->n;
 }
 
-static status verify(work *w, bool repair) {
+static status verify(work *w) {
     const integrity_report *r = &w->report;
     if (!r->found) return no_checks(w);
     w->out->g = r->g;
@@ -213,14 +246,14 @@ static status verify(work *w, bool repair) {
     else
         read_damaged_header(w);
     list_blocks(w);
-    if (w->image == NULL || !repair) return damaged(w);
+    if (w->image == NULL || !w->repair) return damaged(w);
     status bad = repair_file(w);
     w->out->repaired = !bad;
     return bad;
 }
 
 status verify_file(const char *path, bool repair, verify_result *out, diags *d) {
-    work w = {.path = path, .out = out, .d = d};
+    work w = {.path = path, .repair = repair, .out = out, .d = d};
     char *bytes;
     size_t n;
     *out = (verify_result){0};
@@ -229,7 +262,7 @@ status verify_file(const char *path, bool repair, verify_result *out, diags *d) 
     w.bytes = (uint8_t *)bytes;
     out->present = (int64_t)n;
     integrity_check(w.bytes, (int64_t)n, &w.report);
-    bad = verify(&w, repair);
+    bad = verify(&w);
     integrity_report_fini(&w.report);
     w.f.bytes = NULL; /* it is the view */
     tensor_file_close(&w.f);

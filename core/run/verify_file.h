@@ -9,12 +9,13 @@
 
 /* A damaged block. */
 typedef struct verify_block {
-    const char *kind; /* "data" (what the file is there for), "parity" or "record" */
+    const char *kind; /* "data" (what the file is there for), "parity" or "record"; "missing": all
+                       * bytes behind the end of a file that is cut off, its checks too */
     int64_t offset, bytes;
     int64_t stripe;      /* -1: a record, which is in none */
     int64_t first, last; /* offsets of damaged bytes; -1: only restoring could tell */
-    char **names;        /* "header" and tensors that the block has bytes of; of those
-                          * between first and last where they are known */
+    char **names; /* "header", "unknown tensors" (it cannot be read) and tensors that the block has
+                   * bytes of; of those between first and last where they are known */
     int n_names;
 } verify_block;
 

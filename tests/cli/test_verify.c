@@ -208,11 +208,49 @@ Test(verify, repairs_as_many_blocks_as_there_is_parity_and_leaves_the_file_alone
                   strstr(o.err, "the file is left as it is") && strstr(o.out, "block at byte 8192"),
               "exit %d\n%s%s", o.exit, o.out, o.err);
     free_outcome(&o);
+    o = run("$Q verify m.safetensors");
+    cr_assert(o.exit == 4 && strstr(o.err, "are damaged") && !strstr(o.err, "left as it is"));
+    free_outcome(&o);
     json_t *r = verify(4, "--repair");
     cr_assert_str_eq(text_of(r, "status"), "beyond repair");
     cr_assert(json_array_size(json_object_get(r, "damaged")) == 3);
     json_decref(r);
     free(expect(0, "cmp m.safetensors d.safetensors && ls -i m.safetensors | cmp - before"));
+}
+
+/* All names of the only entry. */
+static void check_names(const json_t *o, const char *const *names) {
+    const json_t *list =
+        json_object_get(json_array_get(json_object_get(o, "damaged"), 0), "tensors");
+    size_t n = 0;
+    for (; names[n] != NULL; n++)
+        cr_assert_str_eq(json_string_value(json_array_get(list, n)), names[n]);
+    cr_assert(json_array_size(list) == n);
+}
+
+Test(verify, tensors_that_a_cut_file_lacks_are_named, .init = setup, .fini = teardown) {
+    static const char *const lost[] = {"fc2.weight.codes", "fc2.weight.scale", "__integrity__",
+                                       NULL};
+    make_model("");
+    int64_t at = offset_of("fc2.weight.codes") + 1;
+    free(expect(0, "head -c %lld o.safetensors > m.safetensors", (long long)at));
+    json_t *o = verify(4, "");
+    const json_t *b = json_array_get(json_object_get(o, "damaged"), 0);
+    cr_assert_str_eq(text_of(b, "kind"), "missing");
+    cr_assert(real_of(b, "offset") == (double)at);
+    cr_assert(real_of(b, "bytes") == (double)(file_bytes("o.safetensors") - at));
+    check_names(o, lost);
+    json_decref(o);
+}
+
+Test(verify, a_header_that_cannot_be_read_does_not_hide_that_tensors_share_its_block, .init = setup,
+     .fini = teardown) {
+    static const char *const lost[] = {"header", "unknown tensors", NULL};
+    make_model("--set output.save.parity=0");
+    flip(8);
+    json_t *o = verify(4, "");
+    check_names(o, lost);
+    json_decref(o);
 }
 
 Test(verify, without_parity_damage_is_found_and_not_repaired, .init = setup, .fini = teardown) {
@@ -222,10 +260,11 @@ Test(verify, without_parity_damage_is_found_and_not_repaired, .init = setup, .fi
     json_decref(o);
     flip(50);
     outcome r = run("$Q verify m.safetensors --repair");
-    cr_assert(r.exit == 4 &&
-                  strstr(r.err, "1 blocks of stripe 0 are damaged, its parity restores 0"),
+    cr_assert(r.exit == 4 && strstr(r.err, "1 block of stripe 0 is damaged, its parity restores 0"),
               "%s", r.err);
     free_outcome(&r);
+    free(expect(0, "$Q quantize w.safetensors --tensor fc2.weight --scheme int -o s.safetensors -q"
+                   " && $Q verify s.safetensors | grep -q ' 1 block of 4096 in 1 stripe, '"));
     flip(50);
     is_original(true);
     flip(offset_of("__integrity__") + 1);
@@ -257,6 +296,9 @@ Test(verify, a_cut_or_longer_file_is_found_and_restored_where_it_can_be, .init =
     free(expect(0, "head -c 20 o.safetensors > m.safetensors"));
     refused(4, "it is too short: it has 20 bytes, its header says ", "$Q verify m.safetensors");
     refused(4, " or more", "$Q verify m.safetensors");
+    free(expect(4, "$Q verify m.safetensors > out"));
+    free(expect(0,
+                "grep -q '^missing: [0-9]* bytes from byte 20 on: header, unknown tensors$' out"));
     free(expect(0, "head -c 5 o.safetensors > m.safetensors"));
     refused(4, "it has 5 bytes, the length of its header would have 8", "$Q verify m.safetensors");
     free(expect(4, "$Q inspect m.safetensors"));
