@@ -71,8 +71,10 @@ static status apply_common(const cli_args *a) {
     environment_fit_threads();
     if (threads > 0) parallel_set_threads((int)threads);
     const char *level = cli_value(a, "--simd"), *wish = getenv("QUANTBENCH_SIMD");
-    if (level == NULL && wish != NULL && *wish != '\0') level = wish;
-    if (level != NULL) bad = environment_force_simd(level, a->d);
+    if (level != NULL)
+        bad = environment_force_simd("--simd", level, a->d);
+    else if (wish != NULL && *wish != '\0')
+        bad = environment_force_simd("QUANTBENCH_SIMD", wish, a->d);
     if (cli_has(a, "--quiet") && cli_has(a, "--verbose"))
         return diag_error(a->d, ERR_USAGE, "--quiet and --verbose exclude one another");
     if (cli_has(a, "--quiet")) log_set_level(LOG_QUIET);

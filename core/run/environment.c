@@ -36,7 +36,9 @@ void environment_read(environment *e) {
     gemm_describe(e->blas);
 }
 
-status environment_force_simd(const char *level, diags *d) { return simd_force(level, d); }
+status environment_force_simd(const char *from, const char *level, diags *d) {
+    return simd_force(from, level, d);
+}
 
 const char *environment_simd_levels(void) {
     static char list[128];

@@ -22,7 +22,7 @@ void environment_read(environment *e);
 
 /* Forces a level of the kernels (--simd); ERR_USAGE if there is none of that name
  * or the CPU lacks it. */
-status environment_force_simd(const char *level, diags *d);
+status environment_force_simd(const char *from, const char *level, diags *d);
 
 /* The levels that this build has: "scalar, sse4, avx2". */
 const char *environment_simd_levels(void);

@@ -92,20 +92,28 @@ static void hint_levels(diags *d, uint32_t have) {
     diag_hint(d, "this CPU runs: %s", list);
 }
 
-const kernels *simd_find(const char *level, uint32_t have, diags *d) {
+/* Of all builds: another kind of CPU has some. */
+static bool is_known(const char *level) {
+    static const char *const names[] = {"scalar", "sse4", "avx2", "avx512", "neon"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], level) == 0) return true;
+    return false;
+}
+
+const kernels *simd_find(const char *from, const char *level, uint32_t have, diags *d) {
     int found = 0;
     while (found < N_LEVELS && strcmp(ladder[found].own->level, level) != 0) found++;
     if (simd_level(found, have) != NULL) return &filled[found];
-    if (found < N_LEVELS)
-        diag_error(d, ERR_USAGE, "this CPU lacks the SIMD level '%s'", level);
+    if (is_known(level))
+        diag_error(d, ERR_USAGE, "%s: this CPU lacks the SIMD level '%s'", from, level);
     else
-        diag_error(d, ERR_USAGE, "unknown SIMD level '%s'", level);
+        diag_error(d, ERR_USAGE, "%s: unknown SIMD level '%s'", from, level);
     hint_levels(d, have);
     return NULL;
 }
 
-status simd_force(const char *level, diags *d) {
-    const kernels *k = simd_find(level, features, d);
+status simd_force(const char *from, const char *level, diags *d) {
+    const kernels *k = simd_find(from, level, features, d);
     if (k == NULL) return ERR_USAGE;
     in_force = k;
     return OK;

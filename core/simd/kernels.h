@@ -88,16 +88,17 @@ typedef struct kernels {
  * that was forced. */
 const kernels *simd_kernels(void);
 
-/* Force a level (--simd, QUANTBENCH_SIMD); ERR_USAGE if there is none of that name or
- * this CPU lacks it. Before the first simd_kernels() of other threads. */
-status simd_force(const char *level, diags *d);
+/* Force a level; ERR_USAGE, which begins with who asked for it (`from`: --simd, QUANTBENCH_SIMD),
+ * if there is none of that name or this CPU lacks it. Before the first simd_kernels() of other
+ * threads. */
+status simd_force(const char *from, const char *level, diags *d);
 
 /* The levels of this build, lowest first: names, NULL behind the last. */
 const char *simd_level_name(int i);
 /* Level i, NULL if a CPU with the features `have` (simd/cpu.h) cannot run it. */
 const kernels *simd_level(int i, uint32_t have);
 /* The same by name, with the error that a user reads. */
-const kernels *simd_find(const char *level, uint32_t have, diags *d);
+const kernels *simd_find(const char *from, const char *level, uint32_t have, diags *d);
 uint32_t simd_features(void); /* those of this CPU */
 /* Level i as a CPU with the features `have` runs it, with and without those beside the
  * levels: for tests, as what is called must be what this CPU has. */

@@ -326,7 +326,9 @@ Test(cli, every_verb_and_the_spec_have_help_on_stdout, .init = setup, .fini = te
     free(expect(0, "$Q help spec | grep -q weight_decay"));
     free(expect(0, "$Q --help | grep -q quantize"));
     free(expect(0, "$Q ls --help | grep -q 'this build has: scalar'"));
-    free(expect(2, "QUANTBENCH_SIMD=avx9 $Q version"));
+    refused(2, "QUANTBENCH_SIMD: unknown SIMD level 'avx9'", "QUANTBENCH_SIMD=avx9 $Q version");
+    refused(2, "--simd: unknown SIMD level 'avx9'",
+            "QUANTBENCH_SIMD=scalar $Q version --simd avx9");
     free(expect(0, "QUANTBENCH_SIMD=avx9 $Q version --simd scalar | grep -q '^scalar kernels'"));
     free(expect(0, "$Q version --json | grep -q '\"abi_major\":1'"));
 }

@@ -79,16 +79,19 @@ Test(levels, every_kernel_is_there_at_every_level) {
 Test(levels, a_level_that_the_cpu_lacks_is_an_error_that_names_those_it_has) {
     diags d;
     diags_init(&d);
-    cr_assert(simd_find("scalar", 0, &d) != NULL && d.errors == 0);
+    cr_assert(simd_find("--simd", "scalar", 0, &d) != NULL && d.errors == 0);
 #ifdef __x86_64__
-    cr_assert(simd_find("avx2", CPU_SSE4, &d) == NULL && d.errors == 1);
-    cr_assert_str_eq(d.list[0].message, "this CPU lacks the SIMD level 'avx2'");
+    cr_assert(simd_find("--simd", "avx2", CPU_SSE4, &d) == NULL && d.errors == 1);
+    cr_assert_str_eq(d.list[0].message, "--simd: this CPU lacks the SIMD level 'avx2'");
     cr_assert_str_eq(d.list[0].hint, "this CPU runs: scalar, sse4");
     /* AVX-512 alone is not the level: it falls through to AVX2 and SSE4 */
-    cr_assert(simd_find("avx512", CPU_AVX512, &d) == NULL && d.errors == 2);
+    cr_assert(simd_find("--simd", "avx512", CPU_AVX512, &d) == NULL && d.errors == 2);
+    cr_assert(simd_find("--simd", "neon", UINT32_MAX, &d) == NULL && d.errors == 3);
+    cr_assert_str_eq(d.last->message, "--simd: this CPU lacks the SIMD level 'neon'");
 #endif
-    cr_assert(simd_force("avx9", &d) == ERR_USAGE);
-    cr_assert_str_eq(d.last->message, "unknown SIMD level 'avx9'");
-    cr_assert(simd_force("scalar", &d) == OK && strcmp(simd_kernels()->level, "scalar") == 0);
+    cr_assert(simd_force("--simd", "avx9", &d) == ERR_USAGE);
+    cr_assert_str_eq(d.last->message, "--simd: unknown SIMD level 'avx9'");
+    cr_assert(simd_force("--simd", "scalar", &d) == OK &&
+              strcmp(simd_kernels()->level, "scalar") == 0);
     diags_fini(&d);
 }

@@ -220,7 +220,7 @@ Test(linear, the_largest_sums_are_exact) {
         if (simd_level(i, simd_features()) == NULL) continue;
         diags d;
         diags_init(&d);
-        cr_assert(simd_force(simd_level_name(i), &d) == OK);
+        cr_assert(simd_force("--simd", simd_level_name(i), &d) == OK);
         check_largest(&uint8, 33025, 255);
         check_largest(&int8, 66311, 127);
         diags_fini(&d);

@@ -36,7 +36,7 @@ static const kernels *find_table(char *name, diags *d) {
         char *at = strstr(name, parts[i].suffix);
         if (at != NULL) *at = '\0', part = i;
     }
-    if (simd_find(name, simd_features(), d) == NULL) return NULL;
+    if (simd_find("check-kernels", name, simd_features(), d) == NULL) return NULL;
     while (strcmp(simd_level_name(level), name) != 0) level++;
     fill_part(&table, level, part);
     return &table;

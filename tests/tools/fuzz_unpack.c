@@ -155,7 +155,7 @@ int main(int argc, char **argv) {
         const char *name = simd_level_name(i);
         if (simd_level(i, simd_features()) == NULL || (argc > 2 && strcmp(argv[2], name) != 0))
             continue;
-        simd_force(name, &d);
+        simd_force("LEVEL", name, &d);
         printf("%s\n", name);
         for (int p = 0; p < PACKERS; p++) bad += !fuzz_packer(&r, p, strings, &d);
     }
