@@ -25,7 +25,7 @@ static double cpu_seconds(const bench_case *c) {
 
 const char *bench_use_level(const char *level) {
     const char *before = simd_kernels()->level;
-    status bad = simd_force(level, NULL);
+    status bad = simd_force("bench", level, NULL);
     assert(!bad);
     (void)bad;
     return before;
