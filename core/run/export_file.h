@@ -33,8 +33,8 @@ typedef struct export_result {
  * type that is wanted are copied. Packed tensors are their decoded values. Into blocks go
  * the tensors with whole blocks in a row, vectors only if there is no matrix; the others
  * become F32. NPY and CSV hold one tensor. Metadata goes along between GGUF and safetensors
- * (run/export_metadata.h). * Nothing is written unless all can be; visit is called for each tensor
- * after that. */
+ * (run/export_metadata.h). Nothing is written unless all can be; visit is called for each
+ * tensor after that. */
 status export_file(const export_job *j, const registry *r,
                    void (*visit)(const export_result *r, void *arg), void *arg, diags *d);
 
