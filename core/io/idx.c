@@ -10,7 +10,7 @@
 #include "util/mem.h"
 
 enum { HEAD = 4 + 4 * IDX_MAX_DIMS };
-static const int64_t FILE_LIMIT = (int64_t)16 << 30, LARGE = (int64_t)64 << 20;
+static const int64_t FILE_LIMIT = (int64_t)16 << 30;
 
 /* By the third byte of the file. */
 static bool find_type(uint8_t code, dtype *t) {
@@ -98,22 +98,15 @@ status idx_parse(tensor_file *f, diags *d) {
     return bad;
 }
 
-/* Of a large file that is not compressed the header says all: gigabytes behind one that lies are
- * not read, and parsing looks at no element. */
-static status check_head(const char *path, diags *d) {
-    tensor_file head = {0};
-    status bad = file_head(path, LARGE, HEAD, ERR_INPUT, d, &head.bytes, &head.n_bytes);
-    if (bad || head.bytes == NULL) return bad;
-    head.path = mem_strdup(path);
-    if (!gzip_is(head.bytes, HEAD)) bad = idx_parse(&head, d);
-    tensor_file_close(&head);
-    return bad;
+/* Parsing looks at no element of what is not compressed. */
+static status check_head(tensor_file *head, diags *d) {
+    return gzip_is(head->bytes, HEAD) ? OK : idx_parse(head, d);
 }
 
 status idx_read(const char *path, diags *d, tensor_file *f) {
     size_t n;
     *f = (tensor_file){.path = mem_strdup(path)};
-    status bad = check_head(path, d);
+    status bad = tensor_file_check_head(path, HEAD, check_head, d);
     if (!bad) bad = file_read(path, FILE_LIMIT, ERR_INPUT, d, &f->bytes, &n);
     if (!bad) {
         f->n_bytes = (int64_t)n;

@@ -170,21 +170,23 @@ static status check_tail(const char *path, diags *d) {
     return bad;
 }
 
-/* The header of a large file, or what stands in its place: gigabytes of one that lies are not
- * read. */
-static status check_head(const char *path, diags *d) {
-    bool npy = path_has_suffix(path, ".npy"), gguf = path_has_suffix(path, ".gguf");
+status tensor_file_check_head(const char *path, size_t n, tensor_file_parser *parse, diags *d) {
     tensor_file head = {0};
-    if (path_has_suffix(path, ".npz")) return check_tail(path, d);
-    if (!npy && !gguf && !path_has_suffix(path, ".safetensors")) return OK;
-    status bad = file_head(path, LARGE, HEAD, ERR_INPUT, d, &head.bytes, &head.n_bytes);
+    status bad = file_head(path, LARGE, n, ERR_INPUT, d, &head.bytes, &head.n_bytes);
     if (bad || head.bytes == NULL) return bad;
     head.path = mem_strdup(path);
-    bad = npy    ? npy_parse(&head, d)
-          : gguf ? gguf_check_header(&head, d)
-                 : check_safetensors_head(&head, d);
+    bad = parse(&head, d);
     tensor_file_close(&head);
     return bad;
+}
+
+static status check_head(const char *path, diags *d) {
+    if (path_has_suffix(path, ".npz")) return check_tail(path, d);
+    tensor_file_parser *parse = path_has_suffix(path, ".npy")           ? npy_parse
+                                : path_has_suffix(path, ".gguf")        ? gguf_check_header
+                                : path_has_suffix(path, ".safetensors") ? check_safetensors_head
+                                                                        : NULL;
+    return parse != NULL ? tensor_file_check_head(path, HEAD, parse, d) : OK;
 }
 
 status tensor_file_open(tensor_file *f, const char *path, diags *d) {

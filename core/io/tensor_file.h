@@ -62,6 +62,11 @@ int64_t named_tensor_bytes(const named_tensor *t);
 status tensor_file_open(tensor_file *f, const char *path, diags *d);
 /* The same of a file that is in memory: f has path, bytes and n_bytes, which stay its own. */
 status tensor_file_parse(tensor_file *f, diags *d);
+
+/* Of a large file (64 MiB), before it is read: parses its first n bytes, f->n_bytes being that of
+ * the whole file, as gigabytes behind a header that lies need not be read. */
+typedef status tensor_file_parser(tensor_file *f, diags *d);
+status tensor_file_check_head(const char *path, size_t n, tensor_file_parser *parse, diags *d);
 void tensor_file_close(tensor_file *f);
 
 /* NULL if the file has none of this name. */

@@ -18,7 +18,7 @@ reader_of() {
     idx) echo core/io/idx.c core/io/gzip.c ;;
     csv) echo core/io/csv_read.c ;;
     safetensors) echo core/io/safetensors.c ;;
-    gguf) echo core/io/gguf.c core/io/gguf_value.c ;;
+    gguf) echo core/io/gguf.c core/io/gguf_value.c core/io/gguf_json.c ;;
     yaml) echo core/spec/yaml.c ;;
     elf) echo core/host/elf.c ;;
     packed) echo core/quant/packed.c core/io/integrity.c ;;
