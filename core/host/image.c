@@ -67,6 +67,12 @@ static char *take(plugin_image *m, int fd, const char *real) {
     return why != NULL ? why : check_bytes(m);
 }
 
+/* An errno that says nothing of the file. */
+static bool is_starved(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOSPC ||
+           error == EFBIG || error == EIO || error == EAGAIN;
+}
+
 status image_open(plugin_image *m, const char *path, diags *d) {
     *m = (plugin_image){.path = mem_strdup(path), .fd = -1};
     char *real = path_real(path); /* what a symbolic link leads to is what is checked */
@@ -83,16 +89,10 @@ status image_open(plugin_image *m, const char *path, diags *d) {
     }
     free(real);
     if (why == NULL) return OK;
-    status bad =
-        diag_error(d, image_is_starved(error) ? ERR_RESOURCE : ERR_PLUGIN, "%s: %s", path, why);
+    status bad = diag_error(d, is_starved(error) ? ERR_RESOURCE : ERR_PLUGIN, "%s: %s", path, why);
     free(why);
     image_close(m);
     return bad;
-}
-
-bool image_is_starved(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOSPC ||
-           error == EFBIG || error == EIO || error == EAGAIN;
 }
 
 void image_close(plugin_image *m) {

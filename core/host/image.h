@@ -8,7 +8,6 @@
 #ifndef HOST_IMAGE_H
 #define HOST_IMAGE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,9 +26,6 @@ typedef struct plugin_image {
 status image_open(plugin_image *m, const char *path, diags *d);
 /* Closes the copy unless it was loaded. */
 void image_close(plugin_image *m);
-
-/* An errno that says nothing of the file. */
-bool image_is_starved(int error);
 
 /* Its bytes; munmap(). NULL without memory. */
 void *image_map(const plugin_image *m);
