@@ -32,22 +32,27 @@ static void close_all(fixture *f) {
     diags_fini(&f->d);
 }
 
+static int64_t begin_run(store *s, const char *config, const char *cache, uint64_t seed,
+                         char uid[STORE_UID]) {
+    const store_environment e = {"v", "c", "cpu", "scalar", "blas", 2};
+    const store_run r = {.experiment = "lone" /* no uid begins with an l */,
+                         .kind = "qat",
+                         .spec_source = "s",
+                         .spec_resolved = "r",
+                         .spec_sha256 = config,
+                         .config_key = config,
+                         .cache_key = cache,
+                         .seed = seed,
+                         .environment = &e};
+    return store_run_begin(s, &r, uid);
+}
+
 static int64_t add_run(store *s, const char *config, uint64_t seed, double accuracy, double bits,
                        diags *d) {
-    const store_environment e = {"v", "c", "cpu", "scalar", "blas", 2};
     char cache[64], uid[STORE_UID];
     snprintf(cache, sizeof cache, "%s-%d", config, (int)seed);
-    store_run r = {.experiment = "lone" /* no uid begins with an l */,
-                   .kind = "qat",
-                   .spec_source = "s",
-                   .spec_resolved = "r",
-                   .spec_sha256 = config,
-                   .config_key = config,
-                   .cache_key = cache,
-                   .seed = seed,
-                   .environment = &e};
     store_begin(s);
-    int64_t run = store_run_begin(s, &r, uid);
+    int64_t run = begin_run(s, config, cache, seed, uid);
     store_layer(s, run, 0, "fc1", "linear", "(2, 3)", 6, 6);
     store_quantizer q = {.site = "weight",
                          .scheme = "int",
@@ -325,19 +330,10 @@ Test(store, what_another_process_has_only_in_its_wal_is_seen, .timeout = 20) {
 
 Test(store, replicas_are_numbered_in_the_order_in_which_runs_end) {
     fixture f = open_new();
-    const store_environment e = {"v", "c", "cpu", "scalar", "blas", 2};
-    store_run r = {.experiment = "lone" /* no uid begins with an l */,
-                   .kind = "qat",
-                   .spec_source = "s",
-                   .spec_resolved = "r",
-                   .spec_sha256 = "h",
-                   .config_key = "c",
-                   .cache_key = "k",
-                   .environment = &e};
     char uid[STORE_UID];
     store_begin(f.s);
-    int64_t a = store_run_begin(f.s, &r, uid), b = store_run_begin(f.s, &r, uid);
-    int64_t c = store_run_begin(f.s, &r, uid);
+    int64_t a = begin_run(f.s, "c", "k", 0, uid), b = begin_run(f.s, "c", "k", 0, uid);
+    int64_t c = begin_run(f.s, "c", "k", 0, uid);
     store_run_end(f.s, b, "done", 1, 1, 1, NULL);
     store_run_end(f.s, c, "failed", 1, 1, 1, "why");
     store_run_end(f.s, a, "done", 1, 1, 1, NULL);
@@ -352,19 +348,9 @@ Test(store, attempts_count_the_runs_of_a_cache_key_that_came_to_nothing) {
     fixture f = open_new();
     for (int i = 0; i < 4; i++) {
         int64_t seed = i == 2; /* the third is another run */
-        const store_environment e = {"v", "c", "cpu", "scalar", "blas", 2};
-        store_run r = {.experiment = "lone",
-                       .kind = "qat",
-                       .spec_source = "s",
-                       .spec_resolved = "r",
-                       .spec_sha256 = "h",
-                       .config_key = "c",
-                       .cache_key = seed ? "k1" : "k0",
-                       .seed = (uint64_t)seed,
-                       .environment = &e};
         char uid[STORE_UID];
         store_begin(f.s);
-        int64_t run = store_run_begin(f.s, &r, uid);
+        int64_t run = begin_run(f.s, "c", seed ? "k1" : "k0", (uint64_t)seed, uid);
         store_run_end(f.s, run, i == 0 ? "interrupted" : i == 1 ? "failed" : "done", 1, 1, 1, NULL);
         cr_assert(store_commit(f.s, &f.d) == OK);
     }
@@ -421,19 +407,6 @@ Test(store, a_query_that_was_stopped_says_what_gives_it_longer_if_something_does
 
 /* ---- runs of processes that died ---- */
 
-static int64_t begin_run(store *s, char uid[STORE_UID]) {
-    const store_environment e = {"v", "c", "cpu", "scalar", "blas", 2};
-    const store_run r = {.experiment = "lone",
-                         .kind = "qat",
-                         .spec_source = "s",
-                         .spec_resolved = "r",
-                         .spec_sha256 = "h",
-                         .config_key = "c",
-                         .cache_key = "k",
-                         .environment = &e};
-    return store_run_begin(s, &r, uid);
-}
-
 /* A run that is ending: `done` is written, and to be seen when its lock was found free. */
 typedef struct ending {
     const char *path, *lock;
@@ -462,7 +435,7 @@ Test(claim, a_run_that_ends_while_the_dead_are_looked_for_stays_done) {
     fixture f = open_new();
     char uid[STORE_UID];
     store_begin(f.s);
-    ending e = {.path = f.path, .run = begin_run(f.s, uid)};
+    ending e = {.path = f.path, .run = begin_run(f.s, "c", "k", 0, uid)};
     cr_assert(store_commit(f.s, &f.d) == OK);
     char *folder = path_join(f.dir, "runs"), *own = path_join(folder, uid);
     char *lock = path_join(own, "lock");
@@ -488,7 +461,7 @@ Test(claim, a_lock_that_cannot_be_looked_at_is_not_one_of_the_dead) {
     fixture f = open_new();
     char uid[STORE_UID];
     store_begin(f.s);
-    begin_run(f.s, uid);
+    begin_run(f.s, "c", "k", 0, uid);
     cr_assert(store_commit(f.s, &f.d) == OK);
     char *folder = path_join(f.dir, "runs"), *own = path_join(folder, uid);
     char *lock = path_join(own, "lock");
