@@ -32,18 +32,18 @@ status safetensors_check_count(const char *path, int64_t n, diags *d);
 int64_t safetensors_header_bytes(const named_tensor *tensors, int n, const named_text *texts,
                                  int n_texts);
 
-/* Writes tensors in the order of their names and texts in that of their keys (the
- * arrays are sorted), with nothing else in the file: equal content gives equal
- * bytes. Names are UTF-8; two equal ones, and more than is read, are ERR_INPUT before anything
- * is written. sha256: of the file. */
-status safetensors_write_tensors(const char *path, named_tensor *tensors, int n, named_text *texts,
-                                 int n_texts, diags *d, char sha256[65], int64_t *bytes);
+/* Writes tensors in the order of their names and texts in that of their keys, with nothing else
+ * in the file: equal content gives equal bytes. Names are UTF-8; two equal ones, and more than is
+ * read, are ERR_INPUT before anything is written. sha256: of the file. */
+status safetensors_write_tensors(const char *path, const named_tensor *tensors, int n,
+                                 const named_text *texts, int n_texts, diags *d, char sha256[65],
+                                 int64_t *bytes);
 
 /* The same with checks and `parity` blocks of parity a stripe, 0 .. 32, as one more
  * tensor, __integrity__, the last one (io/integrity.h). */
-status safetensors_write_checked(const char *path, named_tensor *tensors, int n, named_text *texts,
-                                 int n_texts, int parity, diags *d, char sha256[65],
-                                 int64_t *bytes);
+status safetensors_write_checked(const char *path, const named_tensor *tensors, int n,
+                                 const named_text *texts, int n_texts, int parity, diags *d,
+                                 char sha256[65], int64_t *bytes);
 
 /* The same, without, for float32 tensors alone. */
 typedef struct named_floats {

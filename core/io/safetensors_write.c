@@ -124,16 +124,34 @@ static status write_file(const char *path, const char *start, int64_t start_byte
     return bad;
 }
 
-static status sort_and_check(const char *path, named_tensor *tensors, int n, named_text *texts,
-                             int n_texts, diags *d) {
+/* What a file has, in its order. */
+typedef struct contents {
+    named_tensor *tensors; /* room for one more */
+    named_text *texts;
+    int n, n_texts;
+} contents;
+
+static void contents_close(contents *c) {
+    free(c->tensors);
+    free(c->texts);
+}
+
+/* contents_close() always. */
+static status contents_open(contents *c, const char *path, const named_tensor *tensors, int n,
+                            const named_text *texts, int n_texts, diags *d) {
+    *c = (contents){.n = n, .n_texts = n_texts};
     status bad = safetensors_check_count(path, n, d);
     if (bad) return bad;
     if (n_texts > SAFETENSORS_MAX_TEXTS)
         return diag_error(d, ERR_INPUT, "%s: %d texts beside the tensors, at most %d are read",
                           path, n_texts, SAFETENSORS_MAX_TEXTS);
-    qsort(tensors, (size_t)n, sizeof *tensors, by_name);
-    if (n_texts > 0) qsort(texts, (size_t)n_texts, sizeof *texts, by_key);
-    return check_names(path, tensors, n, d);
+    c->tensors = mem_calloc((size_t)n + 1, sizeof *c->tensors);
+    c->texts = mem_calloc((size_t)n_texts + 1, sizeof *c->texts);
+    if (n > 0) memcpy(c->tensors, tensors, (size_t)n * sizeof *tensors);
+    if (n_texts > 0) memcpy(c->texts, texts, (size_t)n_texts * sizeof *texts);
+    qsort(c->tensors, (size_t)n, sizeof *tensors, by_name);
+    qsort(c->texts, (size_t)n_texts, sizeof *texts, by_key);
+    return check_names(path, c->tensors, n, d);
 }
 
 /* Of what make_start() made: a header that the reader takes. */
@@ -146,15 +164,23 @@ static status check_start(const char *path, const char *start, int64_t bytes, di
                       bytes - 8);
 }
 
-status safetensors_write_tensors(const char *path, named_tensor *tensors, int n, named_text *texts,
-                                 int n_texts, diags *d, char sha256[65], int64_t *bytes) {
+static status write_plain(const char *path, const contents *c, diags *d, char sha256[65],
+                          int64_t *bytes) {
     int64_t start_bytes = 0;
-    status bad = sort_and_check(path, tensors, n, texts, n_texts, d);
-    if (bad) return bad;
-    char *start = make_start(tensors, n, texts, n_texts, &start_bytes);
-    bad = check_start(path, start, start_bytes, d);
-    if (!bad) bad = write_file(path, start, start_bytes, tensors, n, d, sha256, bytes);
+    char *start = make_start(c->tensors, c->n, c->texts, c->n_texts, &start_bytes);
+    status bad = check_start(path, start, start_bytes, d);
+    if (!bad) bad = write_file(path, start, start_bytes, c->tensors, c->n, d, sha256, bytes);
     free(start);
+    return bad;
+}
+
+status safetensors_write_tensors(const char *path, const named_tensor *tensors, int n,
+                                 const named_text *texts, int n_texts, diags *d, char sha256[65],
+                                 int64_t *bytes) {
+    contents c;
+    status bad = contents_open(&c, path, tensors, n, texts, n_texts, d);
+    if (!bad) bad = write_plain(path, &c, d, sha256, bytes);
+    contents_close(&c);
     return bad;
 }
 
@@ -162,33 +188,33 @@ status safetensors_write_tensors(const char *path, named_tensor *tensors, int n,
 
 /* The start where the checks are the last of n + 1 tensors. Their size depends on that
  * of the header, which says it: both grow together until they fit. */
-static char *make_checked_start(named_tensor *list, int n, const named_text *texts, int n_texts,
-                                int parity, integrity *g, int64_t *bytes) {
+static char *make_checked_start(const contents *c, int parity, integrity *g, int64_t *bytes) {
     int64_t data = 0;
-    for (int i = 0; i < n; i++) data += named_tensor_bytes(&list[i]);
-    list[n] = (named_tensor){.name = INTEGRITY_TENSOR, .type = DTYPE_U8, .n_dims = 1};
+    for (int i = 0; i < c->n; i++) data += named_tensor_bytes(&c->tensors[i]);
+    named_tensor *checks = &c->tensors[c->n];
+    *checks = (named_tensor){.name = INTEGRITY_TENSOR, .type = DTYPE_U8, .n_dims = 1};
     for (;;) {
-        char *start = make_start(list, n + 1, texts, n_texts, bytes);
+        char *start = make_start(c->tensors, c->n + 1, c->texts, c->n_texts, bytes);
         if (start == NULL) return NULL;
         *g = integrity_of(*bytes + data, parity);
-        if (g->total - g->payload == list[n].shape[0]) return start;
-        list[n].shape[0] = g->total - g->payload;
+        if (g->total - g->payload == checks->shape[0]) return start;
+        checks->shape[0] = g->total - g->payload;
         free(start);
     }
 }
 
-static status write_checked(const char *path, const char *start, int64_t start_bytes,
-                            const named_tensor *list, int n, const integrity *g, diags *d,
-                            char sha256[65], int64_t *bytes) {
+static status add_checks(const char *path, const char *start, int64_t start_bytes,
+                         const contents *c, const integrity *g, diags *d, char sha256[65],
+                         int64_t *bytes) {
     uint8_t *all = mem_try_aligned((size_t)g->total);
     if (all == NULL)
         return diag_error(d, ERR_RESOURCE, "%s: no memory for its %" PRId64 " bytes", path,
                           g->total);
     int64_t at = start_bytes;
     memcpy(all, start, (size_t)start_bytes);
-    for (int i = 0; i < n; i++) {
-        memcpy(all + at, list[i].data, (size_t)named_tensor_bytes(&list[i]));
-        at += named_tensor_bytes(&list[i]);
+    for (int i = 0; i < c->n; i++) {
+        memcpy(all + at, c->tensors[i].data, (size_t)named_tensor_bytes(&c->tensors[i]));
+        at += named_tensor_bytes(&c->tensors[i]);
     }
     integrity_write(g, all);
     status bad = write_file(path, (const char *)all, g->total, NULL, 0, d, sha256, bytes);
@@ -196,25 +222,30 @@ static status write_checked(const char *path, const char *start, int64_t start_b
     return bad;
 }
 
-status safetensors_write_checked(const char *path, named_tensor *tensors, int n, named_text *texts,
-                                 int n_texts, int parity, diags *d, char sha256[65],
-                                 int64_t *bytes) {
+static status write_checked(const char *path, const contents *c, int parity, diags *d,
+                            char sha256[65], int64_t *bytes) {
     int64_t start_bytes = 0;
     integrity g;
-    status bad = sort_and_check(path, tensors, n, texts, n_texts, d);
-    if (!bad) bad = safetensors_check_count(path, (int64_t)n + 1, d); /* the checks are one */
+    status bad = safetensors_check_count(path, (int64_t)c->n + 1, d); /* the checks are one */
     if (bad) return bad;
-    for (int i = 0; i < n; i++)
-        if (strcmp(tensors[i].name, INTEGRITY_TENSOR) == 0)
+    for (int i = 0; i < c->n; i++)
+        if (strcmp(c->tensors[i].name, INTEGRITY_TENSOR) == 0)
             return diag_error(d, ERR_INPUT, "%s: checked files keep the name '%s' for themselves",
                               path, INTEGRITY_TENSOR);
-    named_tensor *list = mem_calloc((size_t)n + 1, sizeof *list);
-    if (n > 0) memcpy(list, tensors, (size_t)n * sizeof *list);
-    char *start = make_checked_start(list, n, texts, n_texts, parity, &g, &start_bytes);
+    char *start = make_checked_start(c, parity, &g, &start_bytes);
     bad = check_start(path, start, start_bytes, d);
-    if (!bad) bad = write_checked(path, start, start_bytes, list, n, &g, d, sha256, bytes);
+    if (!bad) bad = add_checks(path, start, start_bytes, c, &g, d, sha256, bytes);
     free(start);
-    free(list);
+    return bad;
+}
+
+status safetensors_write_checked(const char *path, const named_tensor *tensors, int n,
+                                 const named_text *texts, int n_texts, int parity, diags *d,
+                                 char sha256[65], int64_t *bytes) {
+    contents c;
+    status bad = contents_open(&c, path, tensors, n, texts, n_texts, d);
+    if (!bad) bad = write_checked(path, &c, parity, d, sha256, bytes);
+    contents_close(&c);
     return bad;
 }
 

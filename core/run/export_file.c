@@ -176,10 +176,7 @@ static status write_safetensors(const work *w) {
     int64_t bytes;
     char sha256[HASH_HEX];
     named_text *texts = metadata_texts(&w->f, w->j->type != NULL, w->t, w->n, w->d, &n);
-    named_tensor *sorted = mem_calloc((size_t)w->n + 1, sizeof *sorted); /* by the writer */
-    memcpy(sorted, w->t, (size_t)w->n * sizeof *sorted);
-    status bad = safetensors_write_tensors(w->j->out, sorted, w->n, texts, n, w->d, sha256, &bytes);
-    free(sorted);
+    status bad = safetensors_write_tensors(w->j->out, w->t, w->n, texts, n, w->d, sha256, &bytes);
     metadata_texts_free(texts, n);
     return bad;
 }

@@ -162,11 +162,11 @@ static int read_items(const tensor_file *f, bool retyped, item *items, diags *d)
     return n;
 }
 
-/* The texts of the items and that of their types. */
+/* The texts of the items, which are theirs, and that of their types, which is not. */
 static int list_texts(const item *items, int n, named_text *texts) {
     json_t *types = json_object();
     for (int i = 0; i < n; i++) {
-        texts[i] = (named_text){items[i].text.key, mem_strdup(items[i].text.value)};
+        texts[i] = items[i].text;
         if (items[i].type != NULL) json_object_set(types, items[i].text.key, items[i].type);
     }
     if (json_object_size(types) > 0)
@@ -195,12 +195,12 @@ named_text *metadata_texts(const tensor_file *f, bool retyped, const named_tenso
     *n = list_texts(items, n_items, texts);
     while (n_items > 0 && safetensors_header_bytes(tensors, n_tensors, texts, *n) >
                               SAFETENSORS_MAX_HEADER - 8) { /* 8: it is padded */
-        for (int i = 0; i < *n; i++) free((char *)(uintptr_t)texts[i].value);
+        if (*n > n_items) free((char *)(uintptr_t)texts[n_items].value);
         drop_longest(items, &n_items, &out);
         *n = list_texts(items, n_items, texts);
     }
     warn(f, &out, "the header of a safetensors file has at most 16 MiB; gguf keeps all", d);
-    for (int i = 0; i < n_items; i++) item_close(&items[i]);
+    for (int i = 0; i < n_items; i++) json_decref(items[i].type); /* their texts go along */
     free(items);
     return texts;
 }
