@@ -225,8 +225,7 @@ static void preset(subject *s) {
                                  .round = (int32_t)set->round,
                                  .meta = &one_scale,
                                  .grad_scale = 1};
-    s->packer =
-        (qb_packer_info){.size = sizeof s->packer, .unit = 1, .align = 1, .fixed_rate = true};
+    s->packer = instance_packer_info;
     s->ste = (qb_ste_info){.size = sizeof s->ste};
     s->host = (qb_host){.size = sizeof s->host,
                         .abi_major = QB_ABI_MAJOR,

@@ -96,9 +96,14 @@ status instance_open_ste(instance *in, const plugin_choice *c, const qb_site *si
     return finish(in, c->plugin->guarded.ste.init(in->self, &in->host, site, info), st, at, d);
 }
 
+const qb_packer_info instance_packer_info = {.size = sizeof instance_packer_info,
+                                             .unit = 1,
+                                             .align = 1,
+                                             .fixed_rate = true};
+
 char *instance_refusal(const plugin_choice *packer) {
     instance in;
-    qb_packer_info info = {.size = sizeof info, .unit = 1, .align = 1, .fixed_rate = true};
+    qb_packer_info info = instance_packer_info;
     create(&in, packer, "its codes");
     /* the levels that every packer holds; one that does not says QB_ENOTSUP */
     qb_status got = packer->plugin->guarded.packer.init(in.self, &in.host, 3, 1, &info);

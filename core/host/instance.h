@@ -31,6 +31,8 @@ status instance_open_scheme(instance *in, const plugin_choice *c, const qb_site 
 status instance_open_packer(instance *in, const plugin_choice *c, int32_t n_levels,
                             int32_t zero_code, qb_packer_info *info, status st, const place *at,
                             diags *d);
+/* What init() of a packer finds in its info. */
+extern const qb_packer_info instance_packer_info;
 status instance_open_ste(instance *in, const plugin_choice *c, const qb_site *site,
                          qb_ste_info *info, status st, const place *at, diags *d);
 /* What the packer says against the values of its parameters, whatever the levels are; NULL:

@@ -35,7 +35,7 @@ status packing_open(packing *p, const plugin_choice *c, int32_t n_levels, int32_
                     const place *at, diags *d) {
     *p = (packing){.table = &c->plugin->guarded.packer,
                    .n_levels = n_levels,
-                   .info = {.size = sizeof p->info, .unit = 1, .align = 1, .fixed_rate = true}};
+                   .info = instance_packer_info};
     status bad = instance_open_packer(&p->in, c, n_levels, zero_code, &p->info, ERR_SPEC, at, d);
     if (bad) return bad;
     const char *why = packing_check_info(&p->info);
