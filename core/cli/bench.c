@@ -419,7 +419,7 @@ const verb verb_bench = {
         "the time: `samples` are those that count, of all. Where others use the machine there may\n"
         "be fewer, which a warning says, or none: then the row has no number. `x scalar`: how many\n"
         "times faster than with the kernels of level scalar (5 samples). L2: source and destination\n"
-        "are 1 MiB, or half of an L2 of less than 2 MiB; DRAM: buffers of 64M floats, 1.3 GB in\n"
+        "are 1 MiB, or half of an L2 of less than 2 MiB; DRAM: buffers of 64M floats, 0.9 GB in\n"
         "all. One thread but for linear and train.\n"
         "\n"
         "train: SPEC is of kind qat, without a sweep. Without SPEC: an MLP 784-512-512-10 at batch\n"

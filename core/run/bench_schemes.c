@@ -134,19 +134,24 @@ static quant_config config_of(const struct way *y, const plugin *scheme) {
     return c;
 }
 
+static status open_pipeline(work *w, const plugin *scheme, const plugin *packer, int64_t rows,
+                            diags *d) {
+    quant_config config = config_of(w->way, scheme);
+    plugin_choice choice = params_defaults(packer);
+    return pipeline_open(&w->l, &config, &choice, rows, COLS, d);
+}
+
 /* Floats and packed codes of a call fill the place; one scale of a tensor that is far out of
  * cache makes one call of all. */
 static status prepare(work *w, const plugin *scheme, const plugin *packer, diags *d) {
     const bench_place *p = &w->b->place;
     bool whole = w->way->g == GRANULARITY_TENSOR && p->set_bytes > p->call_bytes;
-    quant_config config = config_of(w->way, scheme);
-    plugin_choice choice = params_defaults(packer);
-    status bad = pipeline_open(&w->l, &config, &choice, 1, COLS, d);
+    status bad = open_pipeline(w, scheme, packer, 1, d);
     double row_bytes = bad ? 0 : 4 * COLS + (double)pipeline_bound(&w->l);
     pipeline_close(&w->l);
     if (bad) return bad;
     int64_t rows = whole ? p->set_bytes / (4 * COLS) : (int64_t)((double)p->call_bytes / row_bytes);
-    bad = pipeline_open(&w->l, &config, &choice, rows, COLS, d);
+    bad = open_pipeline(w, scheme, packer, rows, d);
     if (bad) return bad;
     w->parts = whole ? 1 : p->set_bytes / p->call_bytes;
     w->groups = quantizer_groups(&w->l.q, rows), w->bound = pipeline_bound(&w->l);
@@ -159,10 +164,16 @@ static status prepare(work *w, const plugin *scheme, const plugin *packer, diags
     return OK;
 }
 
-static void release(work *w) {
-    pipeline_close(&w->l);
-    free(w->meta);
-    free(w->packed);
+/* The scalar twin of one that is prepared: it reads and writes the same metadata and bytes, as all
+ * levels make the same of them. */
+static status prepare_scalar(work *slow, const work *w, const plugin *scheme, const plugin *packer,
+                             diags *d) {
+    *slow = *w;
+    slow->l = (pipeline){0};
+    const char *level = bench_use_level("scalar");
+    status bad = open_pipeline(slow, scheme, packer, w->l.rows, d);
+    bench_use_level(level);
+    return bad;
 }
 
 static char *granularity_text(const struct way *y) {
@@ -225,12 +236,12 @@ static status measure_way(const buffers *b, const struct way *y, const bench_opt
     if (scheme == NULL || packer == NULL) return OK;
     work w = {.b = b, .way = y}, slow = w;
     status bad = prepare(&w, scheme, packer, d);
-    const char *level = bench_use_level("scalar");
-    if (!bad) bad = prepare(&slow, scheme, packer, d);
-    bench_use_level(level);
+    if (!bad) bad = prepare_scalar(&slow, &w, scheme, packer, d);
     if (!bad) measure(&w, &slow, o);
-    release(&w);
-    release(&slow);
+    pipeline_close(&slow.l);
+    pipeline_close(&w.l);
+    free(w.meta);
+    free(w.packed);
     return bad;
 }
 
