@@ -20,8 +20,8 @@ typedef struct environment {
 
 void environment_read(environment *e);
 
-/* Forces a level of the kernels (--simd); ERR_USAGE if there is none of that name
- * or the CPU lacks it. */
+/* Forces a level of the kernels; ERR_USAGE, which begins with `from` (--simd), if there is none of
+ * that name or the CPU lacks it. */
 status environment_force_simd(const char *from, const char *level, diags *d);
 
 /* The levels that this build has: "scalar, sse4, avx2". */
