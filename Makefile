@@ -199,14 +199,16 @@ bench-store: $(BUILD)/quantbench $(PLUGINS) $(BUILD)/tests/bench_store    ## wha
 bench-integrity: $(BUILD)/tests/bench_integrity    ## what the checks of packed files cost
 	@$<
 
+# Some alone, by the beginning of their names: KERNELS=pack_.
+KERNELS_ASKED = $(if $(KERNELS),only $(KERNELS))
 check-kernels: $(BUILD)/tests/check_kernels    ## every level of every kernel against scalar, bit for bit
-	@$(BUILD)/tests/check_kernels
+	@$(BUILD)/tests/check_kernels $(KERNELS_ASKED)
 
 check-kernels-arm64: emulators    ## the same of NEON, built for arm64 and run under qemu, with and without dot product
-	@sh tests/tools/check_emulated.sh $(BUILD) arm64
+	@sh tests/tools/check_emulated.sh $(BUILD) arm64 $(KERNELS_ASKED)
 
 check-kernels-x86-emulated: emulators $(BUILD)/tests/check_kernels $(BUILD)/quantbench $(PLUGINS)    ## the same on CPUs with SSE4.1 alone and with AVX2, under qemu
-	@sh tests/tools/check_emulated.sh $(BUILD) x86
+	@sh tests/tools/check_emulated.sh $(BUILD) x86 $(KERNELS_ASKED)
 
 readme-check: $(BUILD)/quantbench $(PLUGINS) $(TESTS)    ## run the commands of README.md, compare what they print
 	@sh tests/tools/readme_check.sh $(BUILD)

@@ -261,6 +261,23 @@ static void service_decode_scaled(const uint8_t *code, int64_t groups, int64_t n
     }
 }
 
+/* Another sum would lead out of the kernels' tables. */
+static bool sums_to_one(const uint16_t f[256]) {
+    int32_t sum = 0;
+    for (int s = 0; s < 256; s++) sum += f[s];
+    return sum == 1 << RANS_LOG;
+}
+
+static int64_t service_rans_encode(const uint8_t *code, int64_t n, const uint16_t f[256],
+                                   uint32_t state[16], uint8_t *end, int64_t room) {
+    return sums_to_one(f) ? simd_kernels()->rans_encode(code, n, f, state, end, room) : -1;
+}
+
+static int64_t service_rans_decode(const uint8_t *words, int64_t bytes, const uint16_t f[256],
+                                   uint32_t state[16], int64_t n, uint8_t *code) {
+    return sums_to_one(f) ? simd_kernels()->rans_decode(words, bytes, f, state, n, code) : -1;
+}
+
 static qb_kernels table_of(const kernels *k) {
     return (qb_kernels){
         .size = sizeof(qb_kernels),
@@ -299,6 +316,8 @@ static qb_kernels table_of(const kernels *k) {
         .soft_steps = k->soft_steps,
         .select_abs = k->select_abs,
         .bin_abs = service_bin_abs,
+        .rans_encode = service_rans_encode,
+        .rans_decode = service_rans_decode,
     };
 }
 

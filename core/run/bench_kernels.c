@@ -97,6 +97,16 @@ CALL(largest_code, 1, 0, w->counts[0] = k->largest_code(w->code, n))
 CALL(pack_planes, 1, 0.25, k->pack_planes(w->code, n, w->out, w->out + n / 8))
 CALL(unpack_planes, 0.25, 1, k->unpack_planes(w->base3, w->base3 + n / 8, n, w->out))
 
+/* Any words are some codes. */
+static const uint16_t thirds[256] = {10923, 10923, 10922};
+static void begin(uint32_t state[RANS_STATES]) {
+    for (int i = 0; i < RANS_STATES; i++) state[i] = 1 << 16;
+}
+CALL(rans_encode, 1, 0.2, uint32_t state[RANS_STATES]; begin(state);
+     w->counts[0] = k->rans_encode(w->code, n, thirds, state, w->out + n, n))
+CALL(rans_decode, 0.2, 1, uint32_t state[RANS_STATES]; begin(state);
+     w->counts[0] = k->rans_decode(w->base3, n / 4, thirds, state, n, w->out))
+
 CALL(select_abs, 4, 0, k->select_abs(w->x, rows, row, row / 2, w->lo, w->y, w->counts))
 CALL(bin_abs, 4, 0, bin_sum bins[256] = {{0}}; k->bin_abs(w->x, n, 64, 256, bins);
      w->sums[0] = bins[1].sum)
@@ -152,6 +162,8 @@ static const struct {
     {"encode_levels", "a comparison with each of 15 boundaries"},
     {"pack_base3", "fives are gathered by shuffles"},
     {"unpack_base3", "fives are spread by shuffles"},
+    {"rans_encode", "each step of the 16 states waits for the one before"},
+    {"rans_decode", "each step of the 16 states waits for the one before"},
     {"select_abs", "digits are counted one by one"},
     {"bin_abs", "numbers are added to their bins one by one"},
     {"histogram", "numbers are counted one by one"},

@@ -87,6 +87,8 @@ INLINE mask16 m_and(mask16 x, mask16 y) { return (mask16)MAP2(_mm256_and_ps, x, 
 INLINE uint32_t m_bits(mask16 m) {
     return (uint32_t)(_mm256_movemask_ps(m.a) | _mm256_movemask_ps(m.b) << 8);
 }
+/* of the elements that are negative */
+INLINE uint32_t i_sign_bits(i32x16 x) { return m_bits((mask16)MAP1(V_TO_FLOAT, x)); }
 INLINE f32x16 f_select(mask16 m, f32x16 x, f32x16 y) {
     return (f32x16){_mm256_blendv_ps(y.a, x.a, m.a), _mm256_blendv_ps(y.b, x.b, m.b)};
 }
@@ -248,6 +250,19 @@ INLINE i32x16 b_from_bits(uint64_t bits) {
 INLINE f32x16 f_from_pieces(__m128i a, __m128i b, __m128i c, __m128i d) {
     return (f32x16){_mm256_castsi256_ps(_mm256_set_m128i(b, a)),
                     _mm256_castsi256_ps(_mm256_set_m128i(d, c))};
+}
+
+/* t[at], and byte t[at], behind which three more can be read */
+#define HAS_GATHER 1
+INLINE __m256i gather_8(const void *t, __m256i at) { return _mm256_i32gather_epi32(t, at, 4); }
+INLINE i32x16 i_gather(const uint32_t *t, i32x16 at) {
+    return (i32x16){gather_8(t, at.a), gather_8(t, at.b)};
+}
+INLINE __m256i gather_bytes_8(const void *t, __m256i at) {
+    return _mm256_and_si256(_mm256_i32gather_epi32(t, at, 1), _mm256_set1_epi32(255));
+}
+INLINE i32x16 i_gather_bytes(const uint8_t *t, i32x16 at) {
+    return (i32x16){gather_bytes_8(t, at.a), gather_bytes_8(t, at.b)};
 }
 
 #include "simd/vector.inc"

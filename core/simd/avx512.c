@@ -54,6 +54,8 @@ INLINE mask16 f_at_most(f32x16 x, f32x16 y) { return _mm512_cmp_ps_mask(x, y, _C
 INLINE mask16 m_first(int64_t m) { return first_bits(m); }
 INLINE mask16 m_and(mask16 x, mask16 y) { return x & y; }
 INLINE uint32_t m_bits(mask16 m) { return m; }
+/* of the elements that are negative */
+INLINE uint32_t i_sign_bits(i32x16 x) { return _mm512_movepi32_mask(x); }
 #define HAS_TOGETHER 1 /* the elements of the mask, in order, first */
 INLINE f32x16 f_together(mask16 m, f32x16 x) { return _mm512_maskz_compress_ps(m, x); }
 INLINE f32x16 f_select(mask16 m, f32x16 x, f32x16 y) { return _mm512_mask_blend_ps(m, y, x); }
@@ -260,6 +262,39 @@ INLINE void store_three_codes(uint8_t *p, f32x16 a, f32x16 b, f32x16 c, f32x16 d
     __mmask64 two = join_masks(f_less(high, a), f_less(high, b), f_less(high, c), f_less(high, d));
     __m512i code = _mm512_maskz_set1_epi8(one, 1);
     _mm512_storeu_si512(p, _mm512_mask_sub_epi8(code, two, code, _mm512_set1_epi8(-1)));
+}
+
+/* t[at], and byte t[at], behind which three more can be read */
+#define HAS_GATHER 1
+INLINE i32x16 i_gather(const uint32_t *t, i32x16 at) { return _mm512_i32gather_epi32(at, t, 4); }
+INLINE i32x16 i_gather_bytes(const uint8_t *t, i32x16 at) {
+    return _mm512_and_si512(_mm512_i32gather_epi32(at, t, 1), _mm512_set1_epi32(255));
+}
+
+/* As those of vector_rans.inc; 32 bytes are read and touched. */
+#define HAS_WORDS 1
+typedef struct word_places {
+    char none;
+} word_places;
+static void fill_word_places(word_places *p) { p->none = 0; }
+INLINE int64_t words_bytes(const word_places *p, uint32_t which) {
+    (void)p;
+    return 2 * __builtin_popcount(which);
+}
+INLINE i32x16 words_apart(const word_places *p, const uint8_t **src, i32x16 x) {
+    __mmask16 which = _mm512_cmplt_epu32_mask(x, _mm512_set1_epi32(1 << 16));
+    __m512i next = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)*src));
+    *src += words_bytes(p, which);
+    next = _mm512_maskz_expand_epi32(which, next);
+    return _mm512_mask_or_epi32(x, which, _mm512_slli_epi32(x, 16), next);
+}
+INLINE uint8_t *words_together(const word_places *p, i32x16 x, uint32_t which, uint8_t *end) {
+    const __m512i order = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    int64_t bytes = words_bytes(p, which);
+    __m512i at = _mm512_add_epi32(order, _mm512_set1_epi32((int)(bytes / 2)));
+    __m512i last = _mm512_permutexvar_epi32(at, _mm512_maskz_compress_epi32((__mmask16)which, x));
+    _mm256_storeu_si256((__m256i *)(end - 32), _mm512_cvtepi32_epi16(last));
+    return end - bytes;
 }
 
 #include "simd/vector.inc"

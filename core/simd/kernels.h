@@ -52,6 +52,10 @@ typedef struct bin_sum {
     double sum, count;
 } bin_sum;
 
+/* ---- entropy coding ---- */
+
+enum { RANS_STATES = 16, RANS_LOG = 15 }; /* states; frequencies are in 2^-15 */
+
 /* ---- packed products: y = x W^T ---- */
 
 /* The packer's form of a row of W: 1, 2, 3, 4 or 8 are the bits of pack_bits. */

@@ -71,6 +71,8 @@ INLINE uint32_t m_bits(mask16 m) {
     return bits_of_4(m.a, bit) | bits_of_4(m.b, bit) << 4 | bits_of_4(m.c, bit) << 8 |
            bits_of_4(m.d, bit) << 12;
 }
+/* of the elements that are negative */
+INLINE uint32_t i_sign_bits(i32x16 x) { return m_bits((mask16)MAP1(vcltzq_s32, x)); }
 INLINE f32x16 f_select(mask16 m, f32x16 x, f32x16 y) { return (f32x16)MAP3(vbslq_f32, m, x, y); }
 INLINE float32x4_t keep_4(uint32x4_t m, float32x4_t x) {
     return (float32x4_t)vandq_u32(m, (uint32x4_t)x);

@@ -647,6 +647,28 @@ static void scalar_unpack_planes(const uint8_t *mask, const uint8_t *sign, int64
     }
 }
 
+/* ---- entropy coding ---- */
+
+#include "simd/rans_codes.inc"
+
+static int64_t scalar_rans_encode(const uint8_t *code, int64_t n, const uint16_t *f,
+                                  uint32_t *state, uint8_t *end, int64_t room) {
+    uint32_t c[RANS_CODES + 1];
+    rans_writer w = {end, room};
+    rans_sums(f, c);
+    return rans_put(f, c, code, 0, n, state, &w) ? room - w.room : -1;
+}
+
+static int64_t scalar_rans_decode(const uint8_t *words, int64_t bytes, const uint16_t *f,
+                                  uint32_t *state, int64_t n, uint8_t *code) {
+    uint8_t level[RANS_ONE];
+    uint32_t c[RANS_CODES + 1];
+    rans_reader r = {words, bytes};
+    rans_sums(f, c);
+    rans_levels(f, c, level);
+    return rans_take(f, c, level, 0, n, state, &r, code) ? bytes - r.bytes : -1;
+}
+
 #include "simd/scalar_select.inc"
 
 #include "simd/scalar_training.inc"

@@ -79,6 +79,8 @@ INLINE uint32_t m_bits(mask16 m) {
     return (uint32_t)(_mm_movemask_ps(m.a) | _mm_movemask_ps(m.b) << 4 | _mm_movemask_ps(m.c) << 8 |
                       _mm_movemask_ps(m.d) << 12);
 }
+/* of the elements that are negative */
+INLINE uint32_t i_sign_bits(i32x16 x) { return m_bits((mask16)MAP1(V_TO_FLOAT, x)); }
 INLINE f32x16 f_select(mask16 m, f32x16 x, f32x16 y) {
     return (f32x16)MAP3(_mm_blendv_ps, y, x, m);
 }

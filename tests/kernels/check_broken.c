@@ -423,6 +423,39 @@ static int64_t scatter_takes_all_bits(const uint8_t *from, const uint8_t *bits, 
     return m;
 }
 
+/* Words in the order of the codes, not of the decoder. */
+static int64_t rans_words_upwards(const uint8_t *code, int64_t n, const uint16_t f[256],
+                                  uint32_t state[RANS_STATES], uint8_t *end, int64_t room) {
+    int64_t bytes = right->rans_encode(code, n, f, state, end, room);
+    for (int64_t i = 0; end != NULL && i < bytes / 2; i += 2) {
+        uint8_t first[2], *low = end - bytes + i, *high = end - 2 - i;
+        memcpy(first, low, 2), memcpy(low, high, 2), memcpy(high, first, 2);
+    }
+    return bytes;
+}
+
+/* The state keeps what was left over by a quotient that was 1 too small. */
+static int64_t rans_quotient_below(const uint8_t *code, int64_t n, const uint16_t f[256],
+                                   uint32_t state[RANS_STATES], uint8_t *end, int64_t room) {
+    int64_t bytes = right->rans_encode(code, n, f, state, end, room);
+    for (int i = 0; i < RANS_STATES && i < n && bytes >= 0; i++)
+        if (f[code[i]] == 1 && state[i] >= 1u << 31) state[i] -= (1 << RANS_LOG) - 1;
+    return bytes;
+}
+
+static int64_t rans_reads_beyond(const uint8_t *words, int64_t bytes, const uint16_t f[256],
+                                 uint32_t state[RANS_STATES], int64_t n, uint8_t *code) {
+    volatile uint8_t behind = words[bytes];
+    (void)behind;
+    return right->rans_decode(words, bytes, f, state, n, code);
+}
+
+static int64_t rans_word_of_zeros(const uint8_t *words, int64_t bytes, const uint16_t f[256],
+                                  uint32_t state[RANS_STATES], int64_t n, uint8_t *code) {
+    int64_t read = right->rans_decode(words, bytes, f, state, n, code);
+    return read < 0 ? bytes : read;
+}
+
 static uint8_t largest_signed(const uint8_t *code, int64_t n) {
     int8_t largest = 0;
     for (int64_t i = 0; i < n; i++) largest = (int8_t)code[i] > largest ? (int8_t)code[i] : largest;

@@ -455,6 +455,64 @@ static void run_unpack_base3(check_call *c) {
 }
 GENERATOR(unpack_base3, .variants = 3);
 
+/* ---- entropy coding: variant is how many codes there are ---- */
+
+static const int32_t rans_counts[] = {1, 2, 3, 4, 6, 8, 9, 15, 16, 17, 40, 256};
+enum { RANS_COUNTS = sizeof rans_counts / sizeof *rans_counts };
+
+/* What is not drawn is at least 1 for one, so that any codes below `count` can be coded. */
+static const uint16_t *frequencies(check_call *c, int32_t count) {
+    uint16_t *f = check_in(c, 256, sizeof *f);
+    int32_t left = (1 << RANS_LOG) - count;
+    memset(f, 0, 256 * sizeof *f);
+    for (int32_t s = 0; s < count; s++) {
+        int32_t more = (int32_t)(check_draw(c) % (uint32_t)(left + 1));
+        if (s == count - 1) more = left;
+        f[s] = (uint16_t)(1 + more), left -= more;
+    }
+    return f;
+}
+
+static uint32_t *states(check_call *c) {
+    uint32_t *state = check_out(c, RANS_STATES, sizeof *state);
+    for (int i = 0; i < RANS_STATES; i++) {
+        uint32_t x = check_draw(c);
+        state[i] = x % 4 == 0 ? 1 << 16 : x < 1 << 16 ? x | 1 << 16 : x;
+    }
+    return state;
+}
+
+/* In room for all words, as many as there are, too few, or counted. */
+static void run_rans_encode(check_call *c) {
+    int32_t count = rans_counts[c->c->variant];
+    const uint8_t *code = codes(c, c->c->n, (uint32_t)count);
+    const uint16_t *f = frequencies(c, count);
+    uint32_t *state = states(c), again[RANS_STATES];
+    int64_t *bytes = check_out(c, 1, sizeof *bytes), most = 2 * c->c->n, room = most;
+    int how = (int)(check_draw(c) >> 8) % 4;
+    memcpy(again, state, sizeof again);
+    if (how > 0) room = kernels_scalar.rans_encode(code, c->c->n, f, again, NULL, most);
+    if (how > 1) room -= 2 * (int64_t)(check_draw(c) % 100);
+    if (room < 0) room = 0;
+    uint8_t *words = check_room(c, room, 1);
+    bool counts = how == 3;
+    *bytes = c->k->rans_encode(code, c->c->n, f, state, counts ? NULL : words + room, room);
+    if (*bytes >= 0 && !counts)
+        memcpy(check_out(c, *bytes, 1), words + room - *bytes, (size_t)*bytes);
+}
+GENERATOR(rans_encode, .variants = RANS_COUNTS, .may_be_empty = true);
+
+/* Any words; of some cases too few. */
+static void run_rans_decode(check_call *c) {
+    const uint16_t *f = frequencies(c, rans_counts[c->c->variant]);
+    int64_t all = c->c->n % 3 == 0 ? c->c->n / 8 * 2 : 2 * c->c->n + c->c->n % 2;
+    const uint8_t *words = codes(c, all, 256);
+    uint32_t *state = states(c);
+    int64_t *bytes = check_out(c, 1, sizeof *bytes);
+    *bytes = c->k->rans_decode(words, all, f, state, c->c->n, check_out(c, c->c->n, 1));
+}
+GENERATOR(rans_decode, .variants = RANS_COUNTS, .may_be_empty = true);
+
 /* ---- places of codes: variant is how many levels there are - 2, or 256 ---- */
 
 static const uint8_t *some_codes(check_call *c) {

@@ -207,18 +207,25 @@ Test(packers, write_the_golden_blocks) {
 
 /* From another program, with integers of any size, by the text of the layout alone. */
 Test(packers, write_the_golden_entropy_code) {
-    uint8_t code[400];
+    uint8_t code[500];
     memset(code, 1, sizeof code);
     check_golden(&(kind){"entropy", "", 3, 1}, code, 400,
-                 "01 80 88 88 02 00 00 00 80 00 00 00 00 00 00 00 80 00 00 00 00");
+                 "01 A8 AA AA AA 01 00 00 01 00 00 00 01 00 00 00 01 00 00 00 01 00 00 00 "
+                 "01 00 00 00 01 00 00 00 01 00 00 00 01 00 00 00 01 00 00 00 01 00 00 00 "
+                 "01 00 00 00 01 00 00 00 01 00 00 00 01 00 00 00 01 00 00 00 01 00");
     check_golden(&(kind){"entropy", "", 3, 1}, code, 5, "00 55 01");
     code[3] = 2, code[77] = 0, code[150] = 2;
-    check_golden(&(kind){"entropy", "", 3, 1}, code, 200,
-                 "01 98 85 8D FE 01 98 20 25 5B DF 00 00 00 58 78 85 7D B5 AB 00 00");
-    for (int i = 0; i < 240; i++) code[i] = (uint8_t)(i % 3 == 0 ? i * i % 11 % 4 : 1);
-    check_golden(&(kind){"entropy", "", 4, -1}, code, 240,
-                 "01 F8 BD 81 A9 DC 01 6B 06 EA 33 C4 27 F3 02 10 41 61 A8 85 AC EB 27 "
-                 "62 6D 98 B4 31 CE C3 B2 E8 C1 19 E3 F8 17 3A B3");
+    check_golden(&(kind){"entropy", "", 3, 1}, code, 400,
+                 "01 AE 9B BB EA FF 07 0E 38 01 00 0E 38 01 00 0E 38 01 00 C0 FF F1 00 0E "
+                 "38 01 00 0E 38 01 00 1E 62 F2 00 0E 38 01 00 0E 38 01 00 0E 38 01 00 0E "
+                 "38 01 00 0E 38 01 00 0E 38 01 00 E6 DD E3 01 0E 38 01 00 0E 38 01 00");
+    for (int i = 0; i < 500; i++) code[i] = (uint8_t)(i % 3 == 0 ? i * i % 11 % 4 : 1);
+    check_golden(&(kind){"entropy", "", 4, -1}, code, 500,
+                 "01 BF FA 6F EF EA FA 1E 0A 0A F5 01 92 64 FE 01 72 26 0A 02 0D 54 1F 02 "
+                 "CD A7 EF 01 AE 16 1A 00 AF FD 6C 01 19 8E 2C 00 D9 AD 2B 00 B5 0A C5 01 "
+                 "12 99 15 00 72 F7 8D 01 54 28 90 01 AF E1 74 01 0B F6 6F 01 D5 F1 69 01 "
+                 "D7 67 BA DC 21 52 CC 10 89 82 48 BA F3 AF 82 BD 6D 5D A6 A6 0A 2C 49 B7 "
+                 "86 C7 8A E9 A8 B5 77 26");
 }
 
 /* ---- there and back ---- */

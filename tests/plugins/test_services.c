@@ -62,3 +62,20 @@ Test(services, bins_of_a_long_tensor_do_not_depend_on_the_threads) {
     cr_assert(memcmp(one, two, sizeof one) == 0 && memcmp(one, by_block, sizeof one) == 0);
     free(x);
 }
+
+/* The kernels' tables have so many places. */
+Test(services, entropy_coding_refuses_frequencies_that_are_not_32768_together) {
+    const qb_kernels *k = services_kernels();
+    const uint8_t code[] = {1, 0, 1};
+    uint8_t words[8] = {0}, back[3];
+    uint32_t state[16];
+    uint16_t f[256] = {16384, 16384};
+    for (int i = 0; i < 16; i++) state[i] = 1 << 16;
+    cr_assert(k->rans_encode(code, 3, f, state, words + 8, 8) == 0);
+    cr_assert(k->rans_decode(words, 8, f, state, 3, back) == 0 && memcmp(code, back, 3) == 0);
+    f[255] = 1;
+    cr_assert(k->rans_encode(code, 3, f, state, words + 8, 8) == -1);
+    cr_assert(k->rans_decode(words, 8, f, state, 3, back) == -1);
+    f[255] = 0, f[1]--;
+    cr_assert(k->rans_decode(words, 8, f, state, 3, back) == -1);
+}

@@ -1,11 +1,13 @@
 #!/bin/sh
 # The check of the kernels on CPUs that this machine is not, under qemu-user:
-#     check_emulated.sh BUILD arm64|x86 [quick]
+#     check_emulated.sh BUILD arm64|x86 [quick | only BEGINNING_OF_NAMES]
 # arm64 builds it in BUILD/arm64 and runs it on a CPU with dot product and (not quick) on one
 # without; x86 takes the check and the program in BUILD to a CPU with SSE4.1 alone and to one
 # with AVX2. Exit 77: not run.
 set -u
-build=$1 machine=$2 quick=${3-}
+build=$1 machine=$2
+shift 2
+how=$*
 bad=0
 
 complain() {
@@ -33,7 +35,7 @@ check_on() {
     shift 2
     echo "$*:"
     # shellcheck disable=SC2086
-    CHECK_KERNELS_EMULATOR="$*" "$@" "$check" $quick >"$log"
+    CHECK_KERNELS_EMULATOR="$*" "$@" "$check" $how >"$log"
     status=$?
     sed 's/^/  /' "$log"
     [ "$status" -eq 0 ] || complain "$cpu: the check failed (exit $status)"
@@ -74,7 +76,7 @@ check_arm64() {
     only_there_is_dot_product
     check_on default "$build/arm64/tests/check_kernels" qemu-aarch64-static
     said 'arm64 *with dot product' && said 'neon ' && said 'neon-only '
-    [ -n "$quick" ] && return
+    [ "$how" = quick ] && return
     check_on cortex-a72 "$build/arm64/tests/check_kernels" qemu-aarch64-static -cpu cortex-a72
     said 'arm64 *without dot product' && said 'neon '
 }

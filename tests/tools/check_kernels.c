@@ -1,8 +1,9 @@
 /*
  * build/tests/check_kernels: every kernel of every level that this CPU has, and of scalar.c
  * compiled without vectors ("plain"), against scalar.c, and the kernels that are wrong on
- * purpose. With `quick` the levels alone and a twentieth of the cases. With the words that a
- * failure printed it repeats that case alone: LEVEL KERNEL VARIANT N OFFSET DATA SEED.
+ * purpose. With `quick` the levels alone and a twentieth of the cases; with `only WORD` the
+ * kernels whose names begin with it. With the words that a failure printed it repeats that
+ * case alone: LEVEL KERNEL VARIANT N OFFSET DATA SEED.
  * LEVEL-only is a level without what this CPU has beside it, LEVEL-no-tiles one without AMX.
  */
 #include <stdatomic.h>
@@ -110,7 +111,18 @@ static tally in_processes(const job *j) {
 
 /* ---- what is checked ---- */
 
+static const char *only = ""; /* names begin with it */
+
+static bool is_asked(const char *name) { return strncmp(name, only, strlen(only)) == 0; }
+
+static int kernels_asked(void) {
+    int n = 0;
+    for (int i = 0; i < check_n_kernels; i++) n += is_asked(check_kernels[i].name);
+    return n;
+}
+
 static void kernel_task(int which, const job *j, tally *t) {
+    if (!is_asked(check_kernels[which].name)) return;
     check_count n = check_all(which, j->k, j->plan);
     t->cases += n.cases;
     t->bad += n.failures > 0;
@@ -119,7 +131,7 @@ static void kernel_task(int which, const job *j, tally *t) {
 static bool check_table(const kernels *k, const check_plan *plan) {
     tally t = in_processes(&(job){kernel_task, check_n_kernels, k, plan});
     printf("%-11s %d kernels, %lld cases, %lld random vectors each: %s\n", k->level,
-           check_n_kernels, (long long)t.cases, (long long)plan->n_random,
+           kernels_asked(), (long long)t.cases, (long long)plan->n_random,
            t.bad == 0 ? "the bits of scalar" : "wrong");
     return t.bad == 0;
 }
@@ -167,21 +179,23 @@ static bool check_levels(const check_plan *plan) {
             fine &= check_level(i, plan);
     }
 #ifdef __x86_64__
-    if (!(simd_features() & CPU_AMX_INT8)) fine &= check_model(plan);
+    bool linear = strncmp("linear_", only, strlen(only)) == 0;
+    if (linear && !(simd_features() & CPU_AMX_INT8)) fine &= check_model(plan);
 #endif
     return fine;
 }
 
 static void broken_task(int i, const job *j, tally *t) {
-    if (check_catches(&broken_kernels[i], j->plan)) return;
+    if (!is_asked(broken_kernels[i].kernel) || check_catches(&broken_kernels[i], j->plan)) return;
     printf("not found: %s that %s\n", broken_kernels[i].kernel, broken_kernels[i].what);
     t->bad++;
 }
 
 static bool check_broken(const check_plan *plan) {
     tally t = in_processes(&(job){broken_task, n_broken_kernels, NULL, plan});
-    printf("broken      %d of %d wrong kernels found\n", n_broken_kernels - t.bad,
-           n_broken_kernels);
+    int n = 0;
+    for (int i = 0; i < n_broken_kernels; i++) n += is_asked(broken_kernels[i].kernel);
+    printf("broken      %d of %d wrong kernels found\n", n - t.bad, n);
     return t.bad == 0;
 }
 
@@ -193,8 +207,10 @@ int main(int argc, char **argv) {
     char again[512];
     if (free_reads) check_free_reads();
     if (argc == 8) return repeat(argv + 1);
-    if (argc != 1 && !quick) {
-        fprintf(stderr, "usage: check_kernels [quick | LEVEL KERNEL VARIANT N OFFSET DATA SEED]\n");
+    if (argc == 3 && strcmp(argv[1], "only") == 0) only = argv[2];
+    if ((argc != 1 && !quick && *only == '\0') || kernels_asked() == 0) {
+        fprintf(stderr, "usage: check_kernels [quick | only BEGINNING_OF_NAMES | "
+                        "LEVEL KERNEL VARIANT N OFFSET DATA SEED]\n");
         return ERR_USAGE;
     }
     if (quick) plan.n_small = 36, plan.n_random = 50, plan.at_step = 8, plan.few_large = true;

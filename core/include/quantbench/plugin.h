@@ -258,6 +258,18 @@ typedef struct qb_kernels {
                        float *below, int64_t *less);
     /* Adds |x_i| to bin b: the whole part of |x_i| * per_unit, at most n_bins - 1.    */
     void (*bin_abs)(const float *x, int64_t n, float per_unit, int32_t n_bins, qb_bin *bins);
+    /* 1.1: entropy coding by 16 interleaved states (rANS), of which code i is that of state
+     * i % 16. f: of each code in 32768ths, their sum is 32768, and those of `code` are above 0.
+     * A state x is in [2^16, 2^32), words are two bytes, low first. Encode, from the last code:
+     * if x >= f 2^17, its low 16 bits are a word, x = floor(x / 2^16); then x = floor(x / f)
+     * 2^15 + x mod f + c, c the sum of f below the code. Decode is the way back.
+     * encode: the bytes of the words, which end at `end` (NULL: are only counted), or -1 where
+     * they need more than room, of which all may be written. decode: the bytes that were read,
+     * or -1 where it needs more; and -1 for another sum of f.                   */
+    int64_t (*rans_encode)(const uint8_t *code, int64_t n, const uint16_t f[256],
+                           uint32_t state[16], uint8_t *end, int64_t room);
+    int64_t (*rans_decode)(const uint8_t *words, int64_t bytes, const uint16_t f[256],
+                           uint32_t state[16], int64_t n, uint8_t *code);
 #endif
 } qb_kernels;
 
