@@ -252,17 +252,4 @@ INLINE f32x16 f_from_pieces(__m128i a, __m128i b, __m128i c, __m128i d) {
                     _mm256_castsi256_ps(_mm256_set_m128i(d, c))};
 }
 
-/* t[at], and byte t[at], behind which three more can be read */
-#define HAS_GATHER 1
-INLINE __m256i gather_8(const void *t, __m256i at) { return _mm256_i32gather_epi32(t, at, 4); }
-INLINE i32x16 i_gather(const uint32_t *t, i32x16 at) {
-    return (i32x16){gather_8(t, at.a), gather_8(t, at.b)};
-}
-INLINE __m256i gather_bytes_8(const void *t, __m256i at) {
-    return _mm256_and_si256(_mm256_i32gather_epi32(t, at, 1), _mm256_set1_epi32(255));
-}
-INLINE i32x16 i_gather_bytes(const uint8_t *t, i32x16 at) {
-    return (i32x16){gather_bytes_8(t, at.a), gather_bytes_8(t, at.b)};
-}
-
 #include "simd/vector.inc"

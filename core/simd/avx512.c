@@ -264,13 +264,6 @@ INLINE void store_three_codes(uint8_t *p, f32x16 a, f32x16 b, f32x16 c, f32x16 d
     _mm512_storeu_si512(p, _mm512_mask_sub_epi8(code, two, code, _mm512_set1_epi8(-1)));
 }
 
-/* t[at], and byte t[at], behind which three more can be read */
-#define HAS_GATHER 1
-INLINE i32x16 i_gather(const uint32_t *t, i32x16 at) { return _mm512_i32gather_epi32(at, t, 4); }
-INLINE i32x16 i_gather_bytes(const uint8_t *t, i32x16 at) {
-    return _mm512_and_si512(_mm512_i32gather_epi32(at, t, 1), _mm512_set1_epi32(255));
-}
-
 /* As those of vector_rans.inc; 32 bytes are read and touched. */
 #define HAS_WORDS 1
 typedef struct word_places {
