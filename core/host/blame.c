@@ -125,10 +125,15 @@ static void say_who(const instance *in, const char *slot, const char *did, const
     say("\n  hint: `quantbench plugins check "), say_escaped(p->path), say("`\n");
 }
 
-/* Two threads may crash at once: the second waits until the first has said who it was. */
-static void on_signal(int number) {
+/* Two threads may end the process at once: the second waits until the first has said who it was
+ * and is gone with it. */
+static void take_last_word(void) {
     static _Atomic int dying;
     while (atomic_exchange(&dying, 1)) pause();
+}
+
+static void on_signal(int number) {
+    take_last_word();
     const instance *in = running();
     if (in != NULL) {
         say_who(in, GET(mine, slot), "crashed with ", child_signal_name(number));
@@ -139,6 +144,7 @@ static void on_signal(int number) {
 }
 
 void blame_stop(const char *called) {
+    take_last_word();
     const instance *in = running();
     if (in != NULL)
         say_who(in, GET(mine, slot), "called ", called);
@@ -150,6 +156,7 @@ void blame_stop(const char *called) {
 static void on_exit_of_plugin(void) {
     const instance *in = running();
     if (in == NULL) return;
+    take_last_word();
     say_who(in, GET(mine, slot), "called ", "exit()");
     _exit(ERR_PLUGIN);
 }
@@ -164,6 +171,7 @@ static void look_at(call *c, int limit) {
     bool same = in != NULL && number == c->seen;
     c->seconds = same ? c->seconds + 1 : 0, c->seen = number;
     if (c->seconds < limit) return;
+    take_last_word();
     say_who(in, GET(c, slot), timed_out, "");
     _exit(ERR_PLUGIN);
 }

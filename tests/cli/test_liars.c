@@ -96,6 +96,7 @@ static const lie schemes[] = {
     {"exits", "scheme", "metadata", "exited with code 0 in fit()", "groups 5, n 7"},
     {"scratch", "scheme", "metadata", "it wrote behind the 64 bytes of its scratch memory", ""},
     {"leaves", "scheme", "metadata", "exited with code 0 in fit()", "groups 5, n 7"},
+    {"leave_together", "scheme", "metadata", "in fit(): it wrote to a static variable", "n 7"},
     {"starts_thread", "scheme", "metadata",
      "fit(): it calls pthread_create(): a plugin starts no thread", "n 7"},
     {"forks", "scheme", "metadata", "fit(): it changes which processes there are", "n 7"},
@@ -367,7 +368,20 @@ static outcome train_with(const char *name) {
                             name);
     write_file("small.yaml", text);
     free(text);
-    return run("QUANTBENCH_PLUGIN_PATH=$PWD/good $Q run small.yaml --db r.db");
+    return run("QUANTBENCH_PLUGIN_PATH=$PWD/good $Q run small.yaml --db r.db --threads 2");
+}
+
+Test(running, threads_that_end_the_process_at_the_same_time_are_one_error, .init = setup,
+     .fini = teardown) {
+    for (int i = 0; i < 5; i++) {
+        outcome o = train_with("leave_together");
+        const char *first = strstr(o.err, "error: ");
+        cr_assert(o.exit == 5 && first != NULL && strstr(first + 1, "error: ") == NULL &&
+                      strstr(first,
+                             "scheme 'leave_together' called _exit() in fit() for fc1.weight\n"),
+                  "exit %d\n%s", o.exit, o.err);
+        free_outcome(&o);
+    }
 }
 
 Test(running, what_a_plugin_does_beside_its_work_fails_the_run_with_its_name, .init = setup,
