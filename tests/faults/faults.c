@@ -109,7 +109,9 @@ int count_calls(const char *settings, const char *command) {
     cr_assert(text != NULL, "no log of %s: %s", command, o.err);
     size_t n = strlen(text);
     while (n > 1 && text[n - 2] != '\n') n--;
-    int calls = atoi(text + n - 1);
+    const char *last = n > 0 ? text + n - 1 : "";
+    int calls = atoi(last);
+    cr_assert(calls > 0 && strstr(last, " calls ") != NULL, "%s did not count: %s", command, last);
     unlink(log);
     free(text);
     free(with);

@@ -5,13 +5,13 @@
 
 #include "util/str.h"
 
-enum { INDICES = 20000, AGAIN = 50 /* every so often the run is finished, too */ };
+enum { INDICES = 30000, /* at most */ AGAIN = 50 /* every so often the run is finished, too */ };
 
 /* Allocations number 0, step, 2 step, ... of a run. */
 static void each_allocation(const char *settings, int tries) {
     fresh();
     int n = count_calls(settings, RUN_TINY), tried = 0, ended_well = 0;
-    if (n > INDICES) n = INDICES;
+    cr_assert(n <= INDICES, "%d allocations", n);
     int step = n / tries > 0 ? n / tries : 1;
     for (int i = step > 1 ? n % step : 0; i < n; i += step, tried++) {
         char what[100], *all = str_format("%s FAULT_AT=%d FAULT_HOW=ENOMEM", settings, i);
