@@ -126,10 +126,13 @@ static void say_who(const instance *in, const char *slot, const char *did, const
 }
 
 /* Two threads may end the process at once: the second waits until the first has said who it was
- * and is gone with it. */
+ * and is gone with it. One that crashes while it says so has said enough. */
 static void take_last_word(void) {
-    static _Atomic int dying;
-    while (atomic_exchange(&dying, 1)) pause();
+    static _Atomic int taken;
+    static _Thread_local bool is_mine;
+    if (is_mine) _exit(ERR_PLUGIN);
+    while (atomic_exchange(&taken, 1)) pause();
+    is_mine = true;
 }
 
 static void on_signal(int number) {

@@ -8,7 +8,7 @@ const packer_preset packer_presets[] = {
     {"max_speed", "bits", "", "whole bits a code, packed and unpacked at the speed of memory"},
     {"balanced", "hybrid", "compression_level=1",
      "of each block the shortest of bits, base 3, bitmap and gaps"},
-    {"max_compression", "entropy", "", "within 1 % of the entropy of a large tensor"},
+    {"max_compression", "entropy", "", "within 1 % of the entropy of 10^6 codes, up to 99 % zeros"},
 };
 const int n_packer_presets = sizeof packer_presets / sizeof *packer_presets;
 

@@ -93,8 +93,7 @@ typedef struct kernels {
 const kernels *simd_kernels(void);
 
 /* Force a level; ERR_USAGE, which begins with who asked for it (`from`: --simd, QUANTBENCH_SIMD),
- * if there is none of that name or this CPU lacks it. While no other
- * thread calls kernels. */
+ * if there is none of that name or this CPU lacks it. While no other thread calls kernels. */
 status simd_force(const char *from, const char *level, diags *d);
 
 /* The levels of this build, lowest first: names, NULL behind the last. */

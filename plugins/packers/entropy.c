@@ -14,13 +14,13 @@
  *         state = state * 2^16 + word.
  *     All states end at 2^16. The writer goes backwards from there.
  *
- * Frequencies are count * 32768 / n, rounded down but at least 1; while their sum is too
- * large the largest one gives 1, while it is too small the level whose count / frequency is
- * largest gets 1; of equal ones the lowest level. No other table is read.
+ * Frequencies are count * 32768 / n, rounded down but at least 1 of a level that occurs; while
+ * their sum is too large the largest one gives 1, while it is too small the level whose count /
+ * frequency is largest gets 1; of equal ones the lowest level. No other table is read.
  *
  * Duda, Asymmetric numeral systems, arXiv:1311.2540; 16 states, as vectors have elements:
- * Giesen, Interleaved entropy coders, arXiv:1402.3392. Over the entropy a block costs 65
- * bytes and its table, so it is long.
+ * Giesen, Interleaved entropy coders, arXiv:1402.3392. Over the entropy a block costs
+ * some 50 bytes and its table, so it is long, and dense codes 0.1 % (the states are short).
  */
 #define QB_ABI_MINOR 1
 #include <quantbench/plugin.h>
@@ -153,10 +153,11 @@ static int64_t put_coded(const entropy *p, const uint8_t *code, int64_t n, uint8
     if (n == 0) return -1;
     frequencies(p, code, n, f);
     const int64_t table_size = put_table(p, f, table_bytes), head = 1 + table_size + STATES_BYTES;
+    if (head > limit) return -1;
     const bool beside = dst != NULL && n <= p->block_size;
     uint8_t *end = beside ? (uint8_t *)p->host->scratch(p->host) + limit : NULL;
     int64_t words = encode(p, f, code, n, limit - head, end, state);
-    if (head > limit || words < 0) return -1;
+    if (words < 0) return -1;
     if (dst == NULL) return head + words;
     if (beside)
         memcpy(dst + head, end - words, (size_t)words);
@@ -213,5 +214,6 @@ static const qb_packer table = {
 
 QB_PACKER_PLUGIN(
     entropy, params, table, .name = "entropy", .version = "2.0.0",
-    .summary = "order-0 entropy coding (rANS), within 1 % of the entropy in large tensors",
+    .summary =
+        "order-0 entropy coding (rANS), within 1 % of the entropy of 10^6 codes, up to 99 % zeros",
     .example = "packer: entropy", .cite = "Duda 2013, Asymmetric numeral systems, arXiv:1311.2540");

@@ -96,6 +96,7 @@ static const lie schemes[] = {
     {"exits", "scheme", "metadata", "exited with code 0 in fit()", "groups 5, n 7"},
     {"scratch", "scheme", "metadata", "it wrote behind the 64 bytes of its scratch memory", ""},
     {"leaves", "scheme", "metadata", "exited with code 0 in fit()", "groups 5, n 7"},
+    {"leaves_ruins", "scheme", "metadata", "exited with code 0 in fit()", "groups 5, n 7"},
     {"leave_together", "scheme", "metadata", "in fit(): it wrote to a static variable", "n 7"},
     {"starts_thread", "scheme", "metadata",
      "fit(): it calls pthread_create(): a plugin starts no thread", "n 7"},
@@ -382,6 +383,15 @@ Test(running, threads_that_end_the_process_at_the_same_time_are_one_error, .init
                   "exit %d\n%s", o.exit, o.err);
         free_outcome(&o);
     }
+}
+
+/* The address of the site's name is no more. */
+Test(running, a_crash_while_the_error_is_written_ends_the_process_all_the_same, .init = setup,
+     .fini = teardown) {
+    outcome o = train_with("leaves_ruins");
+    cr_assert(o.exit == 5 && strstr(o.err, "scheme 'leaves_ruins' called _exit() in fit()"),
+              "exit %d\n%s", o.exit, o.err);
+    free_outcome(&o);
 }
 
 Test(running, what_a_plugin_does_beside_its_work_fails_the_run_with_its_name, .init = setup,

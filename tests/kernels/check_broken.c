@@ -423,7 +423,7 @@ static int64_t scatter_takes_all_bits(const uint8_t *from, const uint8_t *bits, 
     return m;
 }
 
-/* Words in the order of the codes, not of the decoder. */
+/* Words in the order in which they are made, that of the last code first. */
 static int64_t rans_words_upwards(const uint8_t *code, int64_t n, const uint16_t f[256],
                                   uint32_t state[RANS_STATES], uint8_t *end, int64_t room) {
     int64_t bytes = right->rans_encode(code, n, f, state, end, room);
@@ -450,8 +450,19 @@ static int64_t rans_reads_beyond(const uint8_t *words, int64_t bytes, const uint
     return right->rans_decode(words, bytes, f, state, n, code);
 }
 
-static int64_t rans_word_of_zeros(const uint8_t *words, int64_t bytes, const uint16_t f[256],
-                                  uint32_t state[RANS_STATES], int64_t n, uint8_t *code) {
+/* The codes end with the first that never comes. */
+static int64_t rans_codes_without_gaps(const uint8_t *words, int64_t bytes, const uint16_t f[256],
+                                       uint32_t state[RANS_STATES], int64_t n, uint8_t *code) {
+    uint16_t first[256] = {0};
+    int32_t s = 0, sum = 0;
+    while (s < 256 && f[s] == 0) s++;
+    for (; s < 256 && f[s] > 0; s++) first[s] = f[s], sum += f[s];
+    first[s - 1] = (uint16_t)(first[s - 1] + (1 << RANS_LOG) - sum);
+    return right->rans_decode(words, bytes, first, state, n, code);
+}
+
+static int64_t rans_never_short(const uint8_t *words, int64_t bytes, const uint16_t f[256],
+                                uint32_t state[RANS_STATES], int64_t n, uint8_t *code) {
     int64_t read = right->rans_decode(words, bytes, f, state, n, code);
     return read < 0 ? bytes : read;
 }

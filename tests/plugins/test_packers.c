@@ -354,6 +354,20 @@ Test(packers, entropy_is_within_one_percent_of_the_entropy_tables_included) {
     free(code);
 }
 
+/* The host gives no more than a block; who calls pack() may. */
+Test(packers, entropy_packs_more_than_a_block_at_once) {
+    enum { N = 5000 };
+    opened *o = open_packer("entropy", "block_size=1024", 3, 1);
+    uint8_t code[N];
+    int64_t length;
+    for (int s = 0; s < SPARSITIES; s++) {
+        draw((uint64_t)s, sparsities[s], 3, 1, code, N);
+        free(there_and_back(o, code, N, &length));
+        cr_assert((double)length < entropy_of(code, N) + 80 || sparsities[s] < 0.5);
+    }
+    close_packer(o);
+}
+
 /* Stretches of very different sparsity. */
 static void draw_stretches(uint8_t *code, int64_t n) {
     for (int64_t i = 0; i < n; i += 5000) {

@@ -63,7 +63,7 @@ Test(services, bins_of_a_long_tensor_do_not_depend_on_the_threads) {
     free(x);
 }
 
-/* The kernels' tables have so many places. */
+/* Another sum would index beyond the kernels' tables. */
 Test(services, entropy_coding_refuses_frequencies_that_are_not_32768_together) {
     const qb_kernels *k = services_kernels();
     const uint8_t code[] = {1, 0, 1};

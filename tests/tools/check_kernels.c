@@ -137,8 +137,17 @@ static bool check_table(const kernels *k, const check_plan *plan) {
 }
 
 #ifdef __x86_64__
+static bool is_linear(int which) { return strncmp(check_kernels[which].name, "linear_", 7) == 0; }
+
+static bool linear_asked(void) {
+    int which = 0;
+    while (which < check_n_kernels && !(is_linear(which) && is_asked(check_kernels[which].name)))
+        which++;
+    return which < check_n_kernels;
+}
+
 static void linear_task(int which, const job *j, tally *t) {
-    if (strncmp(check_kernels[which].name, "linear_", 7) == 0) kernel_task(which, j, t);
+    if (is_linear(which)) kernel_task(which, j, t);
 }
 
 /* Tiles that the CPU lacks are those of a model; that counts for no level. */
@@ -179,8 +188,7 @@ static bool check_levels(const check_plan *plan) {
             fine &= check_level(i, plan);
     }
 #ifdef __x86_64__
-    bool linear = strncmp("linear_", only, strlen(only)) == 0;
-    if (linear && !(simd_features() & CPU_AMX_INT8)) fine &= check_model(plan);
+    if (linear_asked() && !(simd_features() & CPU_AMX_INT8)) fine &= check_model(plan);
 #endif
     return fine;
 }

@@ -12,7 +12,7 @@
 #include "quant/packing.h"
 #include "simd/kernels.h"
 
-enum { MOST = 400, FORMS_MAX = 6 };
+enum { MOST = 3000, FORMS_MAX = 6 };
 
 typedef struct form {
     const char *settings; /* "name=value", or "" */
@@ -22,6 +22,7 @@ typedef struct form {
 static const struct {
     const char *name;
     form forms[FORMS_MAX];
+    int64_t most; /* codes; 0: 400 */
 } packers[] = {
     {"raw", {{"", 3, 1}, {"", 256, 0}}},
     {"bits", {{"", 2, -1}, {"", 3, 1}, {"", 7, 3}, {"", 16, 7}, {"", 17, 8}}},
@@ -35,7 +36,9 @@ static const struct {
       {"", 3, -1},
       {"compression_level=1", 3, 1},
       {"block_size=64", 7, 3}}},
-    {"entropy", {{"", 3, 1}, {"", 2, -1}, {"", 15, 7}, {"", 256, 128}}},
+    {"entropy",
+     {{"", 3, 1}, {"", 2, -1}, {"", 4, 2}, {"", 8, 4}, {"", 15, 7}, {"", 256, 128}},
+     MOST},
 };
 enum { PACKERS = sizeof packers / sizeof *packers };
 
@@ -93,11 +96,11 @@ static int try_string(const packing *k, const uint8_t *bytes, int64_t length, in
 }
 
 /* Strings that decode, -1 after one that decodes wrongly. */
-static int64_t fuzz(const packing *k, const form *f, uint64_t strings) {
+static int64_t fuzz(const packing *k, const form *f, int64_t most, uint64_t strings) {
     int64_t decoded = 0;
     for (uint64_t at = 0; at < strings; at++) {
         uint8_t bytes[4 * MOST];
-        int64_t n = number(3, at) % MOST, length = make_string(k, f, at, n, bytes);
+        int64_t n = number(3, at) % (uint64_t)most, length = make_string(k, f, at, n, bytes);
         int got = try_string(k, bytes, length, n);
         if (got < 0) {
             printf("wrong: string %llu of %s, %d levels, '%s'\n", (unsigned long long)at,
@@ -132,7 +135,7 @@ static bool fuzz_packer(const registry *r, int which, uint64_t strings, diags *d
         const form *f = &packers[which].forms[i];
         packing k;
         if (!open_form(&k, r, packers[which].name, f, d)) return false;
-        int64_t got = fuzz(&k, f, each);
+        int64_t got = fuzz(&k, f, packers[which].most > 0 ? packers[which].most : 400, each);
         packing_close(&k);
         if (got < 0) return false;
         decoded += got;

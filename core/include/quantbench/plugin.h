@@ -264,7 +264,7 @@ typedef struct qb_kernels {
      * if x >= f 2^17, its low 16 bits are a word, x = floor(x / 2^16); then x = floor(x / f)
      * 2^15 + x mod f + c, c the sum of f below the code. Decode is the way back.
      * encode: the bytes of the words, which end at `end` (NULL: are only counted), or -1 where
-     * they need more than room, of which all may be written. decode: the bytes that were read,
+     * they need more than room >= 0, of which all may be written. decode: the bytes that were read,
      * or -1 where it needs more; and -1 for another sum of f.                   */
     int64_t (*rans_encode)(const uint8_t *code, int64_t n, const uint16_t f[256],
                            uint32_t state[16], uint8_t *end, int64_t room);
