@@ -17,7 +17,7 @@
 #include "util/files.h"
 #include "util/mem.h"
 
-enum { ROWS = 3, COLS = 10, FILES_MAX = 64 };
+enum { ROWS = 3, COLS = 10, MANY_COLS = 400, FILES_MAX = 64 };
 
 static registry all;
 static strbuf made[FILES_MAX];
@@ -41,21 +41,22 @@ static void write_out(packed_writer *w, int parity, diags *d) {
     close(fd);
 }
 
-static void make_file(const quant_config *config, const plugin_choice *packer, int parity,
-                      diags *d) {
-    static float x[ROWS * COLS];
-    const int64_t shape[] = {ROWS, COLS};
+static void make_file(const quant_config *config, const plugin_choice *packer, int64_t cols,
+                      int parity, diags *d) {
+    static float x[ROWS * MANY_COLS];
+    const int64_t shape[] = {ROWS, cols}, few[] = {ROWS, COLS};
     quant_packed o = {0};
     quantizer q;
     packing k = {0};
     packed_writer w = {0};
-    for (int i = 0; i < ROWS * COLS; i++) x[i] = (float)(i * 37 % 19) / 16 - 0.5f;
-    if (quantizer_open(&q, config, "fc1.weight", false, ROWS, COLS, d) != OK) return;
+    for (int64_t i = 0; i < ROWS * cols; i++)
+        x[i] = (float)(i * 37 % 19) / (i < ROWS * COLS ? 16 : 99) - 0.5f;
+    if (quantizer_open(&q, config, "fc1.weight", false, ROWS, cols, d) != OK) return;
     if (packing_open(&k, packer, q.info.n_levels, q.info.zero_code, NULL, d) == OK &&
         quant_packed_open(&o, &q, &k, ROWS, true, d) == OK &&
         quant_pack(&q, &k, x, ROWS, 0, true, d, &o) == OK) {
         packed_add_tensor(&w, "fc1.weight", shape, 2, &q, &k, &o);
-        packed_add_floats(&w, "fc1.bias", shape, 1, x);
+        packed_add_floats(&w, "fc1.bias", few, 1, x);
         if (parity != 0) packed_add_site(&w, &q);
         write_out(&w, parity, d);
     }
@@ -83,7 +84,8 @@ static void make_files(void) {
                                    .ragged_short = true,
                                    .scale_dtype = i % 2 ? SCALE_F16 : SCALE_F32};
             plugin_choice how = params_defaults(packer);
-            make_file(&config, &how, i % 4 == 3 ? 1 : i % 4 == 1 ? 0 : PACKED_UNCHECKED, &d);
+            const int64_t cols = i % 6 == 5 ? MANY_COLS : COLS; /* few codes have no entropy code */
+            make_file(&config, &how, cols, i % 4 == 3 ? 1 : i % 4 == 1 ? 0 : PACKED_UNCHECKED, &d);
         }
         diags_fini(&d);
     }
