@@ -126,21 +126,25 @@ static char *open_and_read(plugin_image *m, plugin *p) {
     /* the code stays loaded: a refused plugin is not called again */
 }
 
-/* Does the loader lack memory or files? It says so with the words of errno behind its own. Names
- * of symbols and of libraries stand in its messages, too, and may be any; the copy that it
- * loads is there and was checked, and another library that it wants is named before "cannot
- * open". */
+/* Does the loader lack memory or files? It says so with the words of errno behind its own, or
+ * alone that it cannot create or allocate something; of static TLS a plugin wants too much. Names
+ * of symbols and of libraries stand in its messages, too, and may be any; the copy that it loads is
+ * there and was checked, and another library that it wants is named before "cannot open". */
 static bool says_starved(const char *why) {
     static const int wants[] = {ENOMEM, EMFILE, ENFILE, EAGAIN, EIO};
-    if (strstr(why, "undefined symbol: ") != NULL) return false;
+    if (strstr(why, "undefined symbol: ") != NULL || strstr(why, "static TLS") != NULL)
+        return false;
     for (size_t i = 0; i < sizeof wants / sizeof *wants; i++) {
         char *end = str_format(": %s", strerror(wants[i]));
         bool is = path_has_suffix(why, end);
         free(end);
         if (is) return true;
     }
-    return strcmp(why, "out of memory") == 0 ||
-           strncmp(why, "cannot open shared object file", 30) == 0;
+    static const char *const begins[] = {"out of memory", "cannot open shared object file",
+                                         "cannot create ", "cannot allocate ", "cannot extend "};
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        if (strncmp(why, begins[i], strlen(begins[i])) == 0) return true;
+    return false;
 }
 
 status plugin_load_image(plugin_image *m, diags *d, plugin **out) {
