@@ -36,12 +36,12 @@ static void each_allocation(const char *settings, int tries) {
              settings, ended_well);
 }
 
-/* The first ones: the loader of plugins has words of its own for it. */
+/* Among the first ones, where the loader of plugins has words of its own for it. */
 Test(memory, that_is_missing_while_plugins_are_loaded_is_exit_7, .init = setup_tiny,
      .fini = teardown_tiny, .timeout = 20000) {
     enum { FIRST = 600 };
-    for (int i = 0; i < FIRST; i += sized(4, 1)) without_allocation(i, "FAULT_CALLS=alloc", false);
-    all_kept("the first %d allocations failed", FIRST);
+    for (int i = 200; i < FIRST; i++) without_allocation(i, "FAULT_CALLS=alloc", false);
+    all_kept("allocations 200 to %d failed", FIRST);
 }
 
 Test(memory, that_is_missing_once_is_exit_7, .init = setup_tiny, .fini = teardown_tiny,
