@@ -22,7 +22,6 @@ typedef struct form {
 static const struct {
     const char *name;
     form forms[FORMS_MAX];
-    int64_t most; /* codes; 0: 400 */
 } packers[] = {
     {"raw", {{"", 3, 1}, {"", 256, 0}}},
     {"bits", {{"", 2, -1}, {"", 3, 1}, {"", 7, 3}, {"", 16, 7}, {"", 17, 8}}},
@@ -36,11 +35,12 @@ static const struct {
       {"", 3, -1},
       {"compression_level=1", 3, 1},
       {"block_size=64", 7, 3}}},
-    {"entropy",
-     {{"", 3, 1}, {"", 2, -1}, {"", 4, 2}, {"", 8, 4}, {"", 15, 7}, {"", 256, 128}},
-     MOST},
+    {"entropy", {{"", 3, 1}, {"", 2, -1}, {"", 4, 2}, {"", 8, 4}, {"", 15, 7}, {"", 256, 128}}},
 };
 enum { PACKERS = sizeof packers / sizeof *packers };
+
+/* The entropy code of fewer is longer than their bits. */
+static int64_t most_codes(const char *name) { return strcmp(name, "entropy") == 0 ? MOST : 400; }
 
 /* Number i of a key, quickly (the finalizer of SplitMix64): most of the time is this. */
 static uint32_t number(uint64_t key, uint64_t i) {
@@ -135,7 +135,7 @@ static bool fuzz_packer(const registry *r, int which, uint64_t strings, diags *d
         const form *f = &packers[which].forms[i];
         packing k;
         if (!open_form(&k, r, packers[which].name, f, d)) return false;
-        int64_t got = fuzz(&k, f, packers[which].most > 0 ? packers[which].most : 400, each);
+        int64_t got = fuzz(&k, f, most_codes(packers[which].name), each);
         packing_close(&k);
         if (got < 0) return false;
         decoded += got;
